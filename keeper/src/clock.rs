@@ -1,0 +1,97 @@
+//! The one module that reads the clock.
+//!
+//! Two clocks serve different ends. The monotonic one ([`now`]) measures timeouts, leases and ages; it is tokio's, so that
+//! a simulation can pause and advance it. The wall clock is read by [`LogClock`] alone, and only steers: log time is the
+//! last log time plus the monotonic time since, drifting towards the wall clock by at most [`STEER_PER_MILLE`]. A jump of
+//! the wall clock, in either direction, therefore never moves log time by more than a hundredth of the time that really
+//! passed.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use keeper_registry::LogTime;
+use tokio::time::Instant;
+
+/// How far log time may drift towards the wall clock: 10 ms in each second.
+const STEER_PER_MILLE: u64 = 10;
+
+/// The monotonic clock.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the home of the monotonic clock")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// The wall clock, in Unix milliseconds.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the home of the wall clock")]
+pub fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Stamps log time while this node leads.
+#[derive(Debug)]
+pub struct LogClock {
+    last: LogTime,
+    read_at: Instant,
+}
+
+impl LogClock {
+    /// Goes on from `last`, the newest log time this node has applied. A state that has no time yet begins at the wall
+    /// clock.
+    #[must_use]
+    pub fn resume(last: LogTime) -> Self {
+        let last = if last == LogTime(0) { LogTime(wall_ms()) } else { last };
+        Self { last, read_at: now() }
+    }
+
+    /// The log time of this moment.
+    pub fn stamp(&mut self) -> LogTime {
+        self.advance(now(), wall_ms())
+    }
+
+    fn advance(&mut self, at: Instant, wall_ms: u64) -> LogTime {
+        let elapsed_ms = u64::try_from(at.duration_since(self.read_at).as_millis()).unwrap_or(u64::MAX);
+        // The part of a millisecond that has not yet been counted stays before `read_at`.
+        self.read_at += Duration::from_millis(elapsed_ms);
+        let plain = self.last.0.saturating_add(elapsed_ms);
+        let slack = elapsed_ms * STEER_PER_MILLE / 1_000;
+        self.last = LogTime(wall_ms.clamp(plain - slack, plain + slack));
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(last: u64) -> (LogClock, Instant) {
+        let start = now();
+        (LogClock { last: LogTime(last), read_at: start }, start)
+    }
+
+    #[test]
+    fn a_jump_of_the_wall_clock_moves_log_time_by_a_hundredth_at_most() {
+        let (mut log, start) = clock(1_000_000);
+        let after = start + Duration::from_secs(10);
+        assert_eq!(log.advance(after, 9_000_000_000), LogTime(1_010_100));
+        let later = after + Duration::from_secs(10);
+        assert_eq!(log.advance(later, 0), LogTime(1_020_000));
+    }
+
+    #[test]
+    fn log_time_meets_a_wall_clock_that_is_near() {
+        let (mut log, start) = clock(1_000_000);
+        assert_eq!(log.advance(start + Duration::from_secs(10), 1_010_030), LogTime(1_010_030));
+    }
+
+    #[test]
+    fn fractions_of_a_millisecond_are_not_lost() {
+        let (mut log, start) = clock(0);
+        let mut last = LogTime(0);
+        for step in 1..=10_000u32 {
+            last = log.advance(start + Duration::from_micros(100) * step, 1_000);
+        }
+        assert_eq!(last, LogTime(1_000));
+    }
+}

@@ -1,0 +1,13 @@
+//! Our own encoding of everything on disk and between nodes.
+//!
+//! bincode is imported here and nowhere else, so that it can be replaced in this one folder. Every value begins with a
+//! version byte. openraft's structs are never derive-serialised: `raft/encode.rs` writes them field by field with
+//! [`Output`] and [`Input`]. What the replicated state is made of is written here: [`batch`] for the log, [`record`] for
+//! snapshots.
+
+pub mod batch;
+mod command;
+mod primitive;
+pub mod record;
+
+pub use primitive::{DecodeError, Input, Output};

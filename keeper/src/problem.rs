@@ -1,0 +1,65 @@
+//! Why something asked of this node was not done, in the three classes of the wire.
+//!
+//! Everything below `rpc` answers with this type; one exhaustive match in `rpc/error.rs` turns it into the wire's form. A
+//! rejection of the replicated state is a refusal that every node would give alike; the other kinds are this node's.
+
+use keeper_registry::Rejection;
+
+/// A refusal, or why no answer can be given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The replicated state decided against.
+    #[error("the registry refused the request")]
+    Rejected(Rejection),
+    /// Malformed, before anything was proposed.
+    #[error("{message}")]
+    Invalid {
+        /// The request's field.
+        field: String,
+        /// What is wrong with which value, and what would be right.
+        message: String,
+    },
+    /// Only the leader can do this. It did not happen.
+    #[error("this node does not lead the cluster")]
+    NotLeader {
+        /// The leader's client endpoint, if known.
+        leader: Option<String>,
+    },
+    /// Too much is waiting already. It did not happen.
+    #[error("{what} has reached its limit of {limit}")]
+    Full {
+        /// What is full.
+        what: &'static str,
+        /// Its limit.
+        limit: u64,
+        /// When to try again.
+        retry_after_ms: u32,
+    },
+    /// The caller's deadline passed before the operation was proposed. It did not happen.
+    #[error("the deadline passed before the operation was proposed")]
+    Expired,
+    /// Proposed, and the answer was lost: leadership moved, or the quorum did not answer in time. It may have happened.
+    #[error("the outcome is unknown: {reason}")]
+    Unknown {
+        /// What cut the answer off.
+        reason: &'static str,
+    },
+    /// A read that could not be confirmed. Reading again is safe.
+    #[error("the read could not be confirmed: {reason}")]
+    Unconfirmed {
+        /// What is missing.
+        reason: &'static str,
+    },
+    /// The cluster was never initialized.
+    #[error("the cluster is not initialized: run `keeper init`")]
+    Uninitialized,
+    /// This node is stopping.
+    #[error("this node is stopping")]
+    Stopping,
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}

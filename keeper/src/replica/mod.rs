@@ -1,0 +1,125 @@
+//! The replicated state on this node: one lock, one order of changes, and the signals that say what changed.
+//!
+//! Only the Raft side calls [`Replica::apply`], [`Replica::advance`] and [`Replica::install`], from one task, in log order.
+//! Everybody else reads.
+//!
+//! **One lock, held for one entry.** A reader sees whole entries only: a cursor that says "revision R" has seen all of R.
+//! An entry holds at most [`crate::limits::BATCH_OPERATIONS_MAX`] operations, and a read is bounded by the limits of its
+//! frame, so that neither side waits for long. The lock is taken once a frame of lookups, not once a key, which is why one
+//! lock for the state serves as well as a lock a shard would.
+//!
+//! **Signals are level-triggered.** They say that something moved, not what; a reader that missed ten signals reads the
+//! state once. There is no queue a watcher, and so nothing to overflow.
+
+mod signals;
+
+use std::sync::Arc;
+
+use keeper_registry::{Frozen, Outcome, Revision, Stamp, State};
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+use crate::batch::{Batch, Replies};
+use crate::codec::DecodeError;
+
+pub use signals::{AddressedSignal, Signals};
+
+/// The state, and who is to be told of its changes. Shared by reference.
+#[derive(Debug)]
+pub struct Replica {
+    state: RwLock<State>,
+    applied: watch::Sender<Revision>,
+    signals: Arc<Signals>,
+}
+
+impl Replica {
+    /// An empty state.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            state: RwLock::new(State::new()),
+            applied: watch::Sender::new(Revision(0)),
+            signals: Arc::new(Signals::new()),
+        }
+    }
+
+    /// Reads the state. The closure must be short and bounded: apply waits for it.
+    pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.state.read())
+    }
+
+    /// The newest revision whose entry has been applied whole.
+    #[must_use]
+    pub fn applied(&self) -> Revision {
+        *self.applied.borrow()
+    }
+
+    /// Follows [`Replica::applied`].
+    #[must_use]
+    pub fn watch_applied(&self) -> watch::Receiver<Revision> {
+        self.applied.subscribe()
+    }
+
+    /// What watchers wait on.
+    #[must_use]
+    pub const fn signals(&self) -> &Arc<Signals> {
+        &self.signals
+    }
+
+    /// Applies the commands of one entry.
+    ///
+    /// # Errors
+    /// The entry does not decode: it was written by a newer version, or is damaged in spite of its checksums. The node
+    /// must stop, because going on without the entry would part it from the other replicas.
+    pub fn apply(&self, revision: u64, batch: &Batch) -> Result<Replies, DecodeError> {
+        let decoded = batch.decode()?;
+        let at = Stamp { revision: Revision(revision), time: decoded.time };
+        let mut replies = Vec::with_capacity(decoded.commands.len());
+        let mut events = Vec::new();
+        {
+            let mut state = self.state.write();
+            // An entry may carry no commands; it moves revision and time all the same.
+            state.advance(at);
+            for command in decoded.commands.iter() {
+                let Outcome { reply, events: told } = state.apply(at, command.clone());
+                replies.push(reply);
+                events.extend(told);
+            }
+        }
+        self.applied.send_replace(at.revision);
+        self.signals.tell(at.revision, &events);
+        Ok(replies)
+    }
+
+    /// Notes an entry without commands: a leader's first, or a change of the membership.
+    pub fn advance(&self, revision: u64) {
+        let revision = Revision(revision);
+        {
+            let mut state = self.state.write();
+            let time = state.time();
+            state.advance(Stamp { revision, time });
+        }
+        self.applied.send_replace(revision);
+    }
+
+    /// The state as it is, for a snapshot. Clones pointers to pages only.
+    #[must_use]
+    pub fn freeze(&self) -> Frozen {
+        self.state.read().freeze()
+    }
+
+    /// Puts another state in place of this one. `revision` is the last log index it covers.
+    pub fn install(&self, state: State, revision: u64) {
+        let before = std::mem::replace(&mut *self.state.write(), state);
+        self.applied.send_replace(Revision(revision));
+        self.signals.tell_everybody(Revision(revision));
+        // The old state is freed here, behind the lock.
+        drop(before);
+    }
+}
+
+impl Default for Replica {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,19 @@
+//! The wire of Keeper: generated code, nothing else.
+//!
+//! [`v1`] is what clients speak, [`peer`] what nodes speak to each other. `bytes` fields are [`bytes::Bytes`]: they
+//! share the buffer the frame arrived in.
+
+/// `keeper.v1`: clients.
+pub mod v1 {
+    #![allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
+    tonic::include_proto!("keeper.v1");
+}
+
+/// `keeper.peer.v1`: node to node.
+pub mod peer {
+    #![allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
+    tonic::include_proto!("keeper.peer.v1");
+}
+
+/// Every message and service of this crate as an encoded `FileDescriptorSet`, for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("keeper_descriptor");

@@ -1,0 +1,245 @@
+//! Everything that can be asked of the state.
+//!
+//! Byte strings are [`Bytes`]: on the leader they share the buffer the client's frame arrived in, on followers the buffer
+//! of the log entry, so that nothing is copied before it is stored.
+
+use bytes::Bytes;
+
+use crate::{Epoch, Incarnation, StateId};
+
+/// One change of the state. A log entry carries a list of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Begins a history: sets the state id. Proposed once, by the leader that finds a state without one; refused when the
+    /// state has one already.
+    Found(StateId),
+    /// Session operations of one gateway, exactly once.
+    Frame(Frame),
+    /// Ends sessions of a user.
+    Kick(Kick),
+    /// Opens an incarnation.
+    OpenInstance(OpenInstance),
+    /// Closes an incarnation at its own or an admin's wish.
+    CloseInstance(CloseInstance),
+    /// Closes an incarnation whose lease ran out. Proposed by the leader alone; a deposed leader's proposal lies in the
+    /// log before the first entry of its successor, and so before any renewal the successor acknowledges.
+    Expire(Incarnation),
+    /// Removes at most `limits::REAP_SLICE` rows of closed incarnations.
+    Reap,
+    /// Publishes documents, all or none.
+    Publish(Publish),
+    /// Addresses an action to instances.
+    SendControl(SendControl),
+    /// An instance's answer to an action.
+    AcknowledgeControl(AcknowledgeControl),
+}
+
+/// Chosen at random by a client, so that a retried request gets its first answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub [u8; 16]);
+
+/// Names a session: a user, and which of the user's devices.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey {
+    /// 1 to `limits::USER_BYTES_MAX` bytes.
+    pub user: Bytes,
+    /// 0 to `limits::SLOT_BYTES_MAX` bytes.
+    pub slot: Bytes,
+}
+
+/// Operations of one incarnation, numbered 1, 2, 3 ...
+///
+/// `sequence` one above the last taken: applied. At or below it: the answer given before is given again, if it is among
+/// the last `limits::FRAME_REPLIES_KEPT`. Above that: refused as a gap, and nothing changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Who asks.
+    pub incarnation: Incarnation,
+    /// Where in the order of its frames.
+    pub sequence: u64,
+    /// The history that the epochs in `operations` come from.
+    pub state: StateId,
+    /// At most `limits::FRAME_OPERATIONS_MAX`.
+    pub operations: Vec<SessionOperation>,
+}
+
+/// One operation on one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionOperation {
+    /// Takes the key for the frame's incarnation.
+    Register(Register),
+    /// Gives it up.
+    Unregister(Unregister),
+    /// Adds topics to a session.
+    Bind(BindTopics),
+    /// Removes topics from a session.
+    Unbind(BindTopics),
+}
+
+/// Takes a key. Newest wins by log order, except that a lower `conn_seq` never displaces a higher one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Register {
+    /// Which session.
+    pub key: SessionKey,
+    /// The gateway's own name for the connection: at most `limits::CONNECTION_BYTES_MAX`.
+    pub connection: Bytes,
+    /// The device's own count of its connections.
+    pub conn_seq: Option<u64>,
+    /// At most `limits::TOPICS_PER_SESSION_MAX`, each 1 to `limits::TOPIC_BYTES_MAX` bytes.
+    pub topics: Vec<Bytes>,
+    /// Opaque here: at most `limits::ATTRIBUTES_BYTES_MAX`.
+    pub attributes: Bytes,
+}
+
+/// Gives a key up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unregister {
+    /// Which session.
+    pub key: SessionKey,
+    /// Of the registration meant; a stale one changes nothing.
+    pub epoch: Epoch,
+}
+
+/// Adds or removes topics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindTopics {
+    /// Which session.
+    pub key: SessionKey,
+    /// Of the registration meant; a stale one changes nothing.
+    pub epoch: Epoch,
+    /// Each 1 to `limits::TOPIC_BYTES_MAX` bytes.
+    pub topics: Vec<Bytes>,
+}
+
+/// Ends sessions of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kick {
+    /// Whose.
+    pub user: Bytes,
+    /// Which device; every one when absent.
+    pub slot: Option<Bytes>,
+    /// Told to the gateway.
+    pub reason: String,
+    /// Who asked.
+    pub author: String,
+    /// For exactly-once.
+    pub request: Option<RequestId>,
+}
+
+/// Opens an incarnation of (service, id). An open one of that name is closed by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenInstance {
+    /// Kind of process.
+    pub service: String,
+    /// Which one.
+    pub id: String,
+    /// Where it is reached.
+    pub endpoints: Vec<String>,
+    /// Where it stands.
+    pub zone: String,
+    /// Share of traffic it asks for.
+    pub weight: u32,
+    /// Sorted by name, names unique.
+    pub labels: Vec<(String, String)>,
+    /// Of its program.
+    pub version: String,
+    /// How long it may stay silent.
+    pub ttl_ms: u32,
+    /// For exactly-once.
+    pub request: Option<RequestId>,
+}
+
+/// Closes an incarnation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseInstance {
+    /// Which.
+    pub incarnation: Incarnation,
+    /// Told to watchers.
+    pub reason: String,
+}
+
+/// Publishes documents, all in one revision or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// 1 to `limits::PUBLISH_DOCUMENTS_MAX`; each path once.
+    pub changes: Vec<DocumentChange>,
+    /// Who asked.
+    pub author: String,
+    /// Why.
+    pub message: String,
+    /// For exactly-once.
+    pub request: Option<RequestId>,
+}
+
+/// One document of a publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentChange {
+    /// Which document.
+    pub path: String,
+    /// Refuse unless this is its revision; `Revision(0)`: unless it does not exist.
+    pub expected: Option<crate::Revision>,
+    /// What to do.
+    pub action: DocumentAction,
+}
+
+/// What a publish does to one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentAction {
+    /// Writes it.
+    Put {
+        /// How the text is written.
+        format: Format,
+        /// As written.
+        text: Bytes,
+        /// The canonical value, judged by the proposer.
+        value: Bytes,
+    },
+    /// Removes it; its history stays.
+    Delete,
+}
+
+/// How a document's text is written. The numbers are on disk and never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Format {
+    /// TOML 1.
+    Toml = 1,
+    /// YAML 1.2.
+    Yaml = 2,
+    /// JSON (RFC 8259).
+    Json = 3,
+    /// INI.
+    Ini = 4,
+}
+
+/// Addresses an action to every open instance of a service, or to one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendControl {
+    /// Which service.
+    pub service: String,
+    /// Which instance; all when empty.
+    pub id: String,
+    /// What to do.
+    pub action: String,
+    /// The application's to read.
+    pub argument: Bytes,
+    /// How long it is worth doing, from the stamp's time.
+    pub deadline_ms: u32,
+    /// Who asked.
+    pub author: String,
+    /// For exactly-once.
+    pub request: Option<RequestId>,
+}
+
+/// An instance's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcknowledgeControl {
+    /// Which action: the revision that sent it.
+    pub control: u64,
+    /// Who answers.
+    pub incarnation: Incarnation,
+    /// Whether it was done.
+    pub done: bool,
+    /// Why not.
+    pub message: String,
+}

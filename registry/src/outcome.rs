@@ -1,0 +1,227 @@
+//! What applying a command says.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{Epoch, Format, Incarnation, Revision, SessionKey, StateId};
+
+/// What one command did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The answer to whoever proposed it.
+    pub reply: Result<Reply, Rejection>,
+    /// What watchers should look at.
+    pub events: Vec<Event>,
+}
+
+/// A decision in favour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// To `Found`.
+    Founded(StateId),
+    /// To `Frame`: one result an operation. Shared with the state, which keeps it for a retry.
+    Frame {
+        /// Of the entry that first took the frame.
+        revision: Revision,
+        /// In the order asked.
+        results: Arc<[OperationResult]>,
+    },
+    /// To `Kick`.
+    Kicked(Vec<Kicked>),
+    /// To `OpenInstance`.
+    Opened {
+        /// The new incarnation.
+        incarnation: Incarnation,
+    },
+    /// To `CloseInstance` and `Expire`.
+    Closed,
+    /// To `Reap`.
+    Reaped {
+        /// Rows removed.
+        removed: u32,
+        /// Whether rows of closed incarnations remain.
+        more: bool,
+    },
+    /// To `Publish`.
+    Published {
+        /// Where the documents now stand: this entry, or the one that already said the same.
+        revision: Revision,
+        /// False when every text was already what is published.
+        changed: bool,
+    },
+    /// To `SendControl`.
+    ControlSent {
+        /// Its number: the revision that sent it.
+        control: u64,
+        /// How many instances it was addressed to.
+        instances: u32,
+    },
+    /// To `AcknowledgeControl`.
+    Acknowledged,
+}
+
+/// The result of one operation of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperationResult {
+    /// To `Register`.
+    Registered {
+        /// The fencing token.
+        epoch: Epoch,
+        /// What was replaced.
+        displaced: Option<Box<Holder>>,
+    },
+    /// To `Unregister`, `Bind`, `Unbind`.
+    Done,
+    /// A decision against.
+    Refused(Box<Rejection>),
+}
+
+/// Who holds a session, in brief.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The owner's kind.
+    pub service: Arc<str>,
+    /// The owner's name.
+    pub instance: Arc<str>,
+    /// Which life of it.
+    pub incarnation: Incarnation,
+    /// Its name for the connection.
+    pub connection: Bytes,
+    /// Of the registration.
+    pub epoch: Epoch,
+}
+
+/// A session that was ended by a kick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kicked {
+    /// Which.
+    pub key: SessionKey,
+    /// Who held it.
+    pub holder: Holder,
+}
+
+/// A decision against, with its reason and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// The history has begun already.
+    AlreadyFounded(StateId),
+    /// A name, list or text over its limit. `field` as in the wire's messages, `limit` names the constant.
+    TooLarge {
+        /// What was too large.
+        field: &'static str,
+        /// How large.
+        actual: u64,
+        /// How large it may be.
+        limit: u64,
+    },
+    /// A name that is empty or has characters outside its alphabet.
+    BadName {
+        /// Which.
+        field: &'static str,
+    },
+    /// The same thing twice in one request.
+    Repeated {
+        /// What.
+        field: &'static str,
+    },
+    /// Epochs of another history.
+    ForeignState {
+        /// The present one.
+        present: StateId,
+    },
+    /// No open incarnation of this number.
+    IncarnationClosed(Incarnation),
+    /// A frame out of order.
+    SequenceGap {
+        /// What would be right.
+        expected: u64,
+    },
+    /// A frame whose answer is no longer kept.
+    ReplyForgotten {
+        /// The last frame taken.
+        last: u64,
+    },
+    /// A request id whose answer was taken by a request of another kind.
+    RequestIdReused,
+    /// The epoch is not that of the present session; its holder, if there is one.
+    StaleEpoch(Option<Holder>),
+    /// A lower `conn_seq` than the present session's.
+    StaleConnSeq {
+        /// The one given.
+        given: u64,
+        /// The present one.
+        present: u64,
+        /// Who holds the session.
+        holder: Holder,
+    },
+    /// The user has `limits::SLOTS_PER_USER_MAX` live sessions.
+    TooManySlots {
+        /// How many may be.
+        limit: u64,
+    },
+    /// The session is not bound to a topic to be unbound.
+    NotBound {
+        /// The topic.
+        topic: Bytes,
+    },
+    /// Nobody to act on.
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// A compare-and-set that did not hold.
+    RevisionMismatch {
+        /// Which document.
+        path: String,
+        /// What was expected.
+        expected: Revision,
+        /// What is; `Revision(0)`: there is no such document.
+        present: Revision,
+    },
+    /// The state holds as many of these as it may.
+    Full {
+        /// Of what.
+        what: &'static str,
+        /// How many it may hold.
+        limit: u64,
+    },
+}
+
+/// Something a watcher may want to look at. Level-triggered: it says where to look, not what was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The set of open instances changed.
+    Instances,
+    /// Incarnation closed: leases and streams of it end.
+    IncarnationClosed(Incarnation),
+    /// A document changed.
+    Config {
+        /// Which.
+        path: Arc<str>,
+    },
+    /// There are notices for an incarnation.
+    Notice(Incarnation),
+    /// There are controls for an incarnation.
+    Control(Incarnation),
+}
+
+impl Format {
+    /// The number on disk; see [`Format`].
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The format with this number on disk.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Toml),
+            2 => Some(Self::Yaml),
+            3 => Some(Self::Json),
+            4 => Some(Self::Ini),
+            _ => None,
+        }
+    }
+}
