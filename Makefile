@@ -1,0 +1,59 @@
+# Every cargo call uses one profile and one set of flags: RocksDB is compiled once and serves them all.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-stop test verify fix bench sim jepsen release clean
+
+# Read inside each recipe, not here: `setup` may have installed ccache a moment ago.
+ENV := . scripts/env.sh &&
+FLAGS := --workspace --locked --release
+SHIPPED := keeper keeperctl keeper-room keeper-room-clients keeper-bench keeper-jepsen
+
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:
+	@scripts/setup.sh
+
+demo: setup ## Three nodes, a room, 1,000 connections: shows them survive the death of the leader
+	@$(ENV) cargo build $(FLAGS) --bins && exec python3 scripts/demo.py
+
+demo-stop: ## Ends a demo that was left running
+	@python3 scripts/demo.py stop
+
+test: setup ## Every test: unit, script, property, doc, integration, kill -9, style
+	@$(ENV) cargo test $(FLAGS) --no-fail-fast
+
+verify: setup ## Format, lints, tests, documentation, licences; never writes
+	cargo fmt --all --check
+	$(ENV) cargo clippy $(FLAGS) --all-targets -- -D warnings
+	$(ENV) cargo test $(FLAGS) --no-fail-fast
+	$(ENV) RUSTDOCFLAGS='-D warnings' cargo doc $(FLAGS) --no-deps
+	@if command -v cargo-deny >/dev/null; then cargo deny --workspace --locked check; \
+	else echo "verify: licences and advisories not checked: cargo-deny is not installed" >&2; fi
+
+fix: setup ## Format, apply lint fixes, rewrite the expected output of script tests (review the diff)
+	cargo fmt --all
+	$(ENV) cargo clippy $(FLAGS) --all-targets --fix --allow-dirty --allow-staged
+	cargo fmt --all
+	$(ENV) UPDATE=1 cargo test $(FLAGS) --no-fail-fast
+
+bench: setup ## Throughput, latency and footprint on this machine; ARGS='register --quick' picks
+	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-bench $(ARGS)
+
+jepsen: setup ## Real processes, kill -9, checked histories; ARGS='--workload cas --seconds 60' picks
+	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-jepsen run $(ARGS)
+
+release: setup ## The shipped binaries, in target/release
+	@$(ENV) cargo build $(FLAGS) --bins
+	@$(ENV) mkdir -p target/release && for name in $(SHIPPED); do \
+		[ "$$CARGO_TARGET_DIR"/release/$$name -ef target/release/$$name ] || \
+		install "$$CARGO_TARGET_DIR"/release/$$name target/release/$$name; done
+
+clean: ## Removes what builds and demos left
+	@$(ENV) cargo clean
+
+# Not in `help`: the simulation does not exist yet.
+sim:
+	@[ -d tests/sim ] || { echo "make sim: there is no simulation yet (tests/sim)" >&2; exit 1; }
+	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-sim $(SEEDS)
