@@ -8,24 +8,43 @@
 //! Deliberately absent: parsing of config formats, leases' deadlines (the leader keeps them in memory and proposes
 //! [`Command::Expire`]), encoding (the `keeper` crate owns every byte on disk), and any clock: time is in the [`Stamp`].
 
+#![warn(missing_docs)]
+
+mod check;
+mod clock;
 mod command;
 mod config;
 mod control;
+mod digest;
 mod epoch;
+mod frame;
+mod freeze;
 mod instance;
 pub mod limits;
+mod notice;
 mod outcome;
 mod record;
+mod request;
+mod ring;
 mod session;
 mod stamp;
 mod state;
+mod thaw;
 
 pub use command::{
-    BindTopics, CloseInstance, Command, Format, Frame, Kick, OpenInstance, Publish, DocumentAction, DocumentChange,
-    Register, RequestId, SendControl, AcknowledgeControl, SessionKey, SessionOperation, Unregister,
+    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, Kick,
+    OpenInstance, Publish, Register, RequestId, SendControl, SessionKey, SessionOperation, Unregister,
 };
+pub use config::Document;
+pub use control::{Addressed, AnswerState, Control, ControlAnswer};
 pub use epoch::{Epoch, Incarnation, StateId};
+pub use freeze::Frozen;
+pub use instance::{Changes, Closing, ClosingCause, Instance};
+pub use notice::{Notice, NoticeCause, NoticeCursor, Notices};
 pub use outcome::{Event, Holder, Kicked, OperationResult, Outcome, Rejection, Reply};
-pub use record::Record;
+pub use record::{FrameRecord, Header, InstanceRecord, Record, SessionRecord};
+pub use request::{KeptAnswer, RequestKind};
+pub use session::{ScanPosition, SessionFilter, SessionPage, SessionView};
 pub use stamp::{LogTime, Revision, Stamp};
 pub use state::State;
+pub use thaw::{ThawError, Thawing};

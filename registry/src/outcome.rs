@@ -115,6 +115,17 @@ pub enum Rejection {
         /// How large it may be.
         limit: u64,
     },
+    /// A number outside of what is allowed.
+    OutOfRange {
+        /// Which.
+        field: &'static str,
+        /// The one given.
+        actual: u64,
+        /// The smallest allowed.
+        min: u64,
+        /// The largest allowed.
+        max: u64,
+    },
     /// A name that is empty or has characters outside its alphabet.
     BadName {
         /// Which.

@@ -1,0 +1,44 @@
+//! Names and sizes against their limits.
+//!
+//! A client's mistakes are found by the proposer too, for a better message; what counts is found here, because an entry
+//! that is in the log is applied by every node, whatever proposed it.
+
+use crate::{Rejection, limits};
+
+pub(crate) fn size(field: &'static str, actual: usize, limit: usize) -> Result<(), Rejection> {
+    if actual <= limit {
+        return Ok(());
+    }
+    Err(Rejection::TooLarge { field, actual: actual as u64, limit: limit as u64 })
+}
+
+/// Any bytes but none.
+pub(crate) fn bytes(field: &'static str, bytes: &[u8], limit: usize) -> Result<(), Rejection> {
+    if bytes.is_empty() {
+        return Err(Rejection::BadName { field });
+    }
+    size(field, bytes.len(), limit)
+}
+
+/// Characters that need no quoting in a path, a label or a shell.
+pub(crate) fn name(field: &'static str, text: &str) -> Result<(), Rejection> {
+    size(field, text.len(), limits::NAME_BYTES_MAX)?;
+    if is_plain(text) { Ok(()) } else { Err(Rejection::BadName { field }) }
+}
+
+pub(crate) fn path(text: &str) -> Result<(), Rejection> {
+    size("path", text.len(), limits::PATH_BYTES_MAX)?;
+    if text.split('/').all(is_plain) { Ok(()) } else { Err(Rejection::BadName { field: "path" }) }
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+pub(crate) fn author(text: &str) -> Result<(), Rejection> {
+    size("author", text.len(), limits::AUTHOR_BYTES_MAX)
+}
+
+pub(crate) fn reason(text: &str) -> Result<(), Rejection> {
+    size("reason", text.len(), limits::REASON_BYTES_MAX)
+}

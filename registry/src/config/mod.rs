@@ -1,0 +1,143 @@
+//! Configs: what each process should run with.
+//!
+//! A document is text as written, the canonical value its proposer found in it, and who published it and why. Nothing is
+//! parsed here. A publish changes all of its documents at one revision, or none.
+//!
+//! Invariants:
+//! - Every path has one newest version; a deleted path's newest version says so, so that watchers that were away learn of
+//!   it. The last `limits::DELETIONS_KEPT` deleted paths are remembered; below the revision of the newest one forgotten,
+//!   changes are unknown.
+//! - Past versions never crowd out a publish: they are dropped, oldest first, per path and over all.
+
+mod document;
+mod history;
+mod publish;
+mod query;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+pub use self::document::Document;
+pub(crate) use self::history::History;
+use self::history::Version;
+use crate::{Revision, digest::Sum, limits};
+
+/// In the order of publication. The version tells two publishes of one log entry apart.
+type Published = (Revision, u64, Arc<str>);
+
+/// All documents with their history.
+#[derive(Debug, Default)]
+pub(crate) struct Configs {
+    paths: BTreeMap<Arc<str>, Arc<History>>,
+    /// Newest versions, deletions included: what changed since.
+    newest: BTreeSet<Published>,
+    /// Newest versions that are deletions: which to forget first.
+    deletions: BTreeSet<Published>,
+    /// Past versions: which to forget first.
+    past: BTreeSet<Published>,
+    past_bytes: usize,
+    present_bytes: usize,
+    /// Deletions up to here may be forgotten.
+    floor: Revision,
+    sum: Sum,
+}
+
+impl Configs {
+    pub(crate) fn sum(&self) -> u64 {
+        self.sum.value()
+    }
+
+    pub(crate) fn floor(&self) -> Revision {
+        self.floor
+    }
+
+    pub(crate) fn set_floor(&mut self, floor: Revision) {
+        self.floor = floor;
+    }
+
+    pub(crate) fn paths(&self) -> &BTreeMap<Arc<str>, Arc<History>> {
+        &self.paths
+    }
+
+    fn present(&self, path: &str) -> Option<&Arc<Document>> {
+        self.paths.get(path)?.present()
+    }
+
+    fn documents(&self) -> usize {
+        self.newest.len() - self.deletions.len()
+    }
+
+    /// Puts a version on top of its path's history. It is not older than what is there.
+    pub(crate) fn push(&mut self, document: Arc<Document>) {
+        let published = published(&document);
+        let version = Version { digest: document.digest(), document };
+        self.sum.add(version.digest);
+        if version.document.deleted {
+            self.deletions.insert(published.clone());
+        } else {
+            self.present_bytes += version.document.bytes();
+        }
+        self.newest.insert(published);
+        match self.paths.get_mut(&version.document.path) {
+            None => {
+                self.paths.insert(Arc::clone(&version.document.path), Arc::new(History::new(version)));
+            }
+            Some(history) => {
+                let former = Arc::make_mut(history).push(version);
+                self.retire(&former);
+            }
+        }
+    }
+
+    /// Books a version that has become past.
+    fn retire(&mut self, former: &Document) {
+        let published = published(former);
+        self.newest.remove(&published);
+        if !self.deletions.remove(&published) {
+            self.present_bytes -= former.bytes();
+        }
+        self.past.insert(published);
+        self.past_bytes += former.bytes();
+    }
+
+    /// Drops what the limits no longer allow to keep, beginning with this path's own history.
+    fn forget(&mut self, path: &str) {
+        while self.paths.get(path).is_some_and(|history| history.is_long()) {
+            self.forget_oldest_of(path);
+        }
+        while self.past_bytes > limits::HISTORY_BYTES_TOTAL_KEPT {
+            let Some((.., path)) = self.past.first().cloned() else { break };
+            self.forget_oldest_of(&path);
+        }
+        while self.deletions.len() > limits::DELETIONS_KEPT {
+            let Some((revision, _, path)) = self.deletions.first().cloned() else { break };
+            self.forget_path(&path);
+            self.floor = self.floor.max(revision);
+        }
+    }
+
+    fn forget_oldest_of(&mut self, path: &str) {
+        let Some(version) = self.paths.get_mut(path).and_then(|history| Arc::make_mut(history).pop()) else { return };
+        self.past.remove(&published(&version.document));
+        self.past_bytes -= version.document.bytes();
+        self.sum.subtract(version.digest);
+    }
+
+    /// Drops a deleted path with all of its history.
+    fn forget_path(&mut self, path: &str) {
+        while self.paths.get(path).is_some_and(|history| history.has_past()) {
+            self.forget_oldest_of(path);
+        }
+        let Some(history) = self.paths.remove(path) else { return };
+        let published = published(&history.newest.document);
+        self.newest.remove(&published);
+        self.deletions.remove(&published);
+        self.sum.subtract(history.newest.digest);
+    }
+}
+
+fn published(document: &Document) -> Published {
+    (document.revision, document.version, Arc::clone(&document.path))
+}

@@ -1,0 +1,136 @@
+//! Publishing: all documents or none, with compare-and-set.
+//!
+//! Everything is judged before anything changes. A text that is already what is published changes nothing and gets no new
+//! revision; a publish of nothing but such texts answers where they stand.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Configs, Document};
+use crate::{DocumentAction, DocumentChange, Event, Format, Publish, Rejection, Reply, Revision, State, check, limits};
+
+impl State {
+    pub(crate) fn publish(&mut self, publish: &Publish, events: &mut Vec<Event>) -> Result<Reply, Rejection> {
+        check_publish(publish)?;
+        for change in &publish.changes {
+            self.configs.check_expected(change)?;
+        }
+        let changed: Vec<_> = publish.changes.iter().filter(|change| self.configs.is_changed_by(change)).collect();
+        self.configs.check_room(&changed)?;
+        if changed.is_empty() {
+            let present = publish.changes.iter().filter_map(|change| self.configs.present(&change.path));
+            let revision = present.map(|document| document.revision).max().unwrap_or_default();
+            return Ok(Reply::Published { revision, changed: false });
+        }
+        let (author, message): (Arc<str>, Arc<str>) = (publish.author.as_str().into(), publish.message.as_str().into());
+        for change in changed {
+            let document = Arc::new(self.document(change, &author, &message));
+            events.push(Event::Config { path: Arc::clone(&document.path) });
+            self.configs.push(document);
+            self.configs.forget(&change.path);
+        }
+        Ok(Reply::Published { revision: self.clock.revision, changed: true })
+    }
+
+    fn document(&self, change: &DocumentChange, author: &Arc<str>, message: &Arc<str>) -> Document {
+        let known = self.configs.paths.get_key_value(change.path.as_str());
+        let newest = known.map(|(_, history)| &history.newest.document);
+        let (format, text, value, deleted) = match &change.action {
+            DocumentAction::Put { format, text, value } => {
+                (*format, Bytes::copy_from_slice(text), Bytes::copy_from_slice(value), false)
+            }
+            DocumentAction::Delete => {
+                (newest.map_or(Format::Json, |document| document.format), Bytes::new(), Bytes::new(), true)
+            }
+        };
+        Document {
+            path: known.map_or_else(|| change.path.as_str().into(), |(path, _)| Arc::clone(path)),
+            format,
+            text,
+            value,
+            revision: self.clock.revision,
+            version: newest.map_or(1, |document| document.version.saturating_add(1)),
+            author: Arc::clone(author),
+            message: Arc::clone(message),
+            published_at: self.clock.time,
+            deleted,
+        }
+    }
+}
+
+impl Configs {
+    fn check_expected(&self, change: &DocumentChange) -> Result<(), Rejection> {
+        let present = self.present(&change.path).map_or_else(Revision::default, |document| document.revision);
+        match change.expected {
+            Some(expected) if expected != present => {
+                Err(Rejection::RevisionMismatch { path: change.path.clone(), expected, present })
+            }
+            None if matches!(change.action, DocumentAction::Delete) && present == Revision::default() => {
+                Err(Rejection::NotFound { what: "document" })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_changed_by(&self, change: &DocumentChange) -> bool {
+        match (&change.action, self.present(&change.path)) {
+            (DocumentAction::Put { format, text, .. }, Some(present)) => {
+                present.format != *format || present.text != text
+            }
+            (DocumentAction::Put { .. }, None) | (DocumentAction::Delete, Some(_)) => true,
+            (DocumentAction::Delete, None) => false,
+        }
+    }
+
+    /// Whether what is published fits once these changes are made.
+    fn check_room(&self, changes: &[&DocumentChange]) -> Result<(), Rejection> {
+        let (mut documents, mut bytes) = (self.documents(), self.present_bytes);
+        for change in changes {
+            if let Some(present) = self.present(&change.path) {
+                documents -= 1;
+                bytes -= present.bytes();
+            }
+        }
+        for change in changes {
+            if let DocumentAction::Put { text, value, .. } = &change.action {
+                documents += 1;
+                bytes += change.path.len() + text.len() + value.len() + AUTHORSHIP_BYTES_MAX;
+            }
+        }
+        if documents > limits::DOCUMENTS_MAX && documents > self.documents() {
+            return Err(Rejection::Full { what: "documents", limit: limits::DOCUMENTS_MAX as u64 });
+        }
+        if bytes > limits::DOCUMENT_BYTES_TOTAL_MAX && bytes > self.present_bytes {
+            return Err(Rejection::Full { what: "bytes of documents", limit: limits::DOCUMENT_BYTES_TOTAL_MAX as u64 });
+        }
+        Ok(())
+    }
+}
+
+/// Room for who and why, counted in full so that the judgement does not depend on them.
+const AUTHORSHIP_BYTES_MAX: usize = limits::AUTHOR_BYTES_MAX + limits::MESSAGE_BYTES_MAX;
+
+fn check_publish(publish: &Publish) -> Result<(), Rejection> {
+    check::author(&publish.author)?;
+    check::size("message", publish.message.len(), limits::MESSAGE_BYTES_MAX)?;
+    if publish.changes.is_empty() {
+        return Err(Rejection::NotFound { what: "changes" });
+    }
+    check::size("changes", publish.changes.len(), limits::PUBLISH_DOCUMENTS_MAX)?;
+    let (mut texts, mut values) = (0, 0);
+    for (place, change) in publish.changes.iter().enumerate() {
+        check::path(&change.path)?;
+        if publish.changes[..place].iter().any(|other| other.path == change.path) {
+            return Err(Rejection::Repeated { field: "path" });
+        }
+        if let DocumentAction::Put { text, value, .. } = &change.action {
+            check::size("text", text.len(), limits::DOCUMENT_BYTES_MAX)?;
+            check::size("value", value.len(), limits::DOCUMENT_BYTES_MAX)?;
+            texts += text.len();
+            values += value.len();
+        }
+    }
+    check::size("text", texts, limits::PUBLISH_BYTES_MAX)?;
+    check::size("value", values, limits::PUBLISH_BYTES_MAX)
+}

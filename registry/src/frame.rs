@@ -1,0 +1,50 @@
+//! Frames: session operations of one gateway, exactly once and in order.
+//!
+//! A frame is taken whole or not at all; within a taken one a bad operation is refused alone, and the rest proceeds.
+//! Operations take effect in the order given, so a later one of the same key sees what an earlier one did.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    Event, Frame, OperationResult, Rejection, Reply, SessionOperation, State, StateId, check, limits, session::OwnerId,
+};
+
+impl State {
+    pub(crate) fn frame(&mut self, frame: &Frame, events: &mut Vec<Event>) -> Result<Reply, Rejection> {
+        self.check_state(frame.state)?;
+        let owner = self.open_id(frame.incarnation)?;
+        check::size("operations", frame.operations.len(), limits::FRAME_OPERATIONS_MAX)?;
+        if let Some(Err(answer)) = self.instances.open(owner).map(|owner| owner.frames.place(frame.sequence)) {
+            return answer;
+        }
+        let results: Arc<[_]> = frame.operations.iter().map(|operation| self.operate(owner, operation)).collect();
+        let revision = self.clock.revision;
+        self.instances.change(owner, |owner| {
+            Arc::make_mut(&mut owner.frames).keep(frame.sequence, revision, Arc::clone(&results));
+        });
+        let displaced = results.iter().filter_map(|result| match result {
+            OperationResult::Registered { displaced, .. } => displaced.as_ref().map(|holder| holder.incarnation),
+            OperationResult::Done | OperationResult::Refused(_) => None,
+        });
+        let told: BTreeSet<_> = displaced.filter(|incarnation| *incarnation != frame.incarnation).collect();
+        events.extend(told.into_iter().map(Event::Notice));
+        Ok(Reply::Frame { revision, results })
+    }
+
+    fn operate(&mut self, owner: OwnerId, operation: &SessionOperation) -> OperationResult {
+        let result = match operation {
+            SessionOperation::Register(register) => self.register(owner, register),
+            SessionOperation::Unregister(unregister) => self.unregister(owner, unregister),
+            SessionOperation::Bind(bind) => self.bind(owner, bind),
+            SessionOperation::Unbind(unbind) => self.unbind(owner, unbind),
+        };
+        result.unwrap_or_else(|rejection| OperationResult::Refused(Box::new(rejection)))
+    }
+
+    fn check_state(&self, given: StateId) -> Result<(), Rejection> {
+        match self.clock.state {
+            Some(present) if present != given => Err(Rejection::ForeignState { present }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Instances: which processes are alive.
+//!
+//! Invariants:
+//! - At most one open incarnation has a given (service, id); incarnations are numbered upwards and never used twice.
+//! - Closing is O(1) in the number of sessions: the mark on the owner is what makes its rows answer nothing.
+//! - A closed owner is kept for as long as it has rows, and forgotten with the last.
+//!
+//! Deliberately absent: deadlines. A lease lives in the leader's memory; the state knows only its outcome.
+
+mod close;
+mod closing;
+mod descriptor;
+mod frames;
+mod open;
+mod owner;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use self::{
+    closing::{Changes, Closing, ClosingCause},
+    descriptor::Instance,
+};
+pub(crate) use self::{
+    frames::{Frames, KeptFrame},
+    owner::Owner,
+};
+use crate::{Incarnation, Revision, digest::Sum, limits, ring::Ring, session::OwnerId};
+
+/// All incarnations that are open or have rows left.
+#[derive(Debug, Default)]
+pub(crate) struct Instances {
+    owners: Vec<Option<Owner>>,
+    vacant: Vec<OwnerId>,
+    open: BTreeMap<Incarnation, OwnerId>,
+    names: BTreeMap<Arc<str>, BTreeMap<Arc<str>, OwnerId>>,
+    /// Closed ones with rows left, in the order they are reaped.
+    pub(crate) closed: BTreeMap<(Revision, Incarnation), OwnerId>,
+    closings: Ring<Closing>,
+    /// Closings up to here are gone.
+    closings_floor: Revision,
+    /// The last number given to an incarnation.
+    pub(crate) last: Incarnation,
+    /// Sessions of open owners.
+    pub(crate) live: u64,
+    sum: Sum,
+}
+
+impl Instances {
+    pub(crate) fn sum(&self) -> u64 {
+        self.sum.value()
+    }
+
+    pub(crate) fn closings_floor(&self) -> Revision {
+        self.closings_floor
+    }
+
+    /// The place of an open incarnation.
+    pub(crate) fn id(&self, incarnation: Incarnation) -> Option<OwnerId> {
+        self.open.get(&incarnation).copied()
+    }
+
+    /// The owner, if it is open.
+    pub(crate) fn open(&self, id: OwnerId) -> Option<&Owner> {
+        self.owner(id).filter(|owner| owner.is_open())
+    }
+
+    pub(crate) fn owner(&self, id: OwnerId) -> Option<&Owner> {
+        self.owners.get(id.0 as usize)?.as_ref()
+    }
+
+    /// For what is not part of the owner's digest; see [`Self::change`].
+    pub(crate) fn owner_mut(&mut self, id: OwnerId) -> Option<&mut Owner> {
+        self.owners.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    /// For what is.
+    pub(crate) fn change(&mut self, id: OwnerId, change: impl FnOnce(&mut Owner)) {
+        let Some(owner) = self.owners.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        self.sum.subtract(owner.digest());
+        change(owner);
+        self.sum.add(owner.digest());
+    }
+
+    /// Sorted by incarnation.
+    pub(crate) fn open_owners(&self) -> impl DoubleEndedIterator<Item = &Owner> {
+        self.open.values().filter_map(|id| self.owner(*id))
+    }
+
+    /// By owner number.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = Option<&Owner>> {
+        self.owners.iter().map(Option::as_ref)
+    }
+
+    /// Sorted by id.
+    pub(crate) fn of_service(&self, service: &str) -> impl Iterator<Item = (OwnerId, &Owner)> {
+        let ids = self.names.get(service).into_iter().flat_map(BTreeMap::values);
+        ids.filter_map(|id| Some((*id, self.owner(*id)?)))
+    }
+
+    pub(crate) fn named(&self, service: &str, id: &str) -> Option<(OwnerId, &Owner)> {
+        let place = *self.names.get(service)?.get(id)?;
+        Some((place, self.owner(place)?))
+    }
+
+    /// Takes an incarnation in. No open one has its name.
+    pub(crate) fn insert(&mut self, owner: Owner) -> OwnerId {
+        let id = self.vacant.pop().unwrap_or(OwnerId(self.owners.len() as u32));
+        let Instance { service, id: name, incarnation, .. } = owner.instance.as_ref();
+        match owner.closed {
+            None => {
+                self.open.insert(*incarnation, id);
+                self.names.entry(Arc::clone(service)).or_default().insert(Arc::clone(name), id);
+            }
+            Some(closed) => {
+                self.closed.insert((closed, *incarnation), id);
+            }
+        }
+        self.sum.add(owner.digest());
+        match self.owners.get_mut(id.0 as usize) {
+            Some(vacant) => *vacant = Some(owner),
+            None => self.owners.push(Some(owner)),
+        }
+        id
+    }
+
+    /// Drops a closed owner that has no row left.
+    pub(crate) fn forget(&mut self, id: OwnerId) {
+        let Some(owner) = self.owners.get_mut(id.0 as usize).and_then(Option::take) else { return };
+        self.sum.subtract(owner.digest());
+        if let Some(closed) = owner.closed {
+            self.closed.remove(&(closed, owner.instance.incarnation));
+        }
+        self.vacant.push(id);
+    }
+
+    pub(crate) fn push_closing(&mut self, closing: Closing) {
+        self.sum.add(closing.digest());
+        self.closings.push(closing);
+        while self.closings.len() > limits::CLOSINGS_KEPT {
+            let Some((_, oldest)) = self.closings.oldest() else { return };
+            self.sum.subtract(oldest.digest());
+            self.closings_floor = oldest.closed;
+            self.closings.pop();
+        }
+    }
+
+    pub(crate) fn set_closings_floor(&mut self, floor: Revision) {
+        self.closings_floor = floor;
+    }
+
+    pub(crate) fn closings(&self) -> &Ring<Closing> {
+        &self.closings
+    }
+}

@@ -1,0 +1,165 @@
+//! Answers kept for requests that carry an id, so that a retried one gets its first answer.
+//!
+//! Kept for `limits::REQUEST_KEPT_MS` of log time, refusals too. Forgetting is part of `apply`, a few at a time, so that
+//! replicas agree on what is still known. A request whose answer does not fit is refused, rather than another one's
+//! answer forgotten before its time.
+
+use hashbrown::HashTable;
+
+use crate::{
+    Kicked, LogTime, Rejection, Reply, RequestId, State,
+    digest::{Digest, Kind, Sum},
+    limits,
+    ring::Ring,
+};
+
+/// What kind of request an answer is for. The numbers are on disk and never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum RequestKind {
+    /// `Kick`
+    Kick = 1,
+    /// `OpenInstance`
+    OpenInstance = 2,
+    /// `Publish`
+    Publish = 3,
+    /// `SendControl`
+    SendControl = 4,
+}
+
+impl RequestKind {
+    /// The number on disk.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind with this number on disk.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Kick),
+            2 => Some(Self::OpenInstance),
+            3 => Some(Self::Publish),
+            4 => Some(Self::SendControl),
+            _ => None,
+        }
+    }
+}
+
+/// An answer kept for a request id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// Of the request.
+    pub request: RequestId,
+    /// What it asked for.
+    pub kind: RequestKind,
+    /// When it was answered.
+    pub answered_at: LogTime,
+    /// The first answer.
+    pub answer: Result<Reply, Rejection>,
+}
+
+impl KeptAnswer {
+    fn digest(&self) -> u64 {
+        Digest::of(Kind::Request)
+            .bytes(&self.request.0)
+            .number(u64::from(self.kind.number()))
+            .number(self.answered_at.0)
+            .answer(&self.answer)
+            .finish()
+    }
+
+    /// As every node counts it.
+    fn bytes(&self) -> usize {
+        let names = match &self.answer {
+            Ok(Reply::Kicked(kicked)) => kicked.iter().map(kicked_bytes).sum(),
+            Err(Rejection::RevisionMismatch { path, .. }) => path.len(),
+            Ok(_) | Err(_) => 0,
+        };
+        limits::REQUEST_BYTES_FIXED + names
+    }
+}
+
+fn kicked_bytes(Kicked { key, holder }: &Kicked) -> usize {
+    limits::NOTICE_BYTES_FIXED + key.user.len() + key.slot.len() + holder.connection.len()
+}
+
+/// All kept answers, oldest first, and an index by id.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    ring: Ring<KeptAnswer>,
+    index: HashTable<u64>,
+    bytes: usize,
+    sum: Sum,
+}
+
+impl Requests {
+    pub(crate) fn sum(&self) -> u64 {
+        self.sum.value()
+    }
+
+    pub(crate) fn ring(&self) -> &Ring<KeptAnswer> {
+        &self.ring
+    }
+
+    fn find(&self, request: RequestId) -> Option<&KeptAnswer> {
+        let is_it = |number: &u64| self.ring.get(*number).is_some_and(|kept| kept.request == request);
+        self.ring.get(*self.index.find(spread(request), is_it)?)
+    }
+
+    fn is_full(&self) -> bool {
+        self.ring.len() >= limits::REQUESTS_KEPT || self.bytes >= limits::REQUEST_BYTES_KEPT
+    }
+
+    pub(crate) fn keep(&mut self, kept: KeptAnswer) {
+        let hash = spread(kept.request);
+        self.bytes += kept.bytes();
+        self.sum.add(kept.digest());
+        let number = self.ring.push(kept);
+        let ring = &self.ring;
+        self.index.insert_unique(hash, number, |number| ring.get(*number).map_or(0, |kept| spread(kept.request)));
+    }
+
+    /// Drops some of those whose time is over.
+    pub(crate) fn forget(&mut self, now: LogTime) {
+        for _ in 0..limits::FORGET_SLICE {
+            let Some((number, oldest)) = self.ring.oldest() else { return };
+            if oldest.answered_at.0.saturating_add(limits::REQUEST_KEPT_MS) > now.0 {
+                return;
+            }
+            if let Ok(entry) = self.index.find_entry(spread(oldest.request), |other| *other == number) {
+                entry.remove();
+            }
+            self.bytes -= oldest.bytes();
+            self.sum.subtract(oldest.digest());
+            self.ring.pop();
+        }
+    }
+}
+
+/// Ids are random already, if the client is honest; if not, only its own cell gets long.
+fn spread(request: RequestId) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(&request.0)
+}
+
+impl State {
+    /// Does what a request asks for, unless it was answered before.
+    pub(crate) fn once(
+        &mut self,
+        request: Option<RequestId>,
+        kind: RequestKind,
+        act: impl FnOnce(&mut Self) -> Result<Reply, Rejection>,
+    ) -> Result<Reply, Rejection> {
+        let Some(request) = request else { return act(self) };
+        if let Some(kept) = self.requests.find(request) {
+            return if kept.kind == kind { kept.answer.clone() } else { Err(Rejection::RequestIdReused) };
+        }
+        if self.requests.is_full() {
+            return Err(Rejection::Full { what: "request ids", limit: limits::REQUESTS_KEPT as u64 });
+        }
+        let answer = act(self);
+        self.requests.keep(KeptAnswer { request, kind, answered_at: self.clock.time, answer: answer.clone() });
+        answer
+    }
+}

@@ -1,0 +1,107 @@
+//! Sessions given out of a frozen state, and taken into one that is rebuilt.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::{Content, Entry, OwnerId, RowId, Sessions, TopicId, rows::Rows, topic::Names};
+use crate::{Incarnation, Record, SessionRecord, instance::Instances, limits::TOPICS_PER_SESSION_MAX};
+
+/// The pages of sessions and of topic names.
+#[derive(Debug)]
+pub(crate) struct FrozenSessions {
+    rows: Rows,
+    names: Names,
+}
+
+impl Sessions {
+    pub(crate) fn freeze(&self) -> FrozenSessions {
+        FrozenSessions { rows: self.rows.clone(), names: self.topics.names().clone() }
+    }
+
+    /// Takes in a session whose owner is known and whose topics are acquired; false if its key is here already. The
+    /// owners' lists are in order only after [`Self::sort`].
+    pub(crate) fn restore(&mut self, instances: &mut Instances, content: &Content<'_>) -> bool {
+        if self.find(content.user, content.slot).is_some() {
+            return false;
+        }
+        self.put(instances, None, content);
+        true
+    }
+
+    /// Puts an owner's list in the order of epochs.
+    pub(crate) fn sort(&mut self, instances: &mut Instances, owner: OwnerId) {
+        let Some(owner) = instances.owner_mut(owner) else { return };
+        let epoch = |row: RowId| self.rows.get(row).map(|entry| entry.row.epoch());
+        let mut rows: Vec<_> = self.links.rows(&owner.sessions).map(|row| (epoch(row), row.0)).collect();
+        if rows.is_sorted() {
+            return;
+        }
+        rows.sort_unstable();
+        owner.sessions = super::List::default();
+        for (_, row) in rows {
+            self.links.push(&mut owner.sessions, RowId(row));
+        }
+    }
+
+    pub(crate) fn reserve(&mut self, rows: u64) {
+        self.index.reserve(rows);
+    }
+
+    /// A name gets a number while records are read; see [`Self::release`].
+    pub(crate) fn acquire(&mut self, name: &[u8]) -> TopicId {
+        self.topics.acquire(name)
+    }
+
+    /// One more session uses a name.
+    pub(crate) fn acquire_again(&mut self, topic: TopicId) {
+        self.topics.acquire_again(topic);
+    }
+
+    /// A name is no longer kept for the reader's sake.
+    pub(crate) fn release(&mut self, topic: TopicId) {
+        self.topics.release(topic);
+    }
+}
+
+impl FrozenSessions {
+    /// `incarnations` are by owner number.
+    pub(crate) fn visit<E>(
+        self,
+        incarnations: &[Incarnation],
+        visit: &mut impl FnMut(Record<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (first, names) in self.names.into_pages() {
+            for (number, name) in (first..).zip(names.iter()) {
+                if let Some(name) = name {
+                    visit(Record::Topic(number, name))?;
+                }
+            }
+        }
+        for block in self.rows.into_blocks() {
+            for page in Arc::unwrap_or_clone(block).into_pages() {
+                page.entries().try_for_each(|entry| visit_entry(entry, incarnations, visit))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn visit_entry<E>(
+    entry: Entry<'_>,
+    incarnations: &[Incarnation],
+    visit: &mut impl FnMut(Record<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let topics: SmallVec<[u32; TOPICS_PER_SESSION_MAX]> = entry.topics().map(|topic| topic.0).collect();
+    visit(Record::Session(SessionRecord {
+        user: entry.user(),
+        slot: entry.slot(),
+        incarnation: incarnations.get(entry.row.owner().0 as usize).copied().unwrap_or_default(),
+        connection: entry.connection(),
+        epoch: entry.row.epoch(),
+        registered_at: entry.registered_at(),
+        conn_seq: entry.conn_seq(),
+        attributes: entry.attributes(),
+        topics: &topics,
+    }))
+}

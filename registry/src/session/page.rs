@@ -1,0 +1,104 @@
+//! Up to 64 sessions, copied as one when a snapshot holds them.
+//!
+//! The rows are plain and of one size; everything of variable length lies in one heap beside them, so that a page is two
+//! allocations and copying it two `memcpy`. A row whose bytes keep their length is overwritten in place, which is what
+//! nearly every reconnect does; otherwise the old bytes become garbage, and the heap is compacted once half of it is.
+
+use super::row::{Content, Entry, Row};
+
+/// Rows of a page: one 4 KiB copy for typical sessions.
+pub(super) const PAGE_ROWS: usize = 64;
+
+/// What an offset can address. A page of the largest sessions, without garbage, is below it.
+const HEAP_BYTES_MAX: usize = u16::MAX as usize;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Page {
+    rows: Vec<Row>,
+    heap: Vec<u8>,
+    garbage: u32,
+    live: u8,
+}
+
+impl Page {
+    pub(super) fn get(&self, place: usize) -> Option<Entry<'_>> {
+        let row = *self.rows.get(place)?;
+        if row.is_vacant() {
+            return None;
+        }
+        let start = usize::from(row.offset);
+        Some(Entry { row, bytes: &self.heap[start..start + row.bytes()] })
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        (0..self.rows.len()).filter_map(|place| self.get(place))
+    }
+
+    pub(super) fn put(&mut self, place: usize, content: &Content<'_>) {
+        if place >= self.rows.len() {
+            self.rows.resize(place + 1, Row::default());
+        }
+        let mut row = Row::new(content);
+        let (old, bytes) = (self.rows[place], row.bytes());
+        if old.is_vacant() {
+            self.live += 1;
+            row.offset = self.extend(bytes);
+        } else if old.bytes() == bytes {
+            row.offset = old.offset;
+        } else {
+            self.rows[place] = Row::default();
+            self.garbage += old.bytes() as u32;
+            row.offset = self.extend(bytes);
+        }
+        let start = usize::from(row.offset);
+        content.write(&mut self.heap[start..start + bytes]);
+        self.rows[place] = row;
+    }
+
+    pub(super) fn clear(&mut self, place: usize) {
+        let Some(row) = self.rows.get_mut(place).filter(|row| !row.is_vacant()) else { return };
+        self.garbage += row.bytes() as u32;
+        *row = Row::default();
+        self.live -= 1;
+        if self.live == 0 {
+            *self = Self::default();
+        } else if self.is_wasteful() {
+            self.compact();
+        }
+    }
+
+    /// Makes room for `bytes` at the end of the heap.
+    fn extend(&mut self, bytes: usize) -> u16 {
+        if self.is_wasteful() || self.heap.len() + bytes > HEAP_BYTES_MAX {
+            self.compact();
+        }
+        let start = self.heap.len();
+        if self.heap.capacity() - start < bytes {
+            self.heap.reserve_exact(bytes.max(self.expected_growth()));
+        }
+        self.heap.resize(start + bytes, 0);
+        start as u16
+    }
+
+    /// What the page's vacant rows will want, if they are like the others, in a few steps.
+    fn expected_growth(&self) -> usize {
+        let vacant = PAGE_ROWS - usize::from(self.live).min(PAGE_ROWS);
+        let typical = self.heap.len() / usize::from(self.live).max(1);
+        typical * vacant.div_ceil(2)
+    }
+
+    fn is_wasteful(&self) -> bool {
+        self.garbage as usize * 2 > self.heap.len()
+    }
+
+    fn compact(&mut self) {
+        let mut heap = Vec::with_capacity(self.heap.len() - self.garbage as usize);
+        for row in self.rows.iter_mut().filter(|row| !row.is_vacant()) {
+            let start = usize::from(row.offset);
+            row.offset = heap.len() as u16;
+            heap.extend_from_slice(&self.heap[start..start + row.bytes()]);
+        }
+        self.heap = heap;
+        self.garbage = 0;
+    }
+}
