@@ -21,7 +21,7 @@ impl SyntaxError {
     }
 
     /// An error at a byte of `text`.
-    pub(super) fn at_byte(text: &str, byte: usize, message: impl Into<String>) -> Self {
+    pub(crate) fn at_byte(text: &str, byte: usize, message: impl Into<String>) -> Self {
         let before = &text.as_bytes()[..byte.min(text.len())];
         let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
         let lines = before.iter().filter(|b| **b == b'\n').count();

@@ -31,8 +31,7 @@ pub(super) fn parse(text: &str) -> Result<Value, SyntaxError> {
         serde_saphyr::with_deserializer_from_str_with_options(text, rules(), |d| Builder::new(&nodes).deserialize(d))
             .map_err(|error| explain(&error))?;
     if has_wide_float(&value) {
-        let places: WideFloats =
-            serde_saphyr::from_str_with_options(text, rules()).map_err(|error| explain(&error))?;
+        let places: WideFloats = serde_saphyr::from_str_with_options(text, rules()).map_err(|error| explain(&error))?;
         check_integers(text, &places)?;
     }
     Ok(value)
@@ -106,7 +105,8 @@ fn check_integers(text: &str, places: &WideFloats) -> Result<(), SyntaxError> {
     for place in &places.0 {
         let Some(start) = place.span().byte_offset().map(to_usize) else { continue };
         let rest = text.get(start..).unwrap_or_default();
-        let written = &rest[..rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).unwrap_or(rest.len())];
+        let written =
+            &rest[..rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).unwrap_or(rest.len())];
         if !written.contains(['.', 'e', 'E']) {
             return Err(SyntaxError::at_byte(text, start, too_wide(written)));
         }

@@ -44,18 +44,36 @@ fn ini_values_are_strings() {
 
 #[test]
 fn what_is_particular_to_toml_and_yaml() {
-    assert_eq!(read(Format::Toml, "at = 1979-05-27T07:32:00Z\nhex = 0xff\n"), r#"{"at":"1979-05-27T07:32:00Z","hex":255}"#);
-    assert_eq!(read(Format::Yaml, "a: &x {k: 1, l: 2}\nb: {<<: *x, l: 3}\nc: *x\n"), r#"{"a":{"k":1,"l":2},"b":{"k":1,"l":3},"c":{"k":1,"l":2}}"#);
-    assert_eq!(read(Format::Yaml, "no: no\nmode: 0755\nhex: 0xff\nnull: ~\n".replace("null:", "nil:").as_str()), r#"{"hex":255,"mode":"0755","nil":null,"no":"no"}"#);
-    assert_eq!(read(Format::Yaml, "a: 100000000000000000000.0\nb: '100000000000000000000'\n"), r#"{"a":1e+20,"b":"100000000000000000000"}"#);
+    assert_eq!(
+        read(Format::Toml, "at = 1979-05-27T07:32:00Z\nhex = 0xff\n"),
+        r#"{"at":"1979-05-27T07:32:00Z","hex":255}"#
+    );
+    assert_eq!(
+        read(Format::Yaml, "a: &x {k: 1, l: 2}\nb: {<<: *x, l: 3}\nc: *x\n"),
+        r#"{"a":{"k":1,"l":2},"b":{"k":1,"l":3},"c":{"k":1,"l":2}}"#
+    );
+    assert_eq!(
+        read(Format::Yaml, "no: no\nmode: 0755\nhex: 0xff\nnull: ~\n".replace("null:", "nil:").as_str()),
+        r#"{"hex":255,"mode":"0755","nil":null,"no":"no"}"#
+    );
+    assert_eq!(
+        read(Format::Yaml, "a: 100000000000000000000.0\nb: '100000000000000000000'\n"),
+        r#"{"a":1e+20,"b":"100000000000000000000"}"#
+    );
     assert_eq!(read(Format::Json, r#"["100000000000000000000",1e20]"#), r#"["100000000000000000000",1e+20]"#);
 }
 
 #[test]
 fn the_ending_of_a_path_names_the_format() {
     let of = format_of_path;
-    assert_eq!([of("a/b.toml"), of("b.yaml"), of("b.yml")], [Some(Format::Toml), Some(Format::Yaml), Some(Format::Yaml)]);
-    assert_eq!([of("x.y/b.json"), of("b.ini"), of("x.toml/b"), of("toml")], [Some(Format::Json), Some(Format::Ini), None, None]);
+    assert_eq!(
+        [of("a/b.toml"), of("b.yaml"), of("b.yml")],
+        [Some(Format::Toml), Some(Format::Yaml), Some(Format::Yaml)]
+    );
+    assert_eq!(
+        [of("x.y/b.json"), of("b.ini"), of("x.toml/b"), of("toml")],
+        [Some(Format::Json), Some(Format::Ini), None, None]
+    );
 }
 
 /// Every refusal with its exact place and words, as a table that is read and compared as one text.
@@ -108,7 +126,8 @@ fn refusals_name_place_and_reason() {
         (Format::Ini, "dir = C:\\data\\\ny = 1\n"),
         (Format::Ini, "a\rb = 1\n"),
     ];
-    let told: String = cases.iter().map(|(format, text)| format!("{format:?} {text:?}\n    {}\n", error(*format, text))).collect();
+    let told: String =
+        cases.iter().map(|(format, text)| format!("{format:?} {text:?}\n    {}\n", error(*format, text))).collect();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/format/refusals.txt");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(file, &told).expect("refusals.txt is writable");
@@ -121,7 +140,8 @@ fn refusals_name_place_and_reason() {
 #[test]
 fn bombs_are_refused_fast() {
     let deep = TEXT_BYTES_MAX / 2;
-    let laughs: String = (1..9).map(|i| format!("l{i}: &l{i} [{}]\n", vec![format!("*l{}", i - 1); 10].join(","))).collect();
+    let laughs: String =
+        (1..9).map(|i| format!("l{i}: &l{i} [{}]\n", vec![format!("*l{}", i - 1); 10].join(","))).collect();
     let long = "x".repeat(100_000);
     let merges: String = (1..40).map(|i| format!("m{i}: &m{i} {{<<: [*m{0}, *m{0}], k{i}: 1}}\n", i - 1)).collect();
     let bombs = [
@@ -134,7 +154,11 @@ fn bombs_are_refused_fast() {
         ("toml dots", Format::Toml, format!("{}a = 1", "a.".repeat(deep - 8))),
         ("toml header", Format::Toml, format!("[{}a]", "a.".repeat(deep - 8))),
         ("toml fields", Format::Toml, format!("a = [{}0]", "0,".repeat(deep - 8))),
-        ("toml headers", Format::Toml, (0..15_000).map(|i| format!("[{}t{i}]\n", "a.".repeat(30))).collect::<String>() + "["),
+        (
+            "toml headers",
+            Format::Toml,
+            (0..15_000).map(|i| format!("[{}t{i}]\n", "a.".repeat(30))).collect::<String>() + "[",
+        ),
         ("yaml arrays", Format::Yaml, "[".repeat(deep)),
         ("yaml dashes", Format::Yaml, "- ".repeat(deep)),
         ("yaml maps", Format::Yaml, "{a: ".repeat(TEXT_BYTES_MAX / 5)),
@@ -142,7 +166,15 @@ fn bombs_are_refused_fast() {
         ("yaml laughs", Format::Yaml, format!("l0: &l0 [a,a,a,a,a,a,a,a,a,a]\n{laughs}")),
         ("yaml long laughs", Format::Yaml, format!("a: &a {long}\nb: [{}]\n", vec!["*a"; 9_000].join(","))),
         ("yaml merges", Format::Yaml, format!("m0: &m0 {{a: 1}}\n{merges}")),
-        ("yaml wide merges", Format::Yaml, format!("a: &a {{{}}}\nb: [{}]\n", (0..5_000).map(|i| format!("k{i}: 1,")).collect::<String>(), "{<<: *a},".repeat(9_000))),
+        (
+            "yaml wide merges",
+            Format::Yaml,
+            format!(
+                "a: &a {{{}}}\nb: [{}]\n",
+                (0..5_000).map(|i| format!("k{i}: 1,")).collect::<String>(),
+                "{<<: *a},".repeat(9_000)
+            ),
+        ),
         ("yaml anchors", Format::Yaml, (0..60_000).map(|i| format!("- &a{i} 1\n")).collect()),
         ("yaml documents", Format::Yaml, "---\n".repeat(TEXT_BYTES_MAX / 4)),
         ("ini fields", Format::Ini, (0..150_000).map(|i| format!("{i:x}=\n")).collect::<String>() + "0=\n"),
