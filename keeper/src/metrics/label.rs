@@ -1,0 +1,131 @@
+//! Labels with few values, all known: their series exist from the first scrape on, and counting is an array access.
+
+use std::marker::PhantomData;
+
+use prometheus_client::metrics::family::Family;
+
+/// A label's values.
+pub trait Label: Copy + 'static {
+    /// The label's name.
+    const NAME: &'static str;
+    /// Every value, in the order of [`Label::index`].
+    const ALL: &'static [Self];
+    /// Where it stands in [`Label::ALL`].
+    fn index(self) -> usize;
+    /// How it is written.
+    fn value(self) -> &'static str;
+}
+
+macro_rules! label {
+    ($(#[$doc:meta])* $name:ident = $label:literal { $($(#[$value_doc:meta])* $variant:ident = $value:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$value_doc])* $variant,)+
+        }
+
+        impl Label for $name {
+            const NAME: &'static str = $label;
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn value(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $value,)+
+                }
+            }
+        }
+    };
+}
+
+label! {
+    /// Which proposals go first.
+    Lane = "lane" {
+        /// Leases, instances and controls.
+        Lease = "lease",
+        /// Config publishes.
+        Config = "config",
+        /// Session writes.
+        Session = "session",
+        /// Reaping and other upkeep.
+        Upkeep = "upkeep",
+    }
+}
+
+label! {
+    /// What a proposal came to.
+    Outcome = "outcome" {
+        /// The state did it.
+        Done = "done",
+        /// The state decided against it.
+        Rejected = "rejected",
+        /// Its lane was full.
+        Full = "full",
+        /// Its deadline passed before it was proposed.
+        Expired = "expired",
+        /// This node did not lead.
+        NotLeader = "not_leader",
+        /// It may have happened.
+        Unknown = "unknown",
+    }
+}
+
+label! {
+    /// How fresh a read had to be.
+    Consistency = "consistency" {
+        /// Sees every write acknowledged before it.
+        Linearizable = "linearizable",
+        /// Sees at least a named revision.
+        AtLeast = "at_least",
+        /// Sees what this node has.
+        Local = "local",
+    }
+}
+
+label! {
+    /// What a watcher watches.
+    Kind = "kind" {
+        /// Config documents.
+        Config = "config",
+        /// Instances of services.
+        Instance = "instance",
+        /// Controls for an instance.
+        Control = "control",
+        /// Notices for a gateway.
+        Notice = "notice",
+    }
+}
+
+/// One metric for each value of a label.
+#[derive(Debug)]
+pub struct By<L, M> {
+    metrics: Vec<M>,
+    label: PhantomData<fn(L)>,
+}
+
+impl<L: Label, M> By<L, M> {
+    /// The metric of one value.
+    pub fn of(&self, value: L) -> &M {
+        &self.metrics[value.index()]
+    }
+
+    pub(super) fn new(metric: impl FnMut(&L) -> M) -> Self {
+        Self { metrics: L::ALL.iter().map(metric).collect(), label: PhantomData }
+    }
+}
+
+/// A label set as the registry wants it.
+pub(super) type Labels = Vec<(&'static str, &'static str)>;
+
+/// The label set of one value.
+pub(super) fn labels<L: Label>(value: L) -> (&'static str, &'static str) {
+    (L::NAME, value.value())
+}
+
+/// The metric of a label set, created with it.
+pub(super) fn member<M: Clone + Default>(family: &Family<Labels, M>, labels: Labels) -> M {
+    family.get_or_create_owned(&labels)
+}

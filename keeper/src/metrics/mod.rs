@@ -1,0 +1,182 @@
+//! What a node counts.
+//!
+//! Every family is registered here, once, under a name that begins with `keeper_`; `docs/metrics.md` lists them, and a test
+//! holds it to this file (`UPDATE=1` rewrites the table). A metric is a handle on atomics: whoever counts holds [`Metrics`]
+//! and writes one field, no name is looked up and no lock is taken; histograms, which lock, are observed per batch, sync or
+//! snapshot and never per operation. Gauges of a node's state are set when it changes.
+//!
+//! Deliberately absent: labels with values from outside (users, services, paths). A scrape must not grow with the load.
+
+mod label;
+#[cfg(test)]
+mod tests;
+
+pub use label::{By, Consistency, Kind, Label, Lane, Outcome};
+
+use std::sync::atomic::AtomicU64;
+
+use label::{Labels, labels, member};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+/// A gauge of something that is counted.
+pub type Level = Gauge<u64, AtomicU64>;
+
+/// Every metric of a node.
+#[derive(Debug)]
+pub struct Metrics {
+    /// The current term.
+    pub raft_term: Level,
+    /// 1 while this node leads.
+    pub raft_is_leader: Level,
+    /// 1 while this node knows a leader.
+    pub raft_has_leader: Level,
+    /// How often the known leader changed.
+    pub raft_leader_changes: Counter,
+    /// Index of the last entry in the log.
+    pub raft_last_log_index: Level,
+    /// Index of the last committed entry known here.
+    pub raft_committed_index: Level,
+    /// Index of the last applied entry: the state's revision.
+    pub raft_applied_index: Level,
+    /// Index of the last entry in a snapshot.
+    pub raft_snapshot_index: Level,
+    /// Sessions of open incarnations.
+    pub sessions_live: Level,
+    /// Open instances.
+    pub instances_open: Level,
+    /// Published documents.
+    pub configs: Level,
+    /// Proposals answered.
+    pub proposals: By<Lane, By<Outcome, Counter>>,
+    /// Bytes admitted and not yet answered.
+    pub lane_bytes: By<Lane, Level>,
+    /// Operations of one proposed entry.
+    pub batch_operations: Histogram,
+    /// Bytes of one proposed entry.
+    pub batch_bytes: Histogram,
+    /// From proposing an entry to its outcome.
+    pub batch_seconds: Histogram,
+    /// One write and sync of the log.
+    pub log_sync_seconds: Histogram,
+    /// Bytes written to the log.
+    pub log_bytes: Counter,
+    /// Keys and users looked up.
+    pub lookups: By<Consistency, Counter>,
+    /// Rounds that confirmed a read, each shared by all that waited.
+    pub read_index_rounds: Counter,
+    /// Open watch streams.
+    pub watchers: By<Kind, Level>,
+    /// Watches that had to begin again with the full set.
+    pub watch_resets: Counter,
+    /// Renewals acknowledged.
+    pub lease_renewals: Counter,
+    /// Incarnations closed because their lease ran out.
+    pub lease_expired: Counter,
+    /// Building one snapshot.
+    pub snapshot_seconds: Histogram,
+    /// Size of the last snapshot.
+    pub snapshot_bytes: Level,
+    /// Snapshots received and installed.
+    pub snapshots_installed: Counter,
+    /// Free space where the data lies.
+    pub disk_free_bytes: Level,
+}
+
+impl Metrics {
+    /// Registers every family.
+    #[must_use]
+    pub fn register(registry: &mut Registry) -> Self {
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("keeper_build", "The running version", version);
+        let into = &mut Families(registry);
+        Self {
+            raft_term: into.level("raft_term", "The current term"),
+            raft_is_leader: into.level("raft_is_leader", "1 while this node leads"),
+            raft_has_leader: into.level("raft_has_leader", "1 while this node knows a leader"),
+            raft_leader_changes: into.counter("raft_leader_changes", "How often the known leader changed"),
+            raft_last_log_index: into.level("raft_last_log_index", "Index of the last entry in the log"),
+            raft_committed_index: into.level("raft_committed_index", "Index of the last entry known to be committed"),
+            raft_applied_index: into.level("raft_applied_index", "Index of the last applied entry"),
+            raft_snapshot_index: into.level("raft_snapshot_index", "Index of the last entry in the newest snapshot"),
+            sessions_live: into.level("sessions_live", "Sessions of open incarnations"),
+            instances_open: into.level("instances_open", "Open instances"),
+            configs: into.level("configs", "Published config documents"),
+            proposals: into.proposals("proposals", "Proposals answered, by lane and what they came to"),
+            lane_bytes: into.levels("lane_bytes", "Bytes of proposals admitted and not yet answered"),
+            batch_operations: into.sizes("batch_operations", "Operations of one proposed entry", 1.0),
+            batch_bytes: into.sizes("batch_bytes", "Bytes of one proposed entry", 64.0),
+            batch_seconds: into.times("batch_seconds", "From proposing an entry to its outcome"),
+            log_sync_seconds: into.times("log_sync_seconds", "One write and sync of the log"),
+            log_bytes: into.counter("log_bytes", "Bytes written to the log"),
+            lookups: into.counters("lookups", "Keys and users looked up, by consistency"),
+            read_index_rounds: into
+                .counter("read_index_rounds", "Rounds that confirmed reads, each for all that waited"),
+            watchers: into.levels("watchers", "Open watch streams"),
+            watch_resets: into.counter("watch_resets", "Watches that began again with the full set"),
+            lease_renewals: into.counter("lease_renewals", "Lease renewals acknowledged"),
+            lease_expired: into.counter("lease_expired", "Incarnations closed because their lease ran out"),
+            snapshot_seconds: into.times("snapshot_seconds", "Building one snapshot"),
+            snapshot_bytes: into.level("snapshot_bytes", "Size of the newest snapshot"),
+            snapshots_installed: into.counter("snapshots_installed", "Snapshots received and installed"),
+            disk_free_bytes: into.level("disk_free_bytes", "Free space where the data lies"),
+        }
+    }
+}
+
+/// Names and registers.
+struct Families<'a>(&'a mut Registry);
+
+impl Families<'_> {
+    fn add(&mut self, name: &str, help: &str, metric: impl prometheus_client::registry::Metric + Clone) {
+        self.0.register(format!("keeper_{name}"), help, metric);
+    }
+
+    fn level(&mut self, name: &str, help: &str) -> Level {
+        let metric = Level::default();
+        self.add(name, help, metric.clone());
+        metric
+    }
+
+    fn counter(&mut self, name: &str, help: &str) -> Counter {
+        let metric = Counter::default();
+        self.add(name, help, metric.clone());
+        metric
+    }
+
+    fn levels<L: Label>(&mut self, name: &str, help: &str) -> By<L, Level> {
+        let family = Family::<Labels, Level>::default();
+        self.add(name, help, family.clone());
+        By::new(|value: &L| member(&family, vec![labels(*value)]))
+    }
+
+    fn counters<L: Label>(&mut self, name: &str, help: &str) -> By<L, Counter> {
+        let family = Family::<Labels, Counter>::default();
+        self.add(name, help, family.clone());
+        By::new(|value: &L| member(&family, vec![labels(*value)]))
+    }
+
+    fn proposals(&mut self, name: &str, help: &str) -> By<Lane, By<Outcome, Counter>> {
+        let family = Family::<Labels, Counter>::default();
+        self.add(name, help, family.clone());
+        By::new(|lane: &Lane| By::new(|outcome: &Outcome| member(&family, vec![labels(*lane), labels(*outcome)])))
+    }
+
+    /// 10 buckets, each four times the last.
+    fn sizes(&mut self, name: &str, help: &str, smallest: f64) -> Histogram {
+        let metric = Histogram::new(exponential_buckets(smallest, 4.0, 10));
+        self.add(name, help, metric.clone());
+        metric
+    }
+
+    /// From 0.1 ms to 26 s, each bucket twice the last.
+    fn times(&mut self, name: &str, help: &str) -> Histogram {
+        let metric = Histogram::new(exponential_buckets(0.000_1, 2.0, 19));
+        self.add(name, help, metric.clone());
+        metric
+    }
+}
