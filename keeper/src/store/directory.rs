@@ -1,0 +1,257 @@
+//! The data directory of one node: whose it is, and that nobody else has it open.
+//!
+//! ```text
+//! identity    format, cluster, node; written once
+//! LOCK        locked by the running process, whose id it holds
+//! mark        the synced mark
+//! log/        the Raft log
+//! snapshots/  the newest snapshot
+//! ```
+//!
+//! A directory belongs to one node of one cluster for ever: a vote cast under one id must never count under another. A
+//! directory that is neither empty nor ours is left untouched.
+
+mod identity;
+
+pub use identity::Identity;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock, statvfs};
+
+/// The newest layout this binary reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// Kept free of growth by default: room for the records that end sessions and leases, and for one more flush of the log.
+pub const RESERVE_BYTES: u64 = 64 << 20;
+
+const IDENTITY: &str = "identity";
+const IDENTITY_UNFINISHED: &str = "identity.unfinished";
+const LOCK: &str = "LOCK";
+
+/// Why a data directory was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// It cannot be created or written.
+    #[error("data directory {} cannot be written", path.display())]
+    Write {
+        /// The directory.
+        path: PathBuf,
+        /// What the file system reported.
+        source: io::Error,
+    },
+    /// It cannot be read.
+    #[error("data directory {} cannot be read", path.display())]
+    Read {
+        /// The directory.
+        path: PathBuf,
+        /// What the file system reported.
+        source: io::Error,
+    },
+    /// Another process has it open.
+    #[error("data directory {} is in use by process {holder}: stop that one first", path.display())]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// What the lock file says.
+        holder: String,
+    },
+    /// It holds files, and no identity.
+    #[error("{} is not a Keeper data directory: it holds {found} and no identity; name an empty one", path.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// One of the files.
+        found: String,
+    },
+    /// Written by a newer binary.
+    #[error(
+        "data directory {} was written by format {found}; this binary reads 1 to {FORMAT}: run a newer keeper",
+        path.display()
+    )]
+    Format {
+        /// The directory.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// It belongs to another cluster.
+    #[error("data directory {} belongs to cluster `{found}`, not to `{expected}`", path.display())]
+    Cluster {
+        /// The directory.
+        path: PathBuf,
+        /// Its cluster.
+        found: String,
+        /// The cluster asked for.
+        expected: String,
+    },
+    /// It belongs to another node.
+    #[error("data directory {} belongs to node {found}, not to node {expected}", path.display())]
+    Node {
+        /// The directory.
+        path: PathBuf,
+        /// Its node.
+        found: u64,
+        /// The node asked for.
+        expected: u64,
+    },
+    /// Its identity cannot be read.
+    #[error("the identity in {} is damaged: {what}", path.display())]
+    Identity {
+        /// The directory.
+        path: PathBuf,
+        /// Which part.
+        what: String,
+    },
+    /// Too little space is left on its disk.
+    #[error(
+        "the disk of {} has {free_mb} MB free, below the reserve of {reserve_mb} MB: make room, or lower \
+         storage.disk_reserve_bytes",
+        path.display()
+    )]
+    Full {
+        /// The directory.
+        path: PathBuf,
+        /// What is free.
+        free_mb: u64,
+        /// What must be.
+        reserve_mb: u64,
+    },
+}
+
+/// A data directory, locked as long as this value lives.
+#[derive(Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    identity: Identity,
+    _lock: File,
+}
+
+impl DataDirectory {
+    /// Opens the directory of a node, or makes an empty one its own.
+    ///
+    /// # Errors
+    /// It belongs to somebody else, is in use, too new, damaged, not writable, or on a full disk.
+    pub fn open(path: &Path, claim: &Identity, reserve_bytes: u64) -> Result<Self, DirectoryError> {
+        let unwritable = |source| DirectoryError::Write { path: path.into(), source };
+        fs::create_dir_all(path).map_err(unwritable)?;
+        refuse_foreign(path)?;
+        let lock = lock(path)?;
+        let free = free_bytes(path).map_err(|source| DirectoryError::Read { path: path.into(), source })?;
+        if free < reserve_bytes {
+            return Err(DirectoryError::Full {
+                path: path.into(),
+                free_mb: free >> 20,
+                reserve_mb: reserve_bytes >> 20,
+            });
+        }
+        let identity = match fs::read_to_string(path.join(IDENTITY)) {
+            Ok(text) => claim.confirm(&text, path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write_once(path, &claim.to_text()).map_err(unwritable)?;
+                claim.clone()
+            }
+            Err(source) => return Err(DirectoryError::Read { path: path.into(), source }),
+        };
+        let directory = Self { path: path.into(), identity, _lock: lock };
+        fs::create_dir_all(directory.log()).map_err(unwritable)?;
+        fs::create_dir_all(directory.snapshots()).map_err(unwritable)?;
+        sync_directory(path).map_err(unwritable)?;
+        Ok(directory)
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Where the log lies.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// Where the synced mark lies.
+    #[must_use]
+    pub fn mark(&self) -> PathBuf {
+        self.path.join("mark")
+    }
+
+    /// Where the snapshots lie.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
+
+    /// What is free on its disk.
+    ///
+    /// # Errors
+    /// The file system does not answer.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        free_bytes(&self.path)
+    }
+}
+
+fn free_bytes(path: &Path) -> io::Result<u64> {
+    let disk = statvfs(path)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Before anything is written: a directory without an identity may hold only what an interrupted first start left.
+fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
+    let unreadable = |source| DirectoryError::Read { path: path.into(), source };
+    if path.join(IDENTITY).try_exists().map_err(unreadable)? {
+        return Ok(());
+    }
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        // The root of a file system of its own comes with this one.
+        if ![LOCK, IDENTITY_UNFINISHED, "lost+found"].iter().any(|ours| name == *ours) {
+            return Err(DirectoryError::Foreign { path: path.into(), found: name.to_string_lossy().into_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// Takes the lock that the kernel releases when the process ends, however it ends.
+fn lock(path: &Path) -> Result<File, DirectoryError> {
+    let unwritable = |source| DirectoryError::Write { path: path.into(), source };
+    let mut options = OpenOptions::new();
+    let mut file =
+        options.read(true).write(true).create(true).truncate(false).open(path.join(LOCK)).map_err(unwritable)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut holder = String::new();
+            let read = file.read_to_string(&mut holder);
+            let holder = if read.is_ok() && !holder.is_empty() { holder } else { String::from("unknown") };
+            return Err(DirectoryError::Locked { path: path.into(), holder: holder.trim().into() });
+        }
+        Err(error) => return Err(unwritable(error.into())),
+    }
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(unwritable)?;
+    Ok(file)
+}
+
+fn write_once(path: &Path, text: &str) -> io::Result<()> {
+    let unfinished = path.join(IDENTITY_UNFINISHED);
+    let mut file = File::create(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path.join(IDENTITY))?;
+    sync_directory(path)
+}
+
+/// Makes names created, renamed or removed in a directory durable.
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

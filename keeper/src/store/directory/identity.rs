@@ -1,0 +1,58 @@
+//! Whose directory it is, as text that a person can read.
+
+use std::path::Path;
+
+use super::{DirectoryError, FORMAT};
+
+const TITLE: &str = "keeper data directory";
+
+/// The node a data directory belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Id of the node in it.
+    pub node_id: u64,
+    /// When the directory was made, in Unix milliseconds; for people.
+    pub created_at_ms: u64,
+}
+
+impl Identity {
+    pub(super) fn to_text(&self) -> String {
+        let Self { cluster, node_id, created_at_ms } = self;
+        format!("{TITLE}\nformat {FORMAT}\ncluster {cluster}\nnode {node_id}\ncreated_at_ms {created_at_ms}\n")
+    }
+
+    /// The identity that a directory has, if it is that of the same node.
+    pub(super) fn confirm(&self, text: &str, path: &Path) -> Result<Self, DirectoryError> {
+        let damaged = |what: &str| DirectoryError::Identity { path: path.into(), what: what.into() };
+        let mut lines = text.lines();
+        if lines.next() != Some(TITLE) {
+            return Err(damaged("it does not begin with its title"));
+        }
+        let mut field = |name: &str| {
+            let line = lines.next().and_then(|line| line.strip_prefix(name));
+            let value = line.and_then(|line| line.strip_prefix(' '));
+            value.map(String::from).ok_or_else(|| damaged(&format!("it has no `{name}` where one belongs")))
+        };
+        // First, and alone: what follows may differ in a newer one.
+        let found: u32 = field("format")?.parse().map_err(|_| damaged("`format` is not a number"))?;
+        if found == 0 {
+            return Err(damaged("`format` is 0"));
+        }
+        if found > FORMAT {
+            return Err(DirectoryError::Format { path: path.into(), found });
+        }
+        let cluster = field("cluster")?;
+        let node_id = field("node")?.parse().map_err(|_| damaged("`node` is not a number"))?;
+        let created_at_ms = field("created_at_ms")?.parse().map_err(|_| damaged("`created_at_ms` is not a number"))?;
+        if cluster != self.cluster {
+            let expected = self.cluster.clone();
+            return Err(DirectoryError::Cluster { path: path.into(), found: cluster, expected });
+        }
+        if node_id != self.node_id {
+            return Err(DirectoryError::Node { path: path.into(), found: node_id, expected: self.node_id });
+        }
+        Ok(Self { cluster, node_id, created_at_ms })
+    }
+}

@@ -1,0 +1,107 @@
+use super::*;
+
+fn identity(cluster: &str, node_id: u64) -> Identity {
+    Identity { cluster: cluster.into(), node_id, created_at_ms: 1_700_000_000_000 }
+}
+
+fn open(path: &Path, cluster: &str, node_id: u64) -> Result<DataDirectory, String> {
+    DataDirectory::open(path, &identity(cluster, node_id), 0)
+        .map_err(|error| error.to_string().replace(&path.display().to_string(), "DIR"))
+}
+
+fn fresh() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+#[test]
+fn a_directory_is_opened_again_by_its_node() {
+    let root = fresh();
+    let path = root.path().join("deep/below");
+    let first = open(&path, "prod", 3).expect("an empty directory is taken");
+    assert!(first.log().is_dir() && first.snapshots().is_dir());
+    drop(first);
+    let later = Identity { created_at_ms: 9, ..identity("prod", 3) };
+    let again = DataDirectory::open(&path, &later, RESERVE_BYTES).expect("its own directory");
+    assert_eq!(again.identity(), &identity("prod", 3), "the identity is written once");
+}
+
+#[test]
+fn a_directory_of_another_is_refused_with_both_names() {
+    let root = fresh();
+    drop(open(root.path(), "prod", 3));
+    let node = open(root.path(), "prod", 4).expect_err("another node");
+    assert_eq!(node, "data directory DIR belongs to node 3, not to node 4");
+    let cluster = open(root.path(), "test", 3).expect_err("another cluster");
+    assert_eq!(cluster, "data directory DIR belongs to cluster `prod`, not to `test`");
+}
+
+#[test]
+fn a_newer_format_is_refused_with_the_remedy() {
+    let root = fresh();
+    drop(open(root.path(), "prod", 3));
+    let newer = "keeper data directory\nformat 3\nsomething else\n";
+    fs::write(root.path().join(IDENTITY), newer).expect("a write");
+    let refused = open(root.path(), "prod", 3).expect_err("a newer format");
+    let said = "data directory DIR was written by format 3; this binary reads 1 to 1: run a newer keeper";
+    assert_eq!(refused, said);
+}
+
+#[test]
+fn a_directory_of_other_files_is_refused_and_left_alone() {
+    let root = fresh();
+    fs::write(root.path().join("holiday.jpg"), "").expect("a write");
+    let refused = open(root.path(), "prod", 3).expect_err("not a data directory");
+    let said = "DIR is not a Keeper data directory: it holds holiday.jpg and no identity; name an empty one";
+    assert_eq!(refused, said);
+    assert_eq!(fs::read_dir(root.path()).expect("its files").count(), 1, "nothing was added");
+}
+
+#[test]
+fn a_start_that_was_interrupted_is_no_obstacle() {
+    let root = fresh();
+    fs::write(root.path().join(LOCK), "77").expect("a write");
+    fs::write(root.path().join(IDENTITY_UNFINISHED), "keeper da").expect("a write");
+    assert!(open(root.path(), "prod", 3).is_ok());
+}
+
+#[test]
+fn a_second_process_is_told_who_has_it() {
+    let root = fresh();
+    let first = open(root.path(), "prod", 3).expect("a directory");
+    let refused = open(root.path(), "prod", 3).expect_err("it is open");
+    let pid = std::process::id();
+    assert_eq!(refused, format!("data directory DIR is in use by process {pid}: stop that one first"));
+    drop(first);
+    assert!(open(root.path(), "prod", 3).is_ok());
+}
+
+#[test]
+fn a_damaged_identity_is_never_replaced() {
+    let root = fresh();
+    drop(open(root.path(), "prod", 3));
+    let whole = fs::read_to_string(root.path().join(IDENTITY)).expect("the identity");
+    for length in 0..whole.len() - 1 {
+        // Cut within the last number, it is a shorter number, and that one is for people.
+        if whole[..length].contains("created_at_ms 1") {
+            break;
+        }
+        fs::write(root.path().join(IDENTITY), &whole[..length]).expect("a write");
+        let refused = open(root.path(), "prod", 3).expect_err("a cut identity");
+        let expected = refused.starts_with("the identity in DIR is damaged") || refused.contains("belongs to cluster");
+        assert!(expected, "cut at {length}: {refused}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_refused_with_what_is_missing() {
+    let root = fresh();
+    let refused = DataDirectory::open(root.path(), &identity("prod", 3), u64::MAX).expect_err("a reserve beyond all");
+    assert!(matches!(refused, DirectoryError::Full { reserve_mb: 17_592_186_044_415, .. }), "{refused}");
+    assert!(!root.path().join(IDENTITY).exists(), "nothing was claimed");
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let refused = open(Path::new("/dev/null/data"), "prod", 3).expect_err("not a directory");
+    assert_eq!(refused, "data directory DIR cannot be written");
+}
