@@ -1,1 +1,49 @@
-//! Placeholder.
+//! The client library of Keeper: where each user is connected, which configuration a process runs, which processes live.
+//!
+//! Everything begins with a [`Keeper`], which is cheap to clone and follows the leader by itself:
+//!
+//! - a gateway opens an [`Instance`] and registers the connections it holds through [`Sessions`];
+//! - a sender asks a [`Lookup`] where a user is;
+//! - any process reads a [`Config`] as a type of its own and is told what changed;
+//! - an admin uses [`SessionAdmin`], [`Instances`], [`Configs`], [`Controls`] and [`Cluster`].
+//!
+//! Callers write one `async` call per item. Frames form by themselves: whatever is queued when a slot of the in-flight
+//! window is free travels together, so a lone caller never waits for company and a thousand share one frame.
+//!
+//! Every task belongs to a [`Keeper`] and ends with its last clone. Waiting goes through `tokio::time` and chance through
+//! one seedable source, so that the library runs unchanged in simulated time. Nothing here parses config formats or
+//! decides anything about the state: the servers do.
+
+#![warn(missing_docs)]
+
+mod builder;
+mod cluster;
+mod config;
+mod connection;
+mod control;
+mod error;
+mod instance;
+mod keeper;
+pub mod limits;
+mod random;
+mod session;
+mod tasks;
+
+pub use builder::Builder;
+pub use cluster::{Cluster, InitialMember, Member, NodeStatus, Role};
+pub use config::{
+    Change, Config, Configs, ConfigsWatch, Cursor, Detail, Document, Documents, DocumentsChanged, Edit, FieldChange,
+    Format, Linted, Publish, Published, diff,
+};
+pub use connection::Endpoint;
+pub use control::{Addressed, Answer, ControlState, ControlStatus, Controls, ControlsWatch, SendControl, Sent};
+pub use error::{Error, Happened};
+pub use instance::{
+    Closed, Instance, InstanceBuilder, InstanceInfo, Instances, InstancesChanged, InstancesWatch, Lost,
+};
+pub use keeper::Keeper;
+pub use session::{
+    Consistency, Counts, Epoch, Found, Holder, InstanceCount, Kick, Kicked, KickedSession, ListSessions, Looked,
+    Lookup, Notice, NoticeCause, Notices, Owner, Registered, Registration, Route, Session, SessionAdmin, SessionKey,
+    SessionPage, Sessions,
+};

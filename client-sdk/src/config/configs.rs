@@ -1,0 +1,145 @@
+//! Documents for admins.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use keeper_proto::v1::{self, configs_client::ConfigsClient, get_config_request};
+use tonic::transport::Channel;
+
+use crate::{
+    ConfigsWatch, Cursor, Document, Documents, Error, Format, Publish, Published,
+    config::{from_proto, publish::to_proto},
+    connection::{Aim, Nodes, Retry},
+    error::Failure,
+    limits,
+};
+
+/// Documents for admins; see [`Keeper::configs`](crate::Keeper::configs).
+#[derive(Debug, Clone)]
+pub struct Configs {
+    nodes: Arc<Nodes>,
+}
+
+/// How much of each document an answer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// Without text and value.
+    #[default]
+    Summary,
+    /// With both.
+    Full,
+}
+
+/// A text that is sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linted {
+    /// How it is written.
+    pub format: Option<Format>,
+    /// Its canonical value: JSON, keys sorted, no white space.
+    pub canonical: Bytes,
+}
+
+impl Configs {
+    pub(crate) const fn new(nodes: Arc<Nodes>) -> Self {
+        Self { nodes }
+    }
+
+    /// Parses, validates and publishes, exactly once: all changes in one revision or none.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with line and column of a syntax error, or `revision-mismatch`; otherwise as [`Error`] says.
+    pub async fn publish(&self, publish: impl Into<Publish>) -> Result<Published, Error> {
+        let Publish { changes, author, message } = publish.into();
+        let request_id = self.nodes.random.request_id();
+        let request = v1::PublishRequest { changes, author, message, request_id };
+        let method = |channel, request| async move { client(channel).publish(request).await };
+        let reply = self.nodes.call("config publish", Aim::Leader, Retry::Safe, request, method).await?;
+        Ok(Published { revision: reply.revision, changed: reply.changed })
+    }
+
+    /// A document as it is now, if there is one. Linearizable.
+    ///
+    /// # Errors
+    /// As [`Error`] says.
+    pub async fn get(&self, path: impl Into<String>) -> Result<Option<Document>, Error> {
+        self.read(path.into(), 0).await
+    }
+
+    /// A document as it was at a revision, if the history still holds it.
+    ///
+    /// # Errors
+    /// As [`Error`] says.
+    pub async fn get_at(&self, path: impl Into<String>, revision: u64) -> Result<Option<Document>, Error> {
+        self.read(path.into(), revision).await
+    }
+
+    /// Every document below a prefix, without text and value; all when it is empty.
+    ///
+    /// # Errors
+    /// As [`Error`] says.
+    pub async fn list(&self, prefix: impl Into<String>) -> Result<Documents, Error> {
+        let request = v1::ListConfigsRequest { prefix: prefix.into() };
+        let method = |channel, request| async move { client(channel).list(request).await };
+        let reply = self.nodes.call("config list", Aim::Any, Retry::Safe, request, method).await?;
+        Ok(documents(reply.revision, reply.documents))
+    }
+
+    /// What a document was, newest first; at most `limit`, at most 100, 20 when it is 0.
+    ///
+    /// # Errors
+    /// As [`Error`] says.
+    pub async fn history(&self, path: impl Into<String>, limit: u32, detail: Detail) -> Result<Documents, Error> {
+        let request = v1::HistoryRequest { path: path.into(), limit, full: detail == Detail::Full };
+        let method = |channel, request| async move { client(channel).history(request).await };
+        let reply = self.nodes.call("config history", Aim::Any, Retry::Safe, request, method).await?;
+        Ok(documents(reply.revision, reply.documents))
+    }
+
+    /// Parses without publishing; the format follows from the path's ending unless given.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with line and column when the text is unsound; otherwise as [`Error`] says.
+    pub async fn lint(
+        &self,
+        path: impl Into<String>,
+        format: Option<Format>,
+        text: impl Into<String>,
+    ) -> Result<Linted, Error> {
+        let request = v1::LintRequest { path: path.into(), format: to_proto(format).into(), text: text.into() };
+        let method = |channel, request| async move { client(channel).lint(request).await };
+        let mut reply = self.nodes.call("config lint", Aim::Any, Retry::Safe, request, method).await?;
+        match reply.problem.take() {
+            Some(problem) => Err(Failure::from_problem(problem).error),
+            None => Ok(Linted { format: from_proto::format(reply.format()), canonical: reply.value }),
+        }
+    }
+
+    /// The documents that `selectors` name, then each change. A selector is a path, or a prefix that ends in `/`, or
+    /// empty for everything; at most [`limits::SELECTORS_MAX`].
+    #[must_use]
+    pub fn watch(&self, selectors: impl IntoIterator<Item = impl Into<String>>) -> ConfigsWatch {
+        self.watch_from(selectors, Cursor::default())
+    }
+
+    /// As [`watch`](Self::watch), but only what changed since a cursor.
+    #[must_use]
+    pub fn watch_from(&self, selectors: impl IntoIterator<Item = impl Into<String>>, cursor: Cursor) -> ConfigsWatch {
+        ConfigsWatch::new(self.nodes.clone(), selectors.into_iter().map(Into::into).collect(), cursor)
+    }
+
+    async fn read(&self, path: String, revision: u64) -> Result<Option<Document>, Error> {
+        let consistency = get_config_request::Consistency::Linearizable.into();
+        let request = v1::GetConfigRequest { path, revision, consistency };
+        let method = |channel, request| async move { client(channel).get(request).await };
+        let reply = self.nodes.call("config get", Aim::Any, Retry::Safe, request, method).await?;
+        Ok(reply.document.map(from_proto::document))
+    }
+}
+
+fn documents(revision: u64, documents: Vec<v1::Document>) -> Documents {
+    Documents { revision, documents: documents.into_iter().map(from_proto::document).collect() }
+}
+
+pub(crate) fn client(channel: Channel) -> ConfigsClient<Channel> {
+    ConfigsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}

@@ -1,0 +1,97 @@
+//! A one-way stream that goes on from its cursor, on whichever node answers.
+//!
+//! No task: the stream is driven by whoever reads it, and HTTP/2 flow control holds the server back when nobody does.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use tokio::time;
+use tonic::{Response, Status, Streaming, transport::Channel};
+
+use crate::{
+    Error, Happened,
+    connection::{Aim, Backoff, Node, Nodes, call::asked, link::silence},
+    error::Failure,
+};
+
+/// What is followed, and how far it has been told.
+pub(crate) trait Follow: Send {
+    /// A frame of the stream.
+    type Frame: Send + 'static;
+
+    /// For logs and errors.
+    const NAME: &'static str;
+
+    /// Asks a node to go on from the cursor.
+    fn open(&self, channel: Channel) -> Opening<Self::Frame>;
+}
+
+/// A stream being opened.
+pub(crate) type Opening<F> = Pin<Box<dyn Future<Output = Result<Response<Streaming<F>>, Status>> + Send>>;
+
+pub(crate) struct Resumed<W: Follow> {
+    /// The owner moves the cursor in here as it takes frames.
+    pub(crate) followed: W,
+    nodes: Arc<Nodes>,
+    backoff: Backoff,
+    stream: Option<(Node, Streaming<W::Frame>)>,
+}
+
+impl<W: Follow> Resumed<W> {
+    pub(crate) fn new(nodes: Arc<Nodes>, followed: W) -> Self {
+        let backoff = Backoff::new(nodes.random.clone());
+        Self { followed, nodes, backoff, stream: None }
+    }
+
+    /// Opens anew before the next frame: what is followed has changed.
+    pub(crate) fn reopen(&mut self) {
+        self.stream = None;
+    }
+
+    /// The next frame, after however many reconnects it takes. Fails only with what no other node would answer
+    /// differently. May be dropped at any await.
+    pub(crate) async fn frame(&mut self) -> Result<W::Frame, Error> {
+        loop {
+            let failure = match self.stream.as_mut() {
+                None => match self.connect().await {
+                    Ok(()) => continue,
+                    Err(failure) => failure,
+                },
+                Some((node, stream)) => {
+                    let failure = match stream.message().await {
+                        Ok(Some(frame)) => {
+                            self.backoff.reset();
+                            return Ok(frame);
+                        }
+                        Ok(None) => Failure::silent(Error::unreachable("the node ended the stream", Happened::No)),
+                        Err(status) => Failure::from_status(&status),
+                    };
+                    self.nodes.failed(&node.endpoint, &failure);
+                    failure
+                }
+            };
+            self.stream = None;
+            if !failure.error.is_retryable() {
+                return Err(failure.error);
+            }
+            tracing::debug!(watch = W::NAME, error = %failure.error, "resuming");
+            let pause = self.backoff.next(asked(&failure.error));
+            self.nodes.pause(pause).await;
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), Failure> {
+        let node = self.nodes.pick(&Aim::Any).map_err(Failure::silent)?;
+        let patience = self.nodes.settings.attempt_timeout;
+        let opened = time::timeout(patience, self.followed.open(node.channel.clone())).await;
+        let failure = match opened {
+            Ok(Ok(reply)) => {
+                self.stream = Some((node, reply.into_inner()));
+                return Ok(());
+            }
+            Ok(Err(status)) => Failure::from_status(&status),
+            Err(_) => silence(W::NAME, patience),
+        };
+        self.nodes.failed(&node.endpoint, &failure);
+        Err(failure)
+    }
+}

@@ -1,0 +1,132 @@
+//! Renews all leases of a client on one stream, and closes those that were let go.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, future::OptionFuture, stream::FuturesUnordered};
+use keeper_proto::v1::{CloseInstanceRequest, RenewReply, RenewRequest, instances_client::InstancesClient};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Notify, watch},
+    time::{self, Instant},
+};
+
+use crate::{
+    Error, Lost,
+    connection::{Aim, Link, LinkEvent, Nodes, Retry, silence},
+    instance::lease::Leases,
+};
+
+const RENEW: &str = "/keeper.v1.Instances/Renew";
+
+/// Requests in flight on the stream: a request per history of the state every third of a TTL, and there is rarely more
+/// than one history.
+const WINDOW: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Renewals {
+    leases: Mutex<Leases>,
+    changed: Notify,
+}
+
+impl Renewals {
+    pub(crate) fn new() -> Self {
+        Self { leases: Mutex::new(Leases::new()), changed: Notify::new() }
+    }
+
+    pub(crate) fn hold(
+        &self,
+        incarnation: u64,
+        state_id: u64,
+        ttl: Duration,
+        sent_at: Instant,
+    ) -> watch::Receiver<Option<Lost>> {
+        let lost = self.leases.lock().hold(incarnation, state_id, ttl, sent_at);
+        self.changed.notify_one();
+        lost
+    }
+
+    pub(crate) fn forget(&self, incarnation: u64) {
+        self.leases.lock().forget(incarnation);
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn release(&self, incarnation: u64) {
+        self.leases.lock().release(incarnation);
+        self.changed.notify_one();
+    }
+
+    /// Runs for as long as the client.
+    pub(crate) async fn run(self: Arc<Self>, nodes: Arc<Nodes>) {
+        let mut link: Link<RenewRequest, RenewReply> = Link::new(nodes.clone(), Aim::Leader, RENEW, WINDOW);
+        let mut closing = FuturesUnordered::new();
+        loop {
+            let (idle, wake_at) = self.outlook(&nodes);
+            let wake: OptionFuture<_> = wake_at.map(time::sleep_until).into();
+            tokio::select! {
+                biased;
+                () = self.changed.notified() => {}
+                event = link.event(), if !idle => self.hear(event, &mut link),
+                Some(()) = wake => {}
+                Some(()) = closing.next() => {}
+            }
+            self.tend(&mut link);
+            for (incarnation, state_id) in self.leases.lock().take_released() {
+                let nodes = nodes.clone();
+                // Best effort: a lease that cannot be closed expires.
+                closing.push(async move { drop(close(&nodes, incarnation, state_id).await) });
+            }
+        }
+    }
+
+    /// Whether there is nothing to renew, and when to act unasked.
+    fn outlook(&self, nodes: &Nodes) -> (bool, Option<Instant>) {
+        let leases = self.leases.lock();
+        let overdue = leases.waiting_since().map(|since| since + patience(&leases, nodes));
+        (leases.is_empty(), leases.next().into_iter().chain(overdue).min())
+    }
+
+    fn hear(&self, event: LinkEvent<RenewReply>, link: &mut Link<RenewRequest, RenewReply>) {
+        match event {
+            LinkEvent::Opened => self.leases.lock().renew_all(Instant::now()),
+            LinkEvent::Reply(reply) => {
+                link.confirm();
+                self.leases.lock().answered(&reply);
+            }
+            LinkEvent::Broken(error) if error.reason() == "foreign-state" => self.leases.lock().rebuilt(),
+            LinkEvent::Broken(_) => {}
+        }
+    }
+
+    /// Sends what is due, ends what is over, gives up a stream that does not answer.
+    fn tend(&self, link: &mut Link<RenewRequest, RenewReply>) {
+        let now = Instant::now();
+        let mut leases = self.leases.lock();
+        leases.expire(now);
+        if !link.is_up() {
+            // A renewal that cannot be sent is due when the stream stands again; until then only the end of a TTL wakes.
+            leases.defer(now);
+            return;
+        }
+        let limit = patience(&leases, link.nodes());
+        if leases.waiting_since().is_some_and(|since| since + limit <= now) {
+            leases.renew_all(now);
+            leases.defer(now);
+            link.fail(silence("renew", limit));
+            return;
+        }
+        for request in leases.requests(now) {
+            link.send(Arc::new(request));
+        }
+    }
+}
+
+fn patience(leases: &Leases, nodes: &Nodes) -> Duration {
+    leases.patience().map_or(nodes.settings.attempt_timeout, |it| it.min(nodes.settings.attempt_timeout))
+}
+
+/// Tells the cluster that a lease is over; twice is as good as once.
+pub(crate) async fn close(nodes: &Nodes, incarnation: u64, state_id: u64) -> Result<(), Error> {
+    let request = CloseInstanceRequest { incarnation, reason: "closed by its process".into(), state_id };
+    let method = |channel, request| async move { InstancesClient::new(channel).close(request).await };
+    nodes.call("instance close", Aim::Leader, Retry::Safe, request, method).await.map(drop)
+}

@@ -1,0 +1,80 @@
+//! Every bound of the library, with its reason.
+
+use std::time::Duration;
+
+/// Operations in one write frame, and keys and users in one lookup frame: the server's bound.
+pub const FRAME_OPERATIONS_MAX: usize = 1_024;
+
+/// Write frames of one gateway in flight. Enough to keep the network, the log and the gateway busy at once; the server
+/// keeps at least as many answers for a retry.
+pub const WRITE_FRAMES_IN_FLIGHT_MAX: usize = 4;
+
+/// Lookup frames in flight per stream: reads need no answer to be kept, only enough overlap to hide a round trip.
+pub const LOOKUP_FRAMES_IN_FLIGHT_MAX: usize = 4;
+
+/// Operations waiting for a frame, per gateway or lookup stream. Four full frames: beyond that callers wait at the door,
+/// so that memory is bounded and back-pressure reaches the connections that cause the load.
+pub const QUEUE_OPERATIONS_MAX: usize = 4_096;
+
+/// Nodes a client remembers: configured ones and members learnt. A cluster has a handful; learners of other data centers
+/// a few more.
+pub const ENDPOINTS_MAX: usize = 64;
+
+/// Bytes of a user's name.
+pub const USER_BYTES_MAX: usize = 128;
+
+/// Bytes of a slot's name.
+pub const SLOT_BYTES_MAX: usize = 32;
+
+/// Bytes of a gateway's own name for a connection.
+pub const CONNECTION_BYTES_MAX: usize = 32;
+
+/// Topics of one session. Checked here too, because an operation over its limit would spoil its neighbours' frame.
+pub const TOPICS_PER_SESSION_MAX: usize = 16;
+
+/// Bytes of a topic.
+pub const TOPIC_BYTES_MAX: usize = 64;
+
+/// Attributes of one session.
+pub const ATTRIBUTES_MAX: usize = 16;
+
+/// Bytes of all attribute names and values of one session.
+pub const ATTRIBUTES_BYTES_MAX: usize = 512;
+
+/// Selectors of one config watch: the server's bound, and so the most documents one [`Keeper`](crate::Keeper) follows.
+pub const SELECTORS_MAX: usize = 1_024;
+
+/// Bytes of one answer. A full set of configs or instances comes as one message; beyond this a process should narrow its
+/// selectors instead.
+pub const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// HTTP/2 window of one stream. A full frame of answers fits without waiting for an update of the window.
+pub const STREAM_WINDOW_BYTES: u32 = 2 << 20;
+
+/// HTTP/2 window of one connection: several streams of full frames.
+pub const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+
+/// How long a caller waits for an operation, unless the builder says otherwise.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long one try of a call may take before another node is asked. Longer than an election.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long to wait for a TCP connection.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Silence after which a connection is probed.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Silence after a probe that ends a connection.
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// First pause after a failure.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(10);
+
+/// Longest pause. Short, because the gap after a leader's death is bounded by the election and should stay so.
+pub const BACKOFF_MAX: Duration = Duration::from_millis(400);
+
+/// How often waiting operations are checked for deadlines that passed: they are seconds long, so a caller is told late
+/// by at most a per cent or two, and no operation needs a timer of its own.
+pub const DEADLINE_CHECK_INTERVAL: Duration = Duration::from_millis(50);

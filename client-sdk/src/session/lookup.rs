@@ -1,0 +1,177 @@
+//! Where users are connected.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use parking_lot::Mutex;
+
+use crate::{
+    Consistency, Error, Session, SessionKey,
+    connection::{Aim, Nodes},
+    limits,
+    session::{
+        asking::{Answered, Ask},
+        key::within,
+        reader::Reader,
+    },
+    tasks::Tasks,
+};
+
+/// Which nodes answer a lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Route {
+    /// The leader for linearizable reads, which is the cheapest for the cluster; any node for others.
+    #[default]
+    Cheapest,
+    /// The leader, always.
+    Leader,
+    /// One node chosen by chance, the same while it works: clients spread over all.
+    AnyNode,
+}
+
+/// What a lookup found, and how fresh it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked<T> {
+    /// What was found.
+    pub found: T,
+    /// The state that answered.
+    pub revision: u64,
+    /// How long ago the node last knew that it was up to date; zero for linearizable answers.
+    pub age: Duration,
+    /// Which history of the state.
+    pub state_id: u64,
+}
+
+impl<T> Looked<T> {
+    fn try_map<U>(self, map: impl FnOnce(T) -> Option<U>) -> Result<Looked<U>, Error> {
+        let Self { found, revision, age, state_id } = self;
+        let found = map(found).ok_or_else(|| Error::malformed("an answer to another kind of question"))?;
+        Ok(Looked { found, revision, age, state_id })
+    }
+}
+
+/// The session of one key, if anybody holds it.
+pub type Found = Option<Session>;
+
+/// Finds users. Cheap to clone; see [`Keeper::lookup`](crate::Keeper::lookup).
+///
+/// Each call is one question and waits for its own answer; questions of many callers travel together.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    lookups: Arc<Lookups>,
+    consistency: Consistency,
+    route: Route,
+    reader: Reader,
+}
+
+impl Lookup {
+    pub(crate) fn new(lookups: Arc<Lookups>) -> Self {
+        let (consistency, route) = (Consistency::default(), Route::default());
+        let reader = lookups.reader(consistency, route);
+        Self { lookups, consistency, route, reader }
+    }
+
+    /// How fresh answers must be. Linearizable by default.
+    #[must_use]
+    pub fn consistency(self, consistency: Consistency) -> Self {
+        let reader = self.lookups.reader(consistency, self.route);
+        Self { consistency, reader, ..self }
+    }
+
+    /// Which nodes answer.
+    #[must_use]
+    pub fn route(self, route: Route) -> Self {
+        let reader = self.lookups.reader(self.consistency, route);
+        Self { route, reader, ..self }
+    }
+
+    /// One device of one user.
+    ///
+    /// # Errors
+    /// As [`Error`] says; reads are tried again until the operation timeout.
+    pub async fn session(&self, key: &SessionKey) -> Result<Looked<Found>, Error> {
+        let looked = self.reader.run(Ask::Key(key.clone()), self.consistency).await?;
+        looked.try_map(|answered| match answered {
+            Answered::Key(found) => Some(found),
+            Answered::Keys(_) | Answered::User(_) => None,
+        })
+    }
+
+    /// Every device of one user.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session).
+    pub async fn user(&self, user: impl Into<Bytes>) -> Result<Looked<Vec<Session>>, Error> {
+        let user = user.into();
+        within("user", user.len(), 1, limits::USER_BYTES_MAX)?;
+        let looked = self.reader.run(Ask::User(user), self.consistency).await?;
+        looked.try_map(|answered| match answered {
+            Answered::User(sessions) => Some(sessions),
+            Answered::Key(_) | Answered::Keys(_) => None,
+        })
+    }
+
+    /// Many keys: one result a key, in the order asked. More than [`limits::FRAME_OPERATIONS_MAX`] are asked in several
+    /// frames, each at one revision; the revision told is the lowest of them, the age the highest.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session).
+    pub async fn many(&self, keys: &[SessionKey]) -> Result<Looked<Vec<Found>>, Error> {
+        let ask = |some: &[SessionKey]| self.reader.run(Ask::Keys(some.to_vec()), self.consistency);
+        let mut frames = Vec::new();
+        for looked in try_join_all(keys.chunks(limits::FRAME_OPERATIONS_MAX).map(ask)).await? {
+            frames.push(looked.try_map(|answered| match answered {
+                Answered::Keys(found) => Some(found),
+                Answered::Key(_) | Answered::User(_) => None,
+            })?);
+        }
+        Ok(Looked {
+            revision: frames.iter().map(|it| it.revision).min().unwrap_or_default(),
+            age: frames.iter().map(|it| it.age).max().unwrap_or_default(),
+            state_id: frames.first().map(|it| it.state_id).unwrap_or_default(),
+            found: frames.into_iter().flat_map(|it| it.found).collect(),
+        })
+    }
+}
+
+/// The streams lookups travel on: at most one per freshness and target, opened when first wanted.
+#[derive(Debug)]
+pub(crate) struct Lookups {
+    nodes: Arc<Nodes>,
+    tasks: Arc<Tasks>,
+    readers: Mutex<Vec<((Freshness, Aim), Reader)>>,
+}
+
+/// Questions of one freshness share frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Freshness {
+    Linearizable,
+    Local,
+    AtLeast,
+}
+
+impl Lookups {
+    pub(crate) const fn new(nodes: Arc<Nodes>, tasks: Arc<Tasks>) -> Self {
+        Self { nodes, tasks, readers: Mutex::new(Vec::new()) }
+    }
+
+    fn reader(&self, consistency: Consistency, route: Route) -> Reader {
+        let freshness = match consistency {
+            Consistency::Linearizable => Freshness::Linearizable,
+            Consistency::Local => Freshness::Local,
+            Consistency::AtLeast(_) => Freshness::AtLeast,
+        };
+        let aim = match (route, freshness) {
+            (Route::Leader, _) | (Route::Cheapest, Freshness::Linearizable) => Aim::Leader,
+            (Route::AnyNode, _) | (Route::Cheapest, Freshness::Local | Freshness::AtLeast) => Aim::Any,
+        };
+        let mut readers = self.readers.lock();
+        if let Some((_, reader)) = readers.iter().find(|(it, _)| *it == (freshness, aim.clone())) {
+            return reader.clone();
+        }
+        let reader = Reader::start(&self.tasks, self.nodes.clone(), aim.clone());
+        readers.push(((freshness, aim), reader.clone()));
+        reader
+    }
+}
