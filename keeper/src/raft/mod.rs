@@ -1,8 +1,41 @@
 //! Consensus: openraft, and everything that touches it.
 //!
 //! Nothing outside this folder imports openraft. What leaves it is [`RaftHandle`]: propose a batch, confirm a read, follow
-//! the leadership, report status.
+//! the leadership, report status. [`start`] puts a node together; [`serve`] serves its peers.
 
+mod driver;
+mod encode;
+mod entropy;
+mod handle;
+mod identity;
+mod leadership;
+mod limits;
+mod machine;
+mod network;
+mod offload;
+mod options;
+mod peer_service;
+mod proposal;
+mod read_rounds;
+mod snapshot_builder;
+mod snapshot_data;
+mod snapshot_files;
+mod snapshot_schedule;
+mod start;
+mod status;
 mod type_config;
 
+pub use driver::{RaftDriver, RaftFailed};
+pub use entropy::Entropy;
+pub use handle::{InitializeRefused, RaftHandle};
+pub use identity::Identity;
+pub use leadership::Leadership;
+pub use network::{Connection, Dial, TcpDial};
+pub use offload::Offload;
+pub use options::RaftOptions;
+pub use peer_service::{PeerService, serve};
+pub use proposal::{PendingProposal, ProposeError, Proposed};
+pub use read_rounds::{Confirmed, ReadError};
+pub use start::{RaftGroup, RaftParts, RaftStartError, start};
+pub use status::{MemberStatus, RaftStatus, Role};
 pub use type_config::{Member, TypeConfig};

@@ -40,4 +40,22 @@ impl SnapshotReceiver {
         let path = self.output.publish(received.index())?;
         SnapshotFile::open(&path)
     }
+
+    /// What was received so far, readable before it has a name. Its checksums are the reader's to check.
+    ///
+    /// # Errors
+    /// The head is damaged or missing, or the disk failed.
+    pub fn read_back(&mut self) -> Result<SnapshotFile, SnapshotError> {
+        self.output.sync()?;
+        SnapshotFile::open(self.output.path())
+    }
+
+    /// Gives the file its name, for a caller who has read it back to the end.
+    ///
+    /// # Errors
+    /// The disk failed; the file is gone.
+    pub fn publish(self, read_back: &SnapshotFile) -> Result<SnapshotFile, SnapshotError> {
+        let path = self.output.publish(read_back.index())?;
+        SnapshotFile::open(&path)
+    }
 }

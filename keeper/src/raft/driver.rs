@@ -1,0 +1,82 @@
+//! What a Raft node does by itself beside openraft: rounds of reads, the view of the leadership, snapshots when due.
+//!
+//! One future, so that one task owns all of it and everything ends together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use openraft::async_runtime::watch::WatchReceiver;
+use tokio_util::sync::CancellationToken;
+
+use super::leadership::LeadershipWatch;
+use super::machine::RaftNode;
+use super::read_rounds::ReadRounds;
+use super::snapshot_schedule::SnapshotSchedule;
+
+/// Runs until the node stops.
+pub struct RaftDriver {
+    pub(super) raft: RaftNode,
+    pub(super) rounds: ReadRounds,
+    pub(super) leadership: LeadershipWatch,
+    pub(super) schedule: Arc<SnapshotSchedule>,
+    pub(super) stopping: CancellationToken,
+}
+
+/// Raft stopped without being asked to: its log or its state failed. The process must stop.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("raft has failed: {reason}")]
+pub struct RaftFailed {
+    /// What openraft says.
+    pub reason: String,
+}
+
+impl RaftDriver {
+    /// Runs until [`RaftHandle::shutdown`](super::RaftHandle::shutdown).
+    ///
+    /// # Errors
+    /// Raft stopped by itself.
+    pub async fn run(self) -> Result<(), RaftFailed> {
+        let Self { raft, rounds, leadership, schedule, stopping } = self;
+        let queue = Arc::clone(&rounds.queue);
+        tokio::select! {
+            () = leadership.run() => {}
+            () = rounds.run() => {}
+            () = take_snapshots(&raft, &schedule) => {}
+        }
+        queue.close();
+        if stopping.is_cancelled() {
+            return Ok(());
+        }
+        let ended = raft.metrics().borrow_watched().running_state.clone();
+        Err(RaftFailed { reason: ended.err().map_or_else(|| "no reason given".to_owned(), |fatal| fatal.to_string()) })
+    }
+}
+
+/// Has a snapshot built when it is due, and the log behind it purged when it is done. Ends when Raft stops.
+async fn take_snapshots(raft: &RaftNode, schedule: &SnapshotSchedule) {
+    let mut done = raft.watch_snapshot_progress();
+    loop {
+        tokio::select! {
+            () = schedule.due() => {
+                if raft.trigger().snapshot().await.is_err() {
+                    return;
+                }
+            }
+            changed = done.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let upto = done.get().and_then(|snapshot| schedule.purge_upto(snapshot.index));
+                if let Some(upto) = upto && raft.trigger().purge_log(upto).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RaftDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "driver of raft node {}", self.raft.node_id())
+    }
+}

@@ -1,0 +1,180 @@
+//! The only thing the rest of the daemon sees of Raft.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use keeper_proto::peer::envelope::Kind;
+use openraft::async_runtime::watch::WatchReceiver as _;
+use openraft::errors::{InitializeError, RaftError};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::leadership::Leadership;
+use super::limits::READ_INDEX_MAX;
+use super::machine::RaftNode;
+use super::network::{Class, Peers};
+use super::proposal::{self, PendingProposal, ProposeError, Proposed};
+use super::read_rounds::{Confirmed, ReadError, ReadQueue, Want};
+use super::status::{self, RaftStatus};
+use super::type_config::Member;
+use crate::batch::Batch;
+
+/// Proposes, confirms, reports. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct RaftHandle {
+    pub(super) raft: RaftNode,
+    pub(super) peers: Arc<Peers>,
+    pub(super) reads: Arc<ReadQueue>,
+    pub(super) leadership: watch::Receiver<Leadership>,
+    pub(super) stopping: CancellationToken,
+}
+
+/// Why the group was not founded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InitializeRefused {
+    /// It was founded before: this node has a log or has voted.
+    #[error("this node already belongs to a group")]
+    AlreadyInitialized,
+    /// The list of members has no entry for the node that was asked.
+    #[error("node {node} is not among the members")]
+    NotAMember {
+        /// The node that was asked.
+        node: u64,
+    },
+    /// A member gave no proper answer; nothing was changed.
+    #[error("member {node} did not answer as itself: {reason}")]
+    MemberUnreachable {
+        /// The member.
+        node: u64,
+        /// What happened instead.
+        reason: String,
+    },
+    /// This node is stopping.
+    #[error("this node is stopping")]
+    Stopped,
+}
+
+impl RaftHandle {
+    /// Proposes a batch and waits until it is committed and applied here.
+    ///
+    /// # Errors
+    /// See [`ProposeError`]: only some outcomes are certain.
+    pub async fn propose(&self, batch: Batch) -> Result<Proposed, ProposeError> {
+        self.submit(batch).await?.outcome().await
+    }
+
+    /// As [`RaftHandle::propose`], and refused unless this node leads in `term` when the entry is appended. For
+    /// decisions that were made from a leader's memory, such as the expiry of a lease.
+    ///
+    /// # Errors
+    /// See [`ProposeError`].
+    pub async fn propose_in_term(&self, batch: Batch, term: u64) -> Result<Proposed, ProposeError> {
+        self.submit_in_term(batch, term).await?.outcome().await
+    }
+
+    /// The first half of [`RaftHandle::propose`]. Batches enter the log in the order of these calls' returns.
+    ///
+    /// # Errors
+    /// Only [`ProposeError::Stopped`].
+    pub async fn submit(&self, batch: Batch) -> Result<PendingProposal, ProposeError> {
+        proposal::submit(&self.raft, batch, None).await
+    }
+
+    /// The first half of [`RaftHandle::propose_in_term`].
+    ///
+    /// # Errors
+    /// Only [`ProposeError::Stopped`].
+    pub async fn submit_in_term(&self, batch: Batch, term: u64) -> Result<PendingProposal, ProposeError> {
+        proposal::submit(&self.raft, batch, Some(term)).await
+    }
+
+    /// Waits until this node's state has everything that was acknowledged anywhere before this call, and returns an
+    /// index that covers it. On any node.
+    ///
+    /// # Errors
+    /// See [`ReadError`]; asking again is safe.
+    pub async fn read_index(&self) -> Result<u64, ReadError> {
+        Ok(self.reads.confirm(Want::Applied).await?.index)
+    }
+
+    /// Everything acknowledged before this moment is in this node's state; `None` when nothing was ever confirmed. Asking
+    /// brings it forward, in the background.
+    #[must_use]
+    pub fn up_to_date_at(&self) -> Option<Instant> {
+        self.reads.up_to_date_at()
+    }
+
+    /// Has a quorum confirm that this node leads, at some moment after this call.
+    ///
+    /// # Errors
+    /// See [`ReadError`]; asking again is safe.
+    pub async fn confirm_leadership(&self) -> Result<Confirmed, ReadError> {
+        self.reads.confirm(Want::Leader).await
+    }
+
+    /// Follows who leads.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
+    }
+
+    /// Whether this node believes that it leads; otherwise the client endpoint of who does, if known.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn leads(&self) -> Result<(), Option<String>> {
+        let leadership = self.leadership.borrow();
+        if leadership.own { Ok(()) } else { Err(leadership.leader_endpoint()) }
+    }
+
+    /// What this node knows of itself and the group.
+    #[must_use]
+    pub fn status(&self) -> RaftStatus {
+        // Held for no longer than the clone takes: the core waits for this lock.
+        let seen = self.raft.metrics().borrow_watched().clone();
+        status::status(seen)
+    }
+
+    /// Founds the group, once and for ever. Every member must be up and answer as itself, so that a wrong address shows
+    /// now and not as a group without a quorum.
+    ///
+    /// # Errors
+    /// See [`InitializeRefused`]; nothing was changed.
+    pub async fn initialize(&self, members: BTreeMap<u64, Member>) -> Result<(), InitializeRefused> {
+        let own = *self.raft.node_id();
+        if !members.contains_key(&own) {
+            return Err(InitializeRefused::NotAMember { node: own });
+        }
+        if self.is_initialized().await? {
+            return Err(InitializeRefused::AlreadyInitialized);
+        }
+        for (id, member) in members.iter().filter(|(id, _)| **id != own) {
+            let peer = self.peers.peer(Class::Control, *id, member);
+            let answer = peer.call(Kind::Identify, bytes::Bytes::new(), READ_INDEX_MAX).await;
+            answer.map_err(|error| InitializeRefused::MemberUnreachable { node: *id, reason: error.to_string() })?;
+        }
+        self.raft.initialize(members).await.map_err(|error| match error {
+            RaftError::APIError(InitializeError::NotAllowed(_)) => InitializeRefused::AlreadyInitialized,
+            RaftError::APIError(InitializeError::NotInMembers(_)) => InitializeRefused::NotAMember { node: own },
+            RaftError::Fatal(_) => InitializeRefused::Stopped,
+        })
+    }
+
+    /// Whether this node belongs to a group already.
+    ///
+    /// # Errors
+    /// Only [`InitializeRefused::Stopped`].
+    pub async fn is_initialized(&self) -> Result<bool, InitializeRefused> {
+        self.raft.is_initialized().await.map_err(|_| InitializeRefused::Stopped)
+    }
+
+    /// Stops Raft on this node. Proposals under way end as unknown, reads as stopped.
+    pub async fn shutdown(&self) {
+        self.stopping.cancel();
+        self.reads.close();
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(%error, "the Raft core ended badly");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Who a node is, and the check that a message reached whom it was meant for.
+//!
+//! openraft asserts that a node id answers for itself only: a message that reaches another node by a wrong address, or a
+//! node of another cluster on a reused port, would corrupt the log or stop the process. So every message names cluster,
+//! group, sender and target, and the receiver refuses whatever is not its own before looking at the content.
+
+use bytes::Bytes;
+use keeper_proto::peer::{Envelope, envelope::Kind};
+use keeper_proto::v1::{Problem, problem};
+use prost::Message;
+
+use crate::codec::DecodeError;
+
+/// The name of a Raft node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The cluster.
+    pub cluster: String,
+    /// The Raft group; always 0 so far.
+    pub group: u32,
+    /// The node, unique in the cluster for ever: a new disk is a new node.
+    pub node: u64,
+}
+
+/// Why a message was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("the message is for cluster `{named}`; node {node} belongs to cluster `{own}`: check the peer addresses")]
+    WrongCluster { named: String, own: String, node: u64 },
+    #[error("the message is for group {named}; node {node} serves group {own}")]
+    WrongGroup { named: u32, own: u32, node: u64 },
+    #[error("the message is for node {named}; this is node {own}: check the peer addresses")]
+    WrongNode { named: u64, own: u64 },
+    #[error("a message of kind {found} came where {expected} was expected")]
+    WrongKind { found: i32, expected: &'static str },
+    #[error("the body of a {what} message does not decode: {source}")]
+    Malformed { what: &'static str, source: DecodeError },
+    #[error("{what}")]
+    Unavailable { what: String },
+}
+
+impl Identity {
+    /// A message to another node.
+    pub(super) fn envelope(&self, to: u64, kind: Kind, body: Bytes) -> Envelope {
+        let Self { cluster, group, node } = self;
+        Envelope { cluster: cluster.clone(), group: *group, from: *node, to, kind: kind.into(), body }
+    }
+
+    /// The answer that refuses.
+    pub(super) fn refuse(&self, to: u64, refusal: &Refusal) -> Envelope {
+        self.envelope(to, Kind::Problem, refusal.to_problem().encode_to_vec().into())
+    }
+
+    /// Whether a message is for this node.
+    pub(super) fn check(&self, message: &Envelope) -> Result<(), Refusal> {
+        let (own, node) = (self, self.node);
+        if message.cluster != own.cluster {
+            let (named, own) = (message.cluster.clone(), own.cluster.clone());
+            return Err(Refusal::WrongCluster { named, own, node });
+        }
+        if message.group != own.group {
+            return Err(Refusal::WrongGroup { named: message.group, own: own.group, node });
+        }
+        // Whoever asks for the identity may not know it yet.
+        let anonymous = message.to == 0 && message.kind() == Kind::Identify;
+        if message.to != node && !anonymous {
+            return Err(Refusal::WrongNode { named: message.to, own: node });
+        }
+        Ok(())
+    }
+}
+
+impl Refusal {
+    fn to_problem(&self) -> Problem {
+        let (class, reason) = match self {
+            Self::WrongCluster { .. } => (problem::Class::Refused, "wrong-cluster"),
+            Self::WrongGroup { .. } => (problem::Class::Refused, "wrong-group"),
+            Self::WrongNode { .. } => (problem::Class::Refused, "wrong-node"),
+            Self::WrongKind { .. } => (problem::Class::Refused, "wrong-kind"),
+            Self::Malformed { .. } => (problem::Class::Refused, "malformed"),
+            Self::Unavailable { .. } => (problem::Class::Unavailable, "unavailable"),
+        };
+        Problem {
+            class: class.into(),
+            reason: reason.to_owned(),
+            message: self.to_string(),
+            happened: problem::Happened::No.into(),
+            ..Problem::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(cluster: &str, node: u64) -> Identity {
+        Identity { cluster: cluster.to_owned(), group: 0, node }
+    }
+
+    #[test]
+    fn only_a_message_to_this_node_of_this_cluster_passes() {
+        let sender = identity("east", 1);
+        let message = sender.envelope(2, Kind::Vote, Bytes::new());
+        assert_eq!(identity("east", 2).check(&message), Ok(()));
+        let refused = identity("east", 3).check(&message).map_err(|refusal| refusal.to_string());
+        assert_eq!(refused, Err("the message is for node 2; this is node 3: check the peer addresses".to_owned()));
+        let refused = identity("west", 2).check(&message).map_err(|refusal| refusal.to_problem().reason);
+        assert_eq!(refused, Err("wrong-cluster".to_owned()));
+        let anonymous = sender.envelope(0, Kind::Identify, Bytes::new());
+        assert_eq!(identity("east", 2).check(&anonymous), Ok(()));
+    }
+}

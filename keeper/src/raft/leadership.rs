@@ -1,0 +1,77 @@
+//! Who leads, as this node sees it.
+
+use openraft::ServerState;
+use openraft::alias::LeaderIdOf;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::metrics::RaftServerMetrics;
+use tokio::sync::watch;
+
+use super::machine::RaftNode;
+use super::type_config::{Member, TypeConfig};
+
+/// Who leads. A view, not a proof: a leader that was cut off goes on believing for a while. Proof is
+/// [`RaftHandle::confirm_leadership`](super::RaftHandle::confirm_leadership).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leadership {
+    /// The newest term this node has voted in.
+    pub term: u64,
+    /// The leader of that term, as soon as it is known.
+    pub leader: Option<(u64, Member)>,
+    /// This node is the leader.
+    pub own: bool,
+    /// This node is the leader and has applied the first entry of its term: whatever was acknowledged by those before
+    /// it is in its state.
+    pub ready: bool,
+}
+
+impl Leadership {
+    /// Where clients reach the leader, if it is known.
+    #[must_use]
+    pub fn leader_endpoint(&self) -> Option<String> {
+        self.leader.as_ref().map(|(_, member)| member.client_endpoint.clone())
+    }
+}
+
+/// Keeps [`Leadership`] up to date until the node stops; then nobody leads.
+pub(super) struct LeadershipWatch {
+    pub(super) raft: RaftNode,
+    /// Who led when the newest applied entry was proposed.
+    pub(super) applied: watch::Receiver<Option<LeaderIdOf<TypeConfig>>>,
+    pub(super) leadership: watch::Sender<Leadership>,
+}
+
+impl LeadershipWatch {
+    pub(super) async fn run(mut self) {
+        let mut metrics = self.raft.server_metrics();
+        loop {
+            let seen = metrics.borrow_watched().clone();
+            let applied = *self.applied.borrow_and_update();
+            let now = leadership(&seen, applied);
+            self.leadership.send_if_modified(|before| {
+                let changed = *before != now;
+                *before = now;
+                changed
+            });
+            let going_on = tokio::select! {
+                changed = metrics.changed() => changed.is_ok(),
+                changed = self.applied.changed() => changed.is_ok(),
+            };
+            if !going_on {
+                self.leadership.send_modify(|last| *last = Leadership { term: last.term, ..Leadership::default() });
+                return;
+            }
+        }
+    }
+}
+
+fn leadership(seen: &RaftServerMetrics<TypeConfig>, applied: Option<LeaderIdOf<TypeConfig>>) -> Leadership {
+    let voted = seen.vote.leader_id;
+    // The vote is that on disk, the leader that in memory: for an instant after an election they may differ.
+    let leader = seen.current_leader.filter(|leader| *leader == voted.node_id);
+    let leader = leader.and_then(|id| {
+        let member = seen.membership_config.membership().get_node(&id)?;
+        Some((id, member.clone()))
+    });
+    let own = seen.state == ServerState::Leader && leader.as_ref().is_some_and(|(id, _)| *id == seen.id);
+    Leadership { term: voted.term, leader, own, ready: own && applied == Some(voted) }
+}

@@ -1,0 +1,65 @@
+//! What the Raft side bounds, and why.
+
+use std::time::Duration;
+
+/// One message between nodes, at most. openraft packs up to 2 MiB of entries into one; a single entry may be larger (a
+/// publish of 2 MiB with its framing).
+pub(super) const PEER_MESSAGE_BYTES_MAX: usize = 32 << 20;
+
+/// Append requests sent and not yet answered, per peer. More hide more latency, and delay the moment a slow follower is
+/// noticed.
+pub(super) const APPENDS_IN_FLIGHT_MAX: usize = 64;
+
+/// Their bytes together: openraft counts entries only, and 64 full requests would be 128 MiB a follower.
+pub(super) const APPEND_BYTES_IN_FLIGHT_MAX: usize = 16 << 20;
+
+/// An append stream with requests under way and no answer for this long is ended: openraft sets no deadline of its own
+/// on a stream, and one lost answer would stop replication for good. Longer than any healthy disk needs for a sync.
+pub(super) const APPEND_SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// Opening a connection or a stream.
+pub(super) const CONNECT_MAX: Duration = Duration::from_secs(1);
+
+/// HTTP/2 pings on every connection between nodes: a peer that vanished without a reset is noticed within the sum.
+pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a ping may stay unanswered.
+pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// HTTP/2 flow-control window, per stream and per connection: a full append request never waits for a window update.
+pub(super) const WINDOW_BYTES: u32 = 4 << 20;
+
+/// HTTP/2 frame: an entry of the largest size takes one, not thirty-two.
+pub(super) const FRAME_BYTES: u32 = 1 << 20;
+
+/// Bytes of a snapshot file in one message.
+pub(super) const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
+
+/// Chunks read ahead of the wire.
+pub(super) const SNAPSHOT_CHUNKS_AHEAD: usize = 2;
+
+/// A snapshot transfer that moves no chunk for this long is given up. It is a limit on silence, not on the whole: a
+/// large state over a slow link takes as long as it takes.
+pub(super) const SNAPSHOT_SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// From the last chunk to the answer: the receiver syncs, verifies and thaws the whole state.
+pub(super) const SNAPSHOT_INSTALL_MAX: Duration = Duration::from_secs(120);
+
+/// Callers waiting for a read to be confirmed. They share rounds, so that the number costs memory alone.
+pub(super) const READS_WAITING_MAX: usize = 65_536;
+
+/// A follower's question to the leader. A round takes well under a millisecond; a leader that cannot reach its quorum
+/// gives up after its lease.
+pub(super) const READ_INDEX_MAX: Duration = Duration::from_secs(1);
+
+/// A confirmed read waits this long for the entries it must see to be applied here.
+pub(super) const READ_APPLY_MAX: Duration = Duration::from_secs(5);
+
+/// A node asked for its state's age brings it forward if it is older than this: a round of reads a heartbeat costs nothing.
+pub(super) const AGE_REFRESH: Duration = Duration::from_millis(100);
+
+/// Marks of where in the log how many bytes have passed; together they span what a purge may keep.
+pub(super) const LOG_MARKS_MAX: usize = 4_096;
+
+/// Bytes between two marks.
+pub(super) const LOG_MARK_BYTES: u64 = 256 << 10;

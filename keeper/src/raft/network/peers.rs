@@ -1,0 +1,165 @@
+//! The connections to the other nodes.
+//!
+//! Three a peer, so that none waits behind another's bytes: log entries; heartbeats, votes and read rounds; snapshots. A
+//! connection is made when first used and made again after it broke, by whoever uses it next.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper_util::rt::TokioIo;
+use keeper_proto::peer::Envelope;
+use keeper_proto::peer::envelope::Kind;
+use keeper_proto::peer::peer_client::PeerClient;
+use keeper_proto::v1::Problem;
+use parking_lot::Mutex;
+use prost::Message;
+use tokio::runtime::Handle;
+use tonic::codegen::http::Uri;
+use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
+
+use super::dial::{Connection, Dial};
+use crate::codec::DecodeError;
+use crate::raft::identity::Identity;
+use crate::raft::limits::{
+    CONNECT_MAX, FRAME_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, PEER_MESSAGE_BYTES_MAX, WINDOW_BYTES,
+};
+use crate::raft::type_config::Member;
+
+/// What a connection carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    Log,
+    Control,
+    Snapshot,
+}
+
+/// Why a peer gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("node {peer} at {address} cannot be reached: {status}")]
+    Unreachable { peer: u64, address: String, status: Box<tonic::Status> },
+    #[error("node {peer} at {address} did not answer within {limit:?}")]
+    Silent { peer: u64, address: String, limit: Duration },
+    #[error("node {peer} at {address} refused: {message}")]
+    Refused { peer: u64, address: String, message: String },
+    #[error("the answer of node {peer} does not decode: {source}")]
+    Malformed { peer: u64, source: DecodeError },
+}
+
+/// All peers of a node.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    identity: Identity,
+    dial: Arc<dyn Dial>,
+    /// Drives the connections, whoever asks for them.
+    runtime: Handle,
+    channels: Mutex<HashMap<(Class, String), Channel>>,
+}
+
+/// One peer, by one class of connection.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) id: u64,
+    pub(crate) address: String,
+    pub(crate) peers: Arc<Peers>,
+    client: PeerClient<Channel>,
+}
+
+impl Peers {
+    /// Must be called on the Raft runtime, which drives the connections.
+    pub(crate) fn new(identity: Identity, dial: Arc<dyn Dial>) -> Self {
+        Self { identity, dial, runtime: Handle::current(), channels: Mutex::new(HashMap::new()) }
+    }
+
+    /// A peer; nothing is connected yet.
+    pub(crate) fn peer(self: &Arc<Self>, class: Class, id: u64, member: &Member) -> Peer {
+        let address = member.peer_endpoint.clone();
+        let mut channels = self.channels.lock();
+        let channel = channels.entry((class, address.clone())).or_insert_with(|| self.channel(class, &address)).clone();
+        let client = PeerClient::new(channel)
+            .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
+        Peer { id, address, peers: Arc::clone(self), client }
+    }
+
+    fn channel(&self, class: Class, address: &str) -> Channel {
+        // A snapshot fills the connection; its pings wait behind data.
+        let patience = if class == Class::Snapshot { 5 } else { 1 };
+        // The connector knows the address; the URI only names the authority in the requests.
+        let endpoint = Endpoint::from_static("http://keeper.peer")
+            .connect_timeout(CONNECT_MAX)
+            .http2_keep_alive_interval(KEEPALIVE_INTERVAL * patience)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT * patience)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .max_frame_size(FRAME_BYTES);
+        let _driven_there = self.runtime.enter();
+        let (dial, address) = (Arc::clone(&self.dial), address.to_owned());
+        endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
+            let connecting = dial.dial(address.clone());
+            async move { connecting.await.map(TokioIo::<Box<dyn Connection>>::new).map_err(io::Error::from) }
+        }))
+    }
+}
+
+impl Peer {
+    /// A message to this peer.
+    pub(crate) fn envelope(&self, kind: Kind, body: Bytes) -> Envelope {
+        self.peers.identity.envelope(self.id, kind, body)
+    }
+
+    /// The generated client, for streams.
+    pub(crate) fn client(&self) -> PeerClient<Channel> {
+        self.client.clone()
+    }
+
+    /// Asks once.
+    pub(crate) async fn call(&self, kind: Kind, body: Bytes, limit: Duration) -> Result<Bytes, CallError> {
+        let mut client = self.client();
+        let answer = tokio::time::timeout(limit, client.call(self.envelope(kind, body)))
+            .await
+            .map_err(|_| self.silent(limit))?
+            .map_err(|status| self.unreachable(status))?;
+        self.open(answer.into_inner(), kind)
+    }
+
+    /// The content of an answer.
+    pub(crate) fn open(&self, answer: Envelope, expected: Kind) -> Result<Bytes, CallError> {
+        if answer.kind == i32::from(Kind::Problem) {
+            let problem = Problem::decode(answer.body).unwrap_or_default();
+            return Err(self.refused(problem.message));
+        }
+        if answer.from != self.id || answer.kind != i32::from(expected) {
+            return Err(self.refused(format!("node {} answered with kind {}", answer.from, answer.kind)));
+        }
+        Ok(answer.body)
+    }
+
+    pub(crate) fn silent(&self, limit: Duration) -> CallError {
+        CallError::Silent { peer: self.id, address: self.address.clone(), limit }
+    }
+
+    pub(crate) fn unreachable(&self, status: tonic::Status) -> CallError {
+        CallError::Unreachable { peer: self.id, address: self.address.clone(), status: Box::new(status) }
+    }
+
+    pub(crate) fn refused(&self, message: String) -> CallError {
+        CallError::Refused { peer: self.id, address: self.address.clone(), message }
+    }
+
+    pub(crate) const fn malformed(&self, source: DecodeError) -> CallError {
+        CallError::Malformed { peer: self.id, source }
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {} at {}", self.id, self.address)
+    }
+}

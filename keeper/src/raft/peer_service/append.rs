@@ -1,0 +1,94 @@
+//! The append stream: openraft reads requests ahead and answers in order, as each reaches the disk.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use keeper_proto::peer::Envelope;
+use keeper_proto::peer::envelope::Kind;
+use openraft::raft::AppendEntriesRequest;
+use parking_lot::Mutex;
+use tonic::{Status, Streaming};
+
+use super::PeerService;
+use crate::raft::encode;
+use crate::raft::identity::Refusal;
+use crate::raft::type_config::TypeConfig;
+
+/// Why reading ended, if not because the sender was done.
+type Ended = Arc<Mutex<Option<(u64, Refusal)>>>;
+
+impl PeerService {
+    pub(super) async fn serve_append(
+        &self,
+        requests: Streaming<Envelope>,
+    ) -> Pin<Box<dyn Stream<Item = Result<Envelope, Status>> + Send>> {
+        let ended = Ended::default();
+        let sender = Arc::new(AtomicU64::new(0));
+        let input = self.clone().requests(requests, Arc::clone(&ended), Arc::clone(&sender));
+        let raft = self.handle.raft.clone();
+        // The call spawns the task that reads ahead; it needs seeds of its own.
+        let results = self.entropy.scope(async move { raft.stream_append(input).boxed() }).await;
+        let identity = Arc::clone(&self.identity);
+        let answers = results.map(move |result| match result {
+            Ok(result) => {
+                let body = encode::append_result(&result);
+                Ok(identity.envelope(sender.load(Ordering::Relaxed), Kind::Append, body))
+            }
+            Err(fatal) => Err(Status::unavailable(format!("Raft has stopped: {fatal}"))),
+        });
+        let identity = Arc::clone(&self.identity);
+        let refusal = stream::once(async move {
+            let (from, refusal) = ended.lock().take()?;
+            tracing::warn!(from, %refusal, "refused to append");
+            Some(Ok(identity.refuse(from, &refusal)))
+        });
+        answers.chain(refusal.filter_map(futures_util::future::ready)).boxed()
+    }
+
+    /// The requests, until the sender ends or sends something that is refused.
+    fn requests(
+        self,
+        requests: Streaming<Envelope>,
+        ended: Ended,
+        sender: Arc<AtomicU64>,
+    ) -> impl Stream<Item = AppendEntriesRequest<TypeConfig>> + Send {
+        stream::unfold(requests, move |mut requests| {
+            let (service, ended, sender) = (self.clone(), Arc::clone(&ended), Arc::clone(&sender));
+            async move {
+                // A broken connection ends the stream as the sender's end does: nobody is left to be told.
+                let message = requests.message().await.ok()??;
+                let from = message.from;
+                sender.store(from, Ordering::Relaxed);
+                match service.append_request(message) {
+                    Ok(request) => Some((request, requests)),
+                    Err(refusal) => {
+                        *ended.lock() = Some((from, refusal));
+                        None
+                    }
+                }
+            }
+        })
+    }
+
+    fn append_request(&self, message: Envelope) -> Result<AppendEntriesRequest<TypeConfig>, Refusal> {
+        let body = self.accept(message, Kind::Append, "an append request")?;
+        encode::decode_append_request(body).map_err(|source| Refusal::Malformed { what: "append", source })
+    }
+
+    /// The content of a message that is for this node and of the right kind.
+    pub(super) fn accept(&self, message: Envelope, kind: Kind, expected: &'static str) -> Result<Bytes, Refusal> {
+        self.identity.check(&message)?;
+        if message.kind != i32::from(kind) {
+            return Err(Refusal::WrongKind { found: message.kind, expected });
+        }
+        Ok(message.body)
+    }
+
+    pub(super) fn refuse(&self, to: u64, refusal: &Refusal) -> Envelope {
+        tracing::warn!(from = to, %refusal, "refused a message");
+        self.identity.refuse(to, refusal)
+    }
+}

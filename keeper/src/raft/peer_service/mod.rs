@@ -1,0 +1,64 @@
+//! The server side of what nodes say to each other: `keeper.peer.v1.Peer`, served on the Raft runtime.
+//!
+//! A message that is not for this node, group and cluster is refused before it is looked into. A refusal is an answer of
+//! its own kind, not a gRPC error, so that it reaches the log of whoever has the wrong address as one clear sentence.
+
+mod append;
+mod call;
+mod receive;
+mod serve;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::Stream;
+use keeper_proto::peer::Envelope;
+use keeper_proto::peer::peer_server::Peer;
+use tokio::sync::Semaphore;
+use tonic::{Request, Response, Status, Streaming};
+
+pub use serve::serve;
+
+use super::entropy::Entropy;
+use super::handle::RaftHandle;
+use super::identity::Identity;
+use super::offload::Offload;
+use super::snapshot_files::SnapshotFiles;
+
+/// Serves the other nodes of the group.
+#[derive(Debug, Clone)]
+pub struct PeerService {
+    pub(super) identity: Arc<Identity>,
+    pub(super) handle: RaftHandle,
+    pub(super) entropy: Arc<Entropy>,
+    pub(super) snapshots: Arc<SnapshotFiles>,
+    pub(super) offload: Offload,
+    /// One incoming snapshot at a time: the leader sends one, and a deposed one may still be sending.
+    pub(super) receiving: Arc<Semaphore>,
+}
+
+#[tonic::async_trait]
+impl Peer for PeerService {
+    type AppendStream = Pin<Box<dyn Stream<Item = Result<Envelope, Status>> + Send>>;
+
+    async fn append(&self, request: Request<Streaming<Envelope>>) -> Result<Response<Self::AppendStream>, Status> {
+        Ok(Response::new(self.serve_append(request.into_inner()).await))
+    }
+
+    async fn call(&self, request: Request<Envelope>) -> Result<Response<Envelope>, Status> {
+        let request = request.into_inner();
+        let from = request.from;
+        let answer = self.serve_call(request).await;
+        Ok(Response::new(answer.unwrap_or_else(|refusal| self.refuse(from, &refusal))))
+    }
+
+    async fn snapshot(&self, request: Request<Streaming<Envelope>>) -> Result<Response<Envelope>, Status> {
+        let mut chunks = request.into_inner();
+        let Some(header) = chunks.message().await? else {
+            return Err(Status::invalid_argument("a snapshot begins with a header"));
+        };
+        let from = header.from;
+        let answer = self.serve_snapshot(header, chunks).await;
+        Ok(Response::new(answer.unwrap_or_else(|refusal| self.refuse(from, &refusal))))
+    }
+}

@@ -1,0 +1,77 @@
+//! The snapshots of this node. One is current: the newest, whether it was written here or received.
+
+use std::io;
+
+use keeper_registry::Frozen;
+use openraft::alias::{SnapshotMetaOf, SnapshotOf};
+use parking_lot::Mutex;
+
+use super::encode;
+use super::snapshot_data::{self, SnapshotData, sentence};
+use super::type_config::TypeConfig;
+use crate::store::snapshot::{SnapshotFile, SnapshotReceiver, SnapshotStore};
+
+/// Shared by the state machine, the builder, and the receiver of a peer's snapshot.
+#[derive(Debug)]
+pub(super) struct SnapshotFiles {
+    store: SnapshotStore,
+    current: Mutex<Option<Current>>,
+}
+
+#[derive(Debug, Clone)]
+struct Current {
+    meta: SnapshotMetaOf<TypeConfig>,
+    file: SnapshotFile,
+}
+
+impl SnapshotFiles {
+    /// Takes up the newest snapshot there is, verified to its last byte.
+    pub(super) fn open(store: SnapshotStore) -> io::Result<Self> {
+        let current = match store.newest().map_err(sentence)? {
+            Some(file) => Some(Current { meta: snapshot_data::meta(&file)?, file }),
+            None => None,
+        };
+        Ok(Self { store, current: Mutex::new(current) })
+    }
+
+    /// A handle to the current snapshot.
+    pub(super) fn current(&self) -> Option<SnapshotOf<TypeConfig, SnapshotData>> {
+        let Current { meta, file } = self.current.lock().clone()?;
+        Some(SnapshotOf::<TypeConfig, SnapshotData> { meta, snapshot: SnapshotData::Kept(file) })
+    }
+
+    /// Writes a frozen state. If a newer snapshot was installed meanwhile, that one stays current.
+    pub(super) fn write(&self, meta: SnapshotMetaOf<TypeConfig>, frozen: Frozen) -> io::Result<Option<u64>> {
+        let index = meta.last_log_id.map_or(0, |id| id.index);
+        let mut writer = self.store.create(index, &encode::snapshot_meta(&meta)).map_err(sentence)?;
+        snapshot_data::write(frozen, &mut writer)?;
+        let mut current = self.current.lock();
+        if current.as_ref().is_some_and(|current| current.file.index() >= index) {
+            return Ok(None);
+        }
+        let file = writer.finish().map_err(sentence)?;
+        let bytes = file.size_bytes();
+        self.store.remove_older(index).map_err(sentence)?;
+        *current = Some(Current { meta, file });
+        Ok(Some(bytes))
+    }
+
+    /// Begins to receive a peer's snapshot.
+    pub(super) fn receive(&self) -> io::Result<SnapshotReceiver> {
+        self.store.receive().map_err(sentence)
+    }
+
+    /// Makes a received snapshot the current one.
+    pub(super) fn keep(
+        &self,
+        meta: SnapshotMetaOf<TypeConfig>,
+        received: &SnapshotFile,
+        receiver: SnapshotReceiver,
+    ) -> io::Result<()> {
+        let mut current = self.current.lock();
+        let file = receiver.publish(received).map_err(sentence)?;
+        self.store.remove_older(file.index()).map_err(sentence)?;
+        *current = Some(Current { meta, file });
+        Ok(())
+    }
+}

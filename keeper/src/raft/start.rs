@@ -1,0 +1,118 @@
+//! Puts a Raft node together.
+
+use std::io;
+use std::sync::Arc;
+
+use openraft::Raft;
+use openraft::storage::RaftLogStorage;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::driver::RaftDriver;
+use super::entropy::Entropy;
+use super::handle::RaftHandle;
+use super::identity::Identity;
+use super::leadership::{Leadership, LeadershipWatch};
+use super::machine::Machine;
+use super::network::{Dial, Network, Peers};
+use super::offload::Offload;
+use super::options::RaftOptions;
+use super::peer_service::PeerService;
+use super::read_rounds::{ReadQueue, ReadRounds};
+use super::snapshot_files::SnapshotFiles;
+use super::snapshot_schedule::SnapshotSchedule;
+use super::type_config::TypeConfig;
+use crate::replica::Replica;
+use crate::store::snapshot::SnapshotStore;
+
+/// What a Raft node is made of.
+#[derive(Debug)]
+pub struct RaftParts<L> {
+    /// Its name.
+    pub identity: Identity,
+    /// Its timings and thresholds.
+    pub options: RaftOptions,
+    /// Its log.
+    pub log: L,
+    /// Its state: empty, and nobody else's to change.
+    pub replica: Arc<Replica>,
+    /// Its snapshots.
+    pub snapshots: SnapshotStore,
+    /// How it reaches the others.
+    pub dial: Arc<dyn Dial>,
+    /// Its random numbers.
+    pub entropy: Entropy,
+    /// Where it does what blocks.
+    pub offload: Offload,
+}
+
+/// A running Raft node. Nothing of it works until [`RaftGroup::driver`] is driven.
+#[derive(Debug)]
+pub struct RaftGroup {
+    /// For the rest of the daemon.
+    pub handle: RaftHandle,
+    /// To be served to the other nodes.
+    pub service: PeerService,
+    /// To be run on the Raft runtime, as a task of its own.
+    pub driver: RaftDriver,
+}
+
+/// Why a Raft node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RaftStartError {
+    /// The timings contradict each other.
+    #[error("the raft timings are invalid: {0}")]
+    Options(String),
+    /// The snapshots could not be read.
+    #[error("the snapshots cannot be read")]
+    Snapshots(#[source] io::Error),
+    /// The log or the snapshot could not be taken up.
+    #[error("raft cannot start: {0}")]
+    Recover(String),
+}
+
+/// Starts a Raft node. Must be called on the Raft runtime, which everything of it then runs on.
+///
+/// # Errors
+/// See [`RaftStartError`]. The node took no part in anything.
+pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result<RaftGroup, RaftStartError> {
+    let RaftParts { identity, options, log, replica, snapshots, dial, entropy, offload } = parts;
+    let config = options.config(&identity.cluster).map_err(|error| RaftStartError::Options(error.to_string()))?;
+    let files = Arc::new(SnapshotFiles::open(snapshots).map_err(RaftStartError::Snapshots)?);
+    let schedule = Arc::new(SnapshotSchedule::new(&options, identity.node));
+    let peers = Arc::new(Peers::new(identity.clone(), dial));
+    let machine = Machine::new(Arc::clone(&replica), Arc::clone(&files), Arc::clone(&schedule), offload);
+    let applied_leader = machine.watch_leader();
+    let network = Network::new(Arc::clone(&peers), offload);
+    let starting = Raft::new(identity.node, Arc::new(config), network, log, machine);
+    let raft = entropy.scope(starting).await.map_err(|error| RaftStartError::Recover(error.to_string()))?;
+
+    let (leadership, leadership_seen) = watch::channel(Leadership::default());
+    let reads = Arc::new(ReadQueue::default());
+    let stopping = CancellationToken::new();
+    let handle = RaftHandle {
+        raft: raft.clone(),
+        peers: Arc::clone(&peers),
+        reads: Arc::clone(&reads),
+        leadership: leadership_seen.clone(),
+        stopping: stopping.clone(),
+    };
+    let rounds = ReadRounds {
+        queue: reads,
+        raft: raft.clone(),
+        peers,
+        leadership: leadership_seen,
+        applied: replica.watch_applied(),
+    };
+    let leadership = LeadershipWatch { raft: raft.clone(), applied: applied_leader, leadership };
+    let driver = RaftDriver { raft, rounds, leadership, schedule, stopping };
+    let service = PeerService {
+        identity: Arc::new(identity),
+        handle: handle.clone(),
+        entropy: Arc::new(entropy),
+        snapshots: files,
+        offload,
+        receiving: Arc::new(Semaphore::new(1)),
+    };
+    Ok(RaftGroup { handle, service, driver })
+}

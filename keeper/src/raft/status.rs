@@ -1,0 +1,109 @@
+//! What a node says about its part in the group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use openraft::{Instant, RaftMetrics, ServerState};
+
+use super::type_config::{Member, TypeConfig};
+
+/// A node's part in the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Takes entries and does not vote.
+    Learner,
+    /// Follows a leader, or waits for one.
+    Follower,
+    /// Asks for votes.
+    Candidate,
+    /// Leads.
+    Leader,
+    /// Has stopped.
+    Stopped,
+}
+
+/// A node as a member of the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberStatus {
+    /// Where it is reached.
+    pub member: Member,
+    /// It votes; learners do not.
+    pub voter: bool,
+    /// Known to the leader only: the last entry it certainly has.
+    pub matched: Option<u64>,
+    /// Known to the leader only: how long ago it was sent the last message that it has answered.
+    pub heard_ago: Option<Duration>,
+}
+
+/// What a node knows of itself and the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RaftStatus {
+    /// This node.
+    pub id: u64,
+    /// What it does.
+    pub role: Role,
+    /// The newest term it has voted in.
+    pub term: u64,
+    /// Who leads, as far as it knows.
+    pub leader: Option<u64>,
+    /// The last entry in its log.
+    pub last_log: Option<u64>,
+    /// The last entry it knows to be committed.
+    pub committed: Option<u64>,
+    /// The last entry applied to its state.
+    pub applied: Option<u64>,
+    /// The last entry covered by its snapshot.
+    pub snapshot: Option<u64>,
+    /// The last entry removed from its log.
+    pub purged: Option<u64>,
+    /// The entry that made the group what it is.
+    pub membership: Option<u64>,
+    /// A change of membership is under way.
+    pub changing: bool,
+    /// All members.
+    pub members: BTreeMap<u64, MemberStatus>,
+}
+
+pub(super) fn status(seen: RaftMetrics<TypeConfig>) -> RaftStatus {
+    RaftStatus {
+        id: seen.id,
+        role: role(seen.state),
+        term: seen.current_term,
+        leader: seen.current_leader,
+        last_log: seen.last_log_index,
+        committed: seen.local_committed.map(|id| id.index),
+        applied: seen.last_applied.map(|id| id.index),
+        snapshot: seen.snapshot.map(|id| id.index),
+        purged: seen.purged.map(|id| id.index),
+        membership: seen.membership_config.log_id().map(|id| id.index),
+        changing: seen.membership_config.membership().get_joint_config().len() > 1,
+        members: members(&seen),
+    }
+}
+
+const fn role(state: ServerState) -> Role {
+    match state {
+        ServerState::Learner => Role::Learner,
+        ServerState::Follower => Role::Follower,
+        ServerState::Candidate => Role::Candidate,
+        ServerState::Leader => Role::Leader,
+        ServerState::Shutdown => Role::Stopped,
+    }
+}
+
+fn members(seen: &RaftMetrics<TypeConfig>) -> BTreeMap<u64, MemberStatus> {
+    let membership = seen.membership_config.membership();
+    let voters: BTreeSet<_> = membership.voter_ids().collect();
+    let one = |(id, member): (&u64, &Member)| {
+        let matched = seen.replication.as_ref().and_then(|all| all.get(id)?.map(|log_id| log_id.index));
+        let heard = seen.heartbeat.as_ref().and_then(|all| *all.get(id)?);
+        let status = MemberStatus {
+            member: member.clone(),
+            voter: voters.contains(id),
+            matched,
+            heard_ago: heard.map(|at| at.elapsed()),
+        };
+        (*id, status)
+    };
+    membership.nodes().map(one).collect()
+}
