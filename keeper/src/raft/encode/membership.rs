@@ -1,0 +1,62 @@
+//! Who belongs to the cluster, and what a snapshot covers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use openraft::alias::{SnapshotMetaOf, StoredMembershipOf};
+
+use super::{put_optional_log_id, take_optional_log_id};
+use crate::codec::{DecodeError, Input, Output};
+use crate::raft::type_config::{Member, TypeConfig};
+
+type Membership = openraft::Membership<u64, Member>;
+
+const SNAPSHOT_META_VERSION: u8 = 1;
+
+/// What a snapshot covers: the last log id applied, and the membership then.
+#[must_use]
+pub fn snapshot_meta(meta: &SnapshotMetaOf<TypeConfig>) -> Bytes {
+    let mut output = Output::versioned(SNAPSHOT_META_VERSION, 256);
+    put_optional_log_id(&mut output, meta.last_log_id.as_ref());
+    put_optional_log_id(&mut output, meta.last_membership.log_id().as_ref());
+    put_membership(&mut output, meta.last_membership.membership());
+    output.finish()
+}
+
+/// Reads what a snapshot covers.
+///
+/// # Errors
+/// The bytes are something else.
+pub fn decode_snapshot_meta(bytes: Bytes) -> Result<SnapshotMetaOf<TypeConfig>, DecodeError> {
+    let (_, mut input) = Input::versioned("a snapshot's meta", SNAPSHOT_META_VERSION, bytes)?;
+    let last_log_id = take_optional_log_id(&mut input)?;
+    let log_id = take_optional_log_id(&mut input)?;
+    let membership = take_membership(&mut input)?;
+    input.finish()?;
+    Ok(SnapshotMetaOf::<TypeConfig> {
+        last_log_id,
+        last_membership: StoredMembershipOf::<TypeConfig>::new(log_id, membership),
+    })
+}
+
+pub(super) fn put_membership(output: &mut Output, membership: &Membership) {
+    output.list(membership.get_joint_config().iter(), |output, voters| {
+        output.list(voters.iter(), |output, id| output.u64(*id));
+    });
+    let members: Vec<_> = membership.nodes().collect();
+    output.list(members.into_iter(), |output, (id, member)| {
+        output.u64(*id);
+        output.str(&member.peer_endpoint);
+        output.str(&member.client_endpoint);
+    });
+}
+
+pub(super) fn take_membership(input: &mut Input) -> Result<Membership, DecodeError> {
+    let voters = input.list(|input| Ok(input.list(Input::u64)?.into_iter().collect::<BTreeSet<_>>()))?;
+    let members = input.list(|input| {
+        let id = input.u64()?;
+        Ok((id, Member { peer_endpoint: input.str()?, client_endpoint: input.str()? }))
+    })?;
+    let members: BTreeMap<_, _> = members.into_iter().collect();
+    Membership::new(voters, members).map_err(|_| DecodeError::OutOfRange { what: "a membership", at: input.position() })
+}
