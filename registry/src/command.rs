@@ -76,6 +76,18 @@ pub enum SessionOperation {
     Unbind(BindTopics),
 }
 
+impl SessionOperation {
+    /// Which session it is about.
+    #[must_use]
+    pub const fn key(&self) -> &SessionKey {
+        match self {
+            Self::Register(register) => &register.key,
+            Self::Unregister(unregister) => &unregister.key,
+            Self::Bind(bind) | Self::Unbind(bind) => &bind.key,
+        }
+    }
+}
+
 /// Takes a key. Newest wins by log order, except that a lower `conn_seq` never displaces a higher one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Register {

@@ -17,6 +17,7 @@ impl State {
         if let Some(Err(answer)) = self.instances.open(owner).map(|owner| owner.frames.place(frame.sequence)) {
             return answer;
         }
+        self.warm_for(&frame.operations);
         let results: Arc<[_]> = frame.operations.iter().map(|operation| self.operate(owner, operation)).collect();
         let revision = self.clock.revision;
         self.instances.change(owner, |owner| {

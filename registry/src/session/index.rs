@@ -47,6 +47,11 @@ impl Index {
         self.shards[Self::shard_of(hash)].iter_hash(within_shard(hash)).copied()
     }
 
+    /// Reads where the candidates would be found.
+    pub(super) fn touch(&self, hash: u64) -> u32 {
+        self.candidates(hash).next().map_or(0, |row| row.0)
+    }
+
     pub(super) fn insert(&mut self, hash: u64, row: RowId, hash_of: impl Fn(RowId) -> u64) {
         let rehash = |row: &RowId| within_shard(hash_of(*row));
         self.shards[Self::shard_of(hash)].insert_unique(within_shard(hash), row, rehash);

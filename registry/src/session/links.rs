@@ -111,6 +111,18 @@ impl Links {
         })
     }
 
+    /// A row's neighbours.
+    pub(super) fn around(&self, row: RowId) -> (RowId, RowId) {
+        let Link { before, after } = *self.get(row);
+        (before, after)
+    }
+
+    /// Reads the links of two rows.
+    pub(super) fn touch(&self, one: RowId, other: RowId) -> u32 {
+        let read = |row| if row == RowId::NONE { 0 } else { self.get(row).after.0 };
+        read(one) ^ read(other)
+    }
+
     fn get(&self, row: RowId) -> &Link {
         &self.blocks[row.0 as usize / BLOCK_ROWS][row.0 as usize % BLOCK_ROWS]
     }

@@ -27,6 +27,7 @@ mod topic;
 mod unregister;
 mod view;
 mod walk;
+mod warm;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 

@@ -30,6 +30,16 @@ impl Page {
         Some(Entry { row, bytes: &self.heap[start..start + row.bytes()] })
     }
 
+    /// See `warm`.
+    pub(super) fn touch(&self) -> usize {
+        self.rows.len() ^ self.heap.len()
+    }
+
+    /// See `warm`.
+    pub(super) fn touch_row(&self, place: usize) -> usize {
+        self.rows.get(place).map_or(0, |row| usize::from(row.offset))
+    }
+
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         (0..self.rows.len()).filter_map(|place| self.get(place))
     }

@@ -10,9 +10,9 @@
 
 use smallvec::SmallVec;
 
-use super::{Content, Entry, OwnerId, RowId, TopicId};
+use super::{Content, OwnerId, RowId, SessionView, TopicId};
 use crate::{
-    Holder, OperationResult, Register, Rejection, SessionKey, State, check, limits,
+    OperationResult, Register, Rejection, SessionKey, State, check, limits,
     notice::{NoticeCause, NoticeFact},
 };
 
@@ -26,16 +26,16 @@ impl State {
         let Register { key: SessionKey { user, slot }, .. } = register;
         let present = self.sessions.find(user, slot);
         let old = present.map(|(row, _)| row);
-        let live = present.and_then(|(_, entry)| Some((entry, self.sessions.view(&self.instances, entry)?.holder())));
+        let live = present.and_then(|(_, entry)| Some((entry, self.sessions.view(&self.instances, entry)?)));
         let displaced = match live {
             None => {
                 self.check_room(user, old)?;
                 None
             }
-            Some((entry, holder)) => {
-                check_conn_seq(entry, register, &holder)?;
+            Some((entry, view)) => {
+                check_conn_seq(register, &view)?;
                 let repeated = entry.row.owner() == owner && entry.connection() == register.connection;
-                (!repeated).then_some((entry.row.owner(), holder))
+                (!repeated).then(|| (entry.row.owner(), view.holder()))
             }
         };
 
@@ -76,10 +76,10 @@ impl State {
     }
 }
 
-fn check_conn_seq(entry: Entry<'_>, register: &Register, holder: &Holder) -> Result<(), Rejection> {
-    match (register.conn_seq, entry.conn_seq()) {
-        (Some(given), Some(present)) if given < present => {
-            Err(Rejection::StaleConnSeq { given, present, holder: holder.clone() })
+fn check_conn_seq(register: &Register, present: &SessionView<'_>) -> Result<(), Rejection> {
+    match (register.conn_seq, present.conn_seq()) {
+        (Some(given), Some(newer)) if given < newer => {
+            Err(Rejection::StaleConnSeq { given, present: newer, holder: present.holder() })
         }
         _ => Ok(()),
     }

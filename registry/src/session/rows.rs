@@ -33,8 +33,29 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn get(&self, row: RowId) -> Option<Entry<'_>> {
+        let (page, place) = self.page(row)?;
+        page.get(place)
+    }
+
+    /// Reads the page's own memory.
+    pub(super) fn touch_page(&self, row: RowId) -> usize {
+        self.page(row).map_or(0, |(page, _)| page.touch())
+    }
+
+    /// Reads the row.
+    pub(super) fn touch_row(&self, row: RowId) -> usize {
+        self.page(row).map_or(0, |(page, place)| page.touch_row(place))
+    }
+
+    /// Reads the row's bytes.
+    pub(super) fn touch_bytes(&self, row: RowId) -> u8 {
+        let first = self.get(row).and_then(|entry| entry.bytes.first().copied());
+        first.unwrap_or_default()
+    }
+
+    fn page(&self, row: RowId) -> Option<(&Page, usize)> {
         let (block, page, place) = locate(row);
-        self.blocks.get(block)?.pages.get(page)?.get(place)
+        Some((self.blocks.get(block)?.pages.get(page)?, place))
     }
 
     /// Rows are taken in the order of their numbers at first, so the page is there or the next to come.
