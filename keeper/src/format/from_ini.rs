@@ -1,11 +1,11 @@
 //! INI: `[sections]` of `key = value`, comments on their own lines after `;` or `#`.
 //!
-//! A section is an object, keys before the first section stand at the top, every value is a string. Quotes around a value
-//! are taken off; a backslash is a backslash.
+//! A section is an object, keys before the first section stand at the top, every value is a string. Quotes around a
+//! value are taken off; a backslash is a backslash.
 //!
-//! rust-ini reads the values, but it lets a damaged line run on into the next ones and keeps no places. So an outline of
-//! the lines is made first: it refuses what is not one whole entry, finds what is given twice, and hands rust-ini entries of
-//! one line each. In the end both must have found the same keys.
+//! rust-ini reads the values, but it lets a damaged line run on into the next ones and keeps no places. So an outline
+//! of the lines is made first: it refuses what is not one whole entry, finds what is given twice, and hands rust-ini
+//! entries of one line each. In the end both must have found the same keys.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -133,7 +133,7 @@ fn ends_on_its_line(mut value: &str) -> bool {
         value = &value[1 + end + 1..];
     }
     let backslashes = value.len() - value.trim_end_matches('\\').len();
-    backslashes % 2 == 0
+    backslashes.is_multiple_of(2)
 }
 
 /// Where `quote` first stands without a backslash before it.

@@ -1,7 +1,7 @@
 //! JSON (RFC 8259), by serde_json.
 //!
-//! serde_json reads an integer beyond 64 bits as the nearest float, silently. [`check_integers`] walks the text for one;
-//! the text is known to be JSON by then, so that a few lines suffice.
+//! serde_json reads an integer beyond 64 bits as the nearest float, silently. [`check_integers`] walks the text for
+//! one; the text is known to be JSON by then, so that a few lines suffice.
 
 use std::cell::Cell;
 

@@ -1,7 +1,7 @@
 //! TOML 1, by the toml crate: its tree with places, walked by the rules.
 //!
-//! The crate refuses duplicate keys and nesting beyond 80 by itself. A date or time becomes the string it was written as,
-//! in the form of RFC 3339. An integer up to 64 bits unsigned is accepted, as in the other formats.
+//! The crate refuses duplicate keys and nesting beyond 80 by itself. A date or time becomes the string it was written
+//! as, in the form of RFC 3339. An integer up to 64 bits unsigned is accepted, as in the other formats.
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,11 @@
 //! YAML 1.2, by serde-saphyr, with the core schema read strictly.
 //!
-//! Only `true` and `false` are booleans; `0755` and `1_000` are strings, because readers of YAML disagree on them. Anchors,
-//! aliases and merge keys (`<<`) are expanded under a budget that counts what they expand to, so that no text of a
-//! megabyte becomes more. Tags outside the core schema are refused: nothing here could honour them.
+//! Only `true` and `false` are booleans; `0755` and `1_000` are strings, because readers of YAML disagree on them.
+//! Anchors, aliases and merge keys (`<<`) are expanded under a budget that counts what they expand to, so that no text
+//! of a megabyte becomes more. Tags outside the core schema are refused: nothing here could honour them.
 //!
-//! The library reads an integer beyond 64 bits as the nearest float, silently. Documents with a float of that size, which
-//! are rare, are read a second time for the places of such floats; the text there tells what was written.
+//! The library reads an integer beyond 64 bits as the nearest float, silently. Documents with a float of that size,
+//! which are rare, are read a second time for the places of such floats; the text there tells what was written.
 
 use std::cell::Cell;
 use std::fmt;
@@ -25,6 +25,9 @@ use super::visitor::{Builder, duplicate, too_deep, too_many, too_wide};
 /// From here on a float may have been written as an integer beyond 64 bits.
 const WIDE: f64 = 9_223_372_036_854_775_808.0;
 
+/// What the scanner says when flow collections are nested too deep: it reads ahead of the budget's own count.
+const SCANNER_TOO_DEEP: &str = "recursion limit exceeded";
+
 pub(super) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let nodes = Cell::new(0);
     let value =
@@ -41,8 +44,7 @@ fn rules() -> Options {
     options! {
         budget: budget! {
             max_depth: DEPTH_MAX,
-            // One more, so that the depth above answers first, in its own words.
-            flow_nesting_limit: DEPTH_MAX + 1,
+            flow_nesting_limit: DEPTH_MAX,
             max_nodes: NODES_MAX,
             max_events: 4 * NODES_MAX,
             max_documents: 1,
@@ -65,17 +67,30 @@ fn rules() -> Options {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "an open enum of the library, with words of its own")]
 fn explain(error: &serde_saphyr::Error) -> SyntaxError {
-    let message = match error.without_snippet() {
+    let message = match cause(error) {
         serde_saphyr::Error::Budget { breach, .. } => over_budget(breach),
         serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => duplicate(key),
         serde_saphyr::Error::UnknownAnchor { .. } => "the alias names an anchor that is not defined before it".into(),
-        error => UserMessageFormatter.format_message(error).into_owned(),
+        error => match UserMessageFormatter.format_message(error).as_ref() {
+            SCANNER_TOO_DEEP => too_deep(),
+            message => message.to_owned(),
+        },
     };
     let (line, column) = error.location().map_or((1, 1), |place| (place.line(), place.column()));
     SyntaxError::at(to_usize(line), to_usize(column), message)
 }
 
+/// An error inside what an alias repeats is told at the alias, in the words of the error.
+fn cause(mut error: &serde_saphyr::Error) -> &serde_saphyr::Error {
+    while let serde_saphyr::Error::AliasError { error: inner, .. } = error.without_snippet() {
+        error = inner;
+    }
+    error.without_snippet()
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "an open enum of the library; the rest are budgets of expansion")]
 fn over_budget(breach: &BudgetBreach) -> String {
     match breach {
         BudgetBreach::Depth { .. } => too_deep(),

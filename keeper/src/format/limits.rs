@@ -3,8 +3,8 @@
 /// Bytes of one document's text: the registry's own limit, checked before a parser sees the text.
 pub const TEXT_BYTES_MAX: usize = keeper_registry::limits::DOCUMENT_BYTES_MAX;
 
-/// Objects and arrays inside each other. Deeper than any file a person writes, and shallow enough that every walk over a
-/// value may be recursive.
+/// Objects and arrays inside each other. Deeper than any file a person writes, and shallow enough that every walk over
+/// a value may be recursive.
 pub const DEPTH_MAX: usize = 64;
 
 /// Values in one document, aliases of YAML counted as often as they are used. A megabyte of the shortest entries

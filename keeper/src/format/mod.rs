@@ -5,11 +5,12 @@
 //! bytes and no node ever parses a document again.
 //!
 //! The rules are the same in every format: no key twice, string keys only, integers of 64 bits, finite floats, bounded
-//! depth and size (see [`limits`]). INI has no types: its values are strings. What a format cannot say (TOML has no null,
-//! INI no nesting) it cannot say; nothing is guessed.
+//! depth and size (see [`limits`]). INI has no types: its values are strings. What a format cannot say (TOML has no
+//! null, INI no nesting) it cannot say; nothing is guessed.
 //!
-//! Well-kept libraries read the texts. Where a library is laxer than the rules, the module of that format says how the rest
-//! is checked. Not built: keeping comments through a change of the structure. The text is kept as written beside the value.
+//! Well-kept libraries read the texts. Where a library is laxer than the rules, the module of that format says how the
+//! rest is checked. Not built: keeping comments through a change of the structure. The text is kept as written beside
+//! the value.
 
 mod error;
 mod from_ini;

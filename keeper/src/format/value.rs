@@ -19,9 +19,9 @@ pub enum Value {
     /// Text.
     String(String),
     /// Values in order.
-    Array(Vec<Value>),
+    Array(Vec<Self>),
     /// Values by name.
-    Object(BTreeMap<String, Value>),
+    Object(BTreeMap<String, Self>),
 }
 
 impl Value {
@@ -31,9 +31,9 @@ impl Value {
     }
 }
 
-/// The one form of a value that travels, is stored and is compared: JSON with sorted keys and no white space. It follows
-/// RFC 8785 except in two ways: keys are sorted by their UTF-8 bytes, and a float keeps its point (`1.0` is not `1`), so that
-/// a typed reader sees which of the two was written.
+/// The one form of a value that travels, is stored and is compared: JSON with sorted keys and no white space. It
+/// follows RFC 8785 except in two ways: keys are sorted by their UTF-8 bytes, and a float keeps its point (`1.0` is not
+/// `1`), so that a typed reader sees which of the two was written.
 #[must_use]
 pub fn canonical(value: &Value) -> Bytes {
     match serde_json::to_vec(value) {

@@ -1,5 +1,5 @@
-//! Builds a [`Value`] from any serde source, and holds it to the rules that no library keeps alike: no key twice, string
-//! keys only, finite floats, bounded depth and size.
+//! Builds a [`Value`] from any serde source, and holds it to the rules that no library keeps alike: no key twice,
+//! string keys only, finite floats, bounded depth and size.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

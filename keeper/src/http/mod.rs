@@ -1,8 +1,8 @@
 //! Metrics and health, for machines that watch this one.
 //!
 //! `/healthz` answers as long as the process does; `/readyz` says whether this node should be sent work, and why not;
-//! `/metrics` is a scrape. All are reads: nothing about a node can be changed here, so the port needs no protection of its
-//! own beyond `allow_insecure`.
+//! `/metrics` is a scrape. All are reads: nothing about a node can be changed here, so the port needs no protection of
+//! its own beyond `allow_insecure`.
 //!
 //! [`serve`] is a future and owns nothing else: `node` spawns it, and ends it by its `shutdown` argument.
 

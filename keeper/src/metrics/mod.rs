@@ -1,9 +1,9 @@
 //! What a node counts.
 //!
-//! Every family is registered here, once, under a name that begins with `keeper_`; `docs/metrics.md` lists them, and a test
-//! holds it to this file (`UPDATE=1` rewrites the table). A metric is a handle on atomics: whoever counts holds [`Metrics`]
-//! and writes one field, no name is looked up and no lock is taken; histograms, which lock, are observed per batch, sync or
-//! snapshot and never per operation. Gauges of a node's state are set when it changes.
+//! Every family is registered here, once, under a name that begins with `keeper_`; `docs/metrics.md` lists them, and a
+//! test holds it to this file (`UPDATE=1` rewrites the table). A metric is a handle on atomics: whoever counts holds
+//! [`Metrics`] and writes one field, no name is looked up and no lock is taken; histograms, which lock, are observed
+//! per batch, sync or snapshot and never per operation. Gauges of a node's state are set when it changes.
 //!
 //! Deliberately absent: labels with values from outside (users, services, paths). A scrape must not grow with the load.
 

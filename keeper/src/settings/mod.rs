@@ -1,8 +1,9 @@
 //! The daemon's settings: one TOML file, read once at the start.
 //!
-//! [`file`] is the file as written, where everything may be missing; [`Settings`] is what holds after [`Settings::parse`]:
-//! complete, and every value within its bounds. Nothing after `main` meets an invalid setting. A key that is not known is an
-//! error, because a misspelt key that is silently ignored is worse than a daemon that does not start.
+//! [`file`] is the file as written, where everything may be missing; [`Settings`] is what holds after
+//! [`Settings::parse`]: complete, and every value within its bounds. Nothing after `main` meets an invalid setting. A
+//! key that is not known is an error, because a misspelt key that is silently ignored is worse than a daemon that does
+//! not start.
 //!
 //! `docs/configuration.md` describes every key; tests hold it to this module. Not built: settings from the environment
 //! (except the log filter, `KEEPER_LOG`), and reloading, because most of these values cannot change while a node runs.

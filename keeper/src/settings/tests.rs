@@ -16,9 +16,12 @@ fn three_keys_suffice() {
     assert_eq!(Settings::parse(LEAST).ok(), Some(Settings::new("main", 1, "/var/lib/keeper")));
 }
 
+fn with(rest: &str) -> String {
+    format!("{LEAST}{rest}")
+}
+
 #[test]
-fn bad_settings_are_answered_exactly() {
-    let with = |rest: &str| format!("{LEAST}{rest}");
+fn bad_keys_and_types_are_answered_exactly() {
     let cases = [
         (
             String::new(),
@@ -49,6 +52,15 @@ fn bad_settings_are_answered_exactly() {
             with("[log]\nlevel = \"loud\"\n"),
             "line 5, column 9: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, `trace`",
         ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refusal(&text), expected, "\n{text}");
+    }
+}
+
+#[test]
+fn bad_values_are_answered_exactly() {
+    let cases = [
         (
             with("[listen]\nclient = \"localhost\"\n"),
             "listen.client is \"localhost\": it must be an IP address and a port, for example \"127.0.0.1:7400\"",

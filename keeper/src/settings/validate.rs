@@ -10,7 +10,8 @@ use crate::limits;
 
 /// The cluster's name travels in every message between nodes and names directories of tools.
 const CLUSTER_BYTES_MAX: usize = 64;
-/// A heartbeat has to pass the disk and the network; more than a second apart, a dead leader would go unnoticed for long.
+/// A heartbeat has to pass the disk and the network; more than a second apart, a dead leader would go unnoticed for
+/// long.
 const HEARTBEAT_MS: RangeInclusive<u64> = 10..=1_000;
 /// Below twice the heartbeat a single late one would depose the leader.
 const ELECTION_HEARTBEATS_MIN: u64 = 2;

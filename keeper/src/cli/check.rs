@@ -1,0 +1,31 @@
+//! `keeper check`.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use keeper::settings::{Settings, SettingsError};
+
+use super::Failure;
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The settings file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let path = self.config.display();
+        let settings = Settings::read(&self.config).map_err(|error| match error {
+            SettingsError::Read { .. } => Failure::from(error),
+            SettingsError::Syntax(_) | SettingsError::Invalid(_) => Failure::Refused(format!("{path}: {error}")),
+        })?;
+        for warning in settings.warnings() {
+            writeln!(io::stderr(), "warning: {warning}")?;
+        }
+        writeln!(io::stdout(), "{path} is valid: node {} of cluster {}", settings.node_id, settings.cluster)?;
+        Ok(())
+    }
+}

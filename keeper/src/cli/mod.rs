@@ -1,0 +1,73 @@
+//! The command line. Each command has its file; [`Failure`] tells `main` how it ended.
+
+mod check;
+mod dev;
+mod init;
+mod logging;
+mod member;
+mod open_files;
+mod run;
+mod start;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use clap::{Parser, Subcommand};
+
+/// The Keeper daemon: sessions, configs and processes of a push system, replicated.
+#[derive(Debug, Parser)]
+#[command(name = "keeper", version, about, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node as its settings file says
+    Start(start::Start),
+    /// Run a cluster of one node on this machine; no settings needed
+    Dev(dev::Dev),
+    /// Found a cluster, once, through one of its running nodes
+    Init(init::Init),
+    /// Validate a settings file and start nothing
+    Check(check::Check),
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Start(command) => command.run(),
+            Command::Dev(command) => command.run(),
+            Command::Init(command) => command.run(),
+            Command::Check(command) => command.run(),
+        }
+    }
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A decision against it.
+    Refused(String),
+    /// Something is wrong, here or elsewhere.
+    Failed(anyhow::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(reason) => f.write_str(reason),
+            // With its sources, on one line.
+            Self::Failed(error) => write!(f, "{error:#}"),
+        }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
