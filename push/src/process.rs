@@ -1,0 +1,54 @@
+//! What both programs of this crate ask of the operating system.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Logs to stderr; `RUST_LOG` chooses what.
+pub fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+}
+
+/// Raises the limit on open files as far as it goes: each connection is one.
+pub fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::warn!(%error, "the limit on open files stays as it was");
+    }
+}
+
+/// Resolves at the first interrupt or request to terminate.
+///
+/// # Errors
+/// When a signal cannot be listened to.
+pub async fn asked_to_stop() -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Runs until the work ends, or until a signal asks it to and it has drained.
+///
+/// # Errors
+/// Those of the work.
+pub async fn until_stopped(
+    stop: CancellationToken,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let stopper = async {
+        asked_to_stop().await?;
+        tracing::info!("stopping");
+        stop.cancel();
+        std::future::pending().await
+    };
+    tokio::select! {
+        outcome = work => outcome,
+        outcome = stopper => outcome,
+    }
+}
