@@ -47,8 +47,8 @@ pub(crate) fn golden(root: &Path, sources: &[Source]) -> Vec<Finding> {
 
 fn is_named(file: &str, sources: &[Source]) -> bool {
     let (stem, _) = file.split_once('.').unwrap_or((file, ""));
-    let literal = [format!("\"{stem}\""), format!("\"{file}\"")];
-    sources.iter().any(|source| literal.iter().any(|literal| source.text.contains(literal)))
+    let quoted = format!("\"{stem}\"");
+    sources.iter().any(|source| source.text.contains(&quoted) || source.text.contains(file))
 }
 
 /// Every target of the Makefile says what it makes, after `##`, which is what `make help` prints.
