@@ -63,3 +63,16 @@ impl From<Rejection> for Problem {
         Self::Rejected(rejection)
     }
 }
+
+/// An error and its sources, on one line: for where an error is handled by being told.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        said.push_str(": ");
+        said.push_str(&error.to_string());
+        source = error.source();
+    }
+    said
+}

@@ -5,9 +5,13 @@
 //! [`Output`] and [`Input`]. What the replicated state is made of is written here: [`batch`] for the log, [`record`] for
 //! snapshots.
 
+mod answer;
 pub mod batch;
 mod command;
+mod names;
 mod primitive;
 pub mod record;
+mod record_read;
+mod record_write;
 
 pub use primitive::{DecodeError, Input, Output};

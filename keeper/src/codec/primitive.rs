@@ -240,6 +240,14 @@ impl Input {
         self.raw(length)
     }
 
+    /// A byte string with memory of its own, for what outlives the input by long.
+    ///
+    /// # Errors
+    /// The input ends inside it.
+    pub fn owned(&mut self) -> Result<Bytes, DecodeError> {
+        Ok(Bytes::copy_from_slice(&self.bytes()?))
+    }
+
     /// A byte string of known length.
     ///
     /// # Errors

@@ -1,1 +1,84 @@
-//! Records of a snapshot.
+//! The state as a stream of chunks: what snapshots are made of.
+//!
+//! A chunk is a versioned value that holds whole records, so that one can be checked, decoded and dropped before the next
+//! is read: neither writing nor reading ever holds the whole state twice. Order and completeness are the registry's to
+//! judge: its header counts and hashes what follows.
+
+use bytes::Bytes;
+use keeper_registry::{Frozen, Record, State, ThawError, Thawing};
+
+use crate::codec::{DecodeError, Input, Output, record_read, record_write};
+
+/// The newest version of the encoding.
+const VERSION: u8 = 1;
+
+/// Where a chunk ends, give or take one record.
+pub const CHUNK_BYTES: usize = 512 << 10;
+
+/// A snapshot that cannot be turned into a state.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A record does not decode.
+    #[error("a record of the snapshot does not decode")]
+    Decode(#[from] DecodeError),
+    /// The records do not make a state.
+    #[error("the records of the snapshot do not make a state")]
+    Thaw(#[from] ThawError),
+}
+
+/// Writes a frozen state, chunk by chunk.
+///
+/// # Errors
+/// What `write` answered.
+pub fn write<E>(frozen: Frozen, mut write: impl FnMut(Bytes) -> Result<(), E>) -> Result<(), E> {
+    let begin = || Output::versioned(VERSION, CHUNK_BYTES + CHUNK_BYTES / 8);
+    let mut out = begin();
+    frozen.visit(|record: Record<'_>| {
+        record_write::write(&mut out, record);
+        if out.size() < CHUNK_BYTES {
+            return Ok(());
+        }
+        write(std::mem::replace(&mut out, begin()).finish())
+    })?;
+    write(out.finish())
+}
+
+/// Rebuilds a state from its chunks.
+#[derive(Debug)]
+pub struct Reader {
+    thawing: Thawing,
+}
+
+impl Reader {
+    /// Before the first chunk.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { thawing: Thawing::new() }
+    }
+
+    /// Takes the next chunk.
+    ///
+    /// # Errors
+    /// It does not decode, or its records do not fit those before.
+    pub fn push(&mut self, chunk: Bytes) -> Result<(), ReadError> {
+        let (_, mut input) = Input::versioned("a snapshot", VERSION, chunk)?;
+        while !input.is_empty() {
+            record_read::read(&mut input, &mut self.thawing)?;
+        }
+        Ok(())
+    }
+
+    /// The state, after the last chunk.
+    ///
+    /// # Errors
+    /// Records are missing, or the state is not the one that was frozen.
+    pub fn finish(self) -> Result<State, ReadError> {
+        Ok(self.thawing.finish()?)
+    }
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -51,7 +51,7 @@ impl Signals {
         let mut addressed = self.addressed.lock();
         let sender = addressed.entry(incarnation).or_insert_with(|| watch::Sender::new(Revision(0)));
         let receiver = Some(sender.subscribe());
-        AddressedSignal { incarnation, receiver, signals: Self::clone(self) }
+        AddressedSignal { incarnation, receiver, signals: Arc::clone(self) }
     }
 
     pub(super) fn tell(&self, revision: Revision, events: &[Event]) {

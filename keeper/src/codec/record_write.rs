@@ -1,0 +1,180 @@
+//! Records of a frozen state, on their way to disk.
+
+use keeper_registry::{AnswerState, Control, Header, Instance, NoticeCause, NoticeCursor, Record, SessionRecord};
+
+use crate::codec::command::{write_epoch, write_key, write_labels};
+use crate::codec::{Output, answer};
+
+/// The tags of records. They are on disk: they never change and are never used again.
+pub(super) mod tag {
+    pub(in crate::codec) const HEADER: u8 = 1;
+    pub(in crate::codec) const INSTANCE: u8 = 2;
+    pub(in crate::codec) const FRAME: u8 = 3;
+    pub(in crate::codec) const CLOSING: u8 = 4;
+    pub(in crate::codec) const TOPIC: u8 = 5;
+    pub(in crate::codec) const SESSION: u8 = 6;
+    pub(in crate::codec) const NOTICE: u8 = 7;
+    pub(in crate::codec) const DOCUMENT: u8 = 8;
+    pub(in crate::codec) const CONTROL: u8 = 9;
+    pub(in crate::codec) const ANSWER: u8 = 10;
+
+    pub(in crate::codec) const DISPLACED: u8 = 1;
+    pub(in crate::codec) const KICKED: u8 = 2;
+
+    pub(in crate::codec) const WAITING: u8 = 1;
+    pub(in crate::codec) const DONE: u8 = 2;
+    pub(in crate::codec) const REFUSED: u8 = 3;
+}
+
+pub(super) fn write(out: &mut Output, record: Record<'_>) {
+    match record {
+        Record::Header(header) => write_header(out, header),
+        Record::Instance(record) => {
+            out.u8(tag::INSTANCE);
+            write_instance(out, record.instance);
+            out.option(record.closed, |out, revision| out.u64(revision.0));
+            out.u64(record.last_sequence);
+            write_cursor(out, record.notices_floor);
+        }
+        Record::Frame(frame) => {
+            out.u8(tag::FRAME);
+            out.u64(frame.incarnation.0);
+            out.u64(frame.sequence);
+            out.u64(frame.revision.0);
+            answer::write_results(out, frame.results);
+        }
+        Record::Closing(closing) => {
+            out.u8(tag::CLOSING);
+            out.str(&closing.service);
+            out.str(&closing.id);
+            out.u64(closing.incarnation.0);
+            out.u64(closing.opened.0);
+            out.u64(closing.closed.0);
+            out.u8(closing.cause.number());
+            out.str(&closing.reason);
+        }
+        Record::Topic(number, name) => {
+            out.u8(tag::TOPIC);
+            out.u32(number);
+            out.bytes(name);
+        }
+        Record::Session(session) => write_session(out, &session),
+        Record::Notice(notice) => {
+            out.u8(tag::NOTICE);
+            write_cursor(out, notice.cursor);
+            out.u64(notice.incarnation.0);
+            write_key(out, &notice.key);
+            write_epoch(out, notice.epoch);
+            out.bytes(&notice.connection);
+            write_cause(out, &notice.cause);
+        }
+        Record::Document(document) => {
+            out.u8(tag::DOCUMENT);
+            out.str(&document.path);
+            out.u8(document.format.number());
+            out.bytes(&document.text);
+            out.bytes(&document.value);
+            out.u64(document.revision.0);
+            out.u64(document.version);
+            out.str(&document.author);
+            out.str(&document.message);
+            out.u64(document.published_at.0);
+            out.flag(document.deleted);
+        }
+        Record::Control(control) => write_control(out, control),
+        Record::Answer(kept) => {
+            out.u8(tag::ANSWER);
+            out.raw(&kept.request.0);
+            out.u8(kept.kind.number());
+            out.u64(kept.answered_at.0);
+            answer::write(out, &kept.answer);
+        }
+    }
+}
+
+fn write_header(out: &mut Output, header: &Header) {
+    out.u8(tag::HEADER);
+    out.option(header.state, |out, state| out.u64(state.0));
+    out.u64(header.revision.0);
+    out.u64(header.time.0);
+    out.u32(header.epochs);
+    out.u64(header.last_incarnation.0);
+    out.u64(header.closings_floor.0);
+    write_cursor(out, header.latest_notice);
+    out.u64(header.configs_floor.0);
+    out.u64(header.last_control);
+    out.u64(header.sessions);
+    out.u64(header.hash);
+}
+
+fn write_cursor(out: &mut Output, cursor: NoticeCursor) {
+    out.u64(cursor.revision.0);
+    out.u32(cursor.position);
+}
+
+fn write_instance(out: &mut Output, instance: &Instance) {
+    out.str(&instance.service);
+    out.str(&instance.id);
+    out.u64(instance.incarnation.0);
+    out.list(instance.endpoints.iter(), |out, endpoint| out.str(endpoint));
+    out.str(&instance.zone);
+    out.u32(instance.weight);
+    write_labels(out, &instance.labels);
+    out.str(&instance.version);
+    out.u32(instance.ttl_ms);
+    out.u64(instance.opened.0);
+    out.u64(instance.opened_at.0);
+}
+
+fn write_session(out: &mut Output, session: &SessionRecord<'_>) {
+    out.u8(tag::SESSION);
+    out.bytes(session.user);
+    out.bytes(session.slot);
+    out.u64(session.incarnation.0);
+    out.bytes(session.connection);
+    write_epoch(out, session.epoch);
+    out.u64(session.registered_at.0);
+    out.option(session.conn_seq, Output::u64);
+    out.bytes(session.attributes);
+    out.list(session.topics.iter(), |out, topic| out.u32(*topic));
+}
+
+fn write_cause(out: &mut Output, cause: &NoticeCause) {
+    match cause {
+        NoticeCause::DisplacedBy(holder) => {
+            out.u8(tag::DISPLACED);
+            answer::write_holder(out, holder);
+        }
+        NoticeCause::Kicked { reason, author } => {
+            out.u8(tag::KICKED);
+            out.str(reason);
+            out.str(author);
+        }
+    }
+}
+
+fn write_control(out: &mut Output, control: &Control) {
+    out.u8(tag::CONTROL);
+    out.u64(control.number);
+    out.str(&control.service);
+    out.str(&control.action);
+    out.bytes(&control.argument);
+    out.str(&control.author);
+    out.u64(control.sent_at.0);
+    out.u64(control.deadline_at.0);
+    out.list(control.answers.iter(), |out, answer| {
+        out.str(&answer.instance);
+        out.u64(answer.incarnation.0);
+        match &answer.state {
+            AnswerState::Waiting => out.u8(tag::WAITING),
+            AnswerState::Done { message } => {
+                out.u8(tag::DONE);
+                out.str(message);
+            }
+            AnswerState::Refused { message } => {
+                out.u8(tag::REFUSED);
+                out.str(message);
+            }
+        }
+    });
+}

@@ -1,0 +1,306 @@
+//! The task that keeps the leases of this node's term of office.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use keeper_registry::{Command, Incarnation, Revision};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::lease::table::{Renewed, Table};
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::propose::{Committed, Lane, Proposal, Proposer};
+use crate::raft::{Confirmed, Leadership, RaftHandle, ReadError};
+use crate::replica::Replica;
+
+/// Renewals waiting to be read by the worker. Each is a message of up to `RENEWALS_MAX` leases; a full queue makes the
+/// stream that sends them wait, which is what flow control is for.
+const RENEWALS_WAITING_MAX: usize = 1_024;
+
+/// How often deadlines are looked at: the resolution of an expiry.
+const TICK: Duration = Duration::from_millis(20);
+
+/// About what an expiry takes in the log.
+const EXPIRE_BYTES: usize = 16;
+
+/// What one message of renewals came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// A full TTL runs from now for these.
+    pub renewed: Vec<Incarnation>,
+    /// These are closed for good.
+    pub lost: Vec<Incarnation>,
+}
+
+/// Where renewals go. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Leases {
+    sender: mpsc::Sender<Request>,
+}
+
+#[derive(Debug)]
+struct Request {
+    incarnations: Vec<Incarnation>,
+    answer: oneshot::Sender<Result<Renewal, Problem>>,
+}
+
+/// Runs for [`Leases`].
+pub struct Worker {
+    requests: mpsc::Receiver<Request>,
+    replica: Arc<Replica>,
+    raft: RaftHandle,
+    proposer: Proposer,
+    metrics: Arc<Metrics>,
+    office: Option<Office>,
+    /// Requests that the round under way does not cover.
+    waiting: Vec<Request>,
+    round: Round,
+    expiries: FuturesUnordered<BoxFuture<'static, (Incarnation, Result<Committed, Problem>)>>,
+}
+
+/// Leases of one term.
+struct Office {
+    term: u64,
+    table: Table,
+    /// Instances told of up to here.
+    cursor: Revision,
+    ticked_at: Instant,
+    /// Renewals of closing leases, until the outcome is known.
+    closing: HashMap<Incarnation, Vec<Request>>,
+}
+
+/// At most one round of confirmation is under way; the next collects meanwhile.
+#[derive(Default)]
+struct Round {
+    requests: Vec<Request>,
+    confirmation: Option<BoxFuture<'static, Result<Confirmed, ReadError>>>,
+}
+
+impl Leases {
+    /// The handle and its worker.
+    #[must_use]
+    pub fn new(
+        replica: Arc<Replica>,
+        raft: RaftHandle,
+        proposer: Proposer,
+        metrics: Arc<Metrics>,
+    ) -> (Self, Worker) {
+        let (sender, requests) = mpsc::channel(RENEWALS_WAITING_MAX);
+        let worker = Worker {
+            requests,
+            replica,
+            raft,
+            proposer,
+            metrics,
+            office: None,
+            waiting: Vec::new(),
+            round: Round::default(),
+            expiries: FuturesUnordered::new(),
+        };
+        (Self { sender }, worker)
+    }
+
+    /// Renews leases; see the module's rules for when this answers.
+    ///
+    /// # Errors
+    /// [`Problem::NotLeader`], [`Problem::Unconfirmed`], [`Problem::Stopping`]: nothing was renewed.
+    pub async fn renew(&self, incarnations: Vec<Incarnation>) -> Result<Renewal, Problem> {
+        let (answer, outcome) = oneshot::channel();
+        self.sender.send(Request { incarnations, answer }).await.map_err(|_| Problem::Stopping)?;
+        outcome.await.unwrap_or(Err(Problem::Stopping))
+    }
+}
+
+impl Worker {
+    /// Keeps the leases until `stop` resolves.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let mut leadership = self.raft.leadership();
+        let mut instances = self.replica.signals().instances();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let leads = leadership.borrow_and_update().clone();
+            self.follow(&leads);
+            self.start_round();
+            let tick_at = self.tick_at();
+            tokio::select! {
+                // Renewals are read before anything expires.
+                biased;
+                () = &mut stop => return,
+                changed = leadership.changed() => if changed.is_err() { return },
+                Some(request) = self.requests.recv() => self.waiting.push(request),
+                confirmed = confirmation(&mut self.round.confirmation) => self.finish_round(confirmed),
+                Some((incarnation, outcome)) = self.expiries.next(), if !self.expiries.is_empty() => {
+                    self.finish_expiry(incarnation, &outcome);
+                }
+                _ = instances.changed() => self.follow_instances(),
+                () = tokio::time::sleep_until(tick_at) => self.tick(),
+            }
+        }
+    }
+
+    /// Takes office, or leaves it.
+    fn follow(&mut self, leadership: &Leadership) {
+        if !leadership.own {
+            let refused = self.office.take().into_iter().flat_map(|office| office.closing.into_values().flatten());
+            let problem = Problem::NotLeader { leader: leadership.leader_endpoint() };
+            for request in refused.chain(self.waiting.drain(..)) {
+                drop(request.answer.send(Err(problem.clone())));
+            }
+            return;
+        }
+        let in_office = self.office.as_ref().is_some_and(|office| office.term == leadership.term);
+        if leadership.ready && !in_office {
+            let now = clock::now();
+            let mut table = Table::default();
+            let cursor = self.replica.read(|state| {
+                for instance in state.instances() {
+                    table.open(instance.incarnation, ttl(instance.ttl_ms), now);
+                }
+                state.revision()
+            });
+            tracing::info!(term = leadership.term, leases = table.len(), "every lease starts with a full TTL");
+            let closing = HashMap::new();
+            self.office = Some(Office { term: leadership.term, table, cursor, ticked_at: now, closing });
+        }
+    }
+
+    fn follow_instances(&mut self) {
+        let Some(office) = &mut self.office else { return };
+        let now = clock::now();
+        self.replica.read(|state| {
+            match state.instances_changed_since(office.cursor) {
+                Some(changes) => {
+                    for instance in changes.opened {
+                        office.table.open(instance.incarnation, ttl(instance.ttl_ms), now);
+                    }
+                    for closed in changes.closed {
+                        office.table.close(closed.incarnation);
+                    }
+                }
+                // More closed than the state remembers: a lease of a closed incarnation expires into a refusal.
+                None => {
+                    for instance in state.instances() {
+                        office.table.open(instance.incarnation, ttl(instance.ttl_ms), now);
+                    }
+                }
+            }
+            office.cursor = state.revision();
+        });
+    }
+
+    fn start_round(&mut self) {
+        let ready = self.office.is_some() && self.round.confirmation.is_none() && !self.waiting.is_empty();
+        if ready {
+            let raft = self.raft.clone();
+            self.round.requests = std::mem::take(&mut self.waiting);
+            self.round.confirmation = Some(Box::pin(async move { raft.confirm_leadership().await }));
+        }
+    }
+
+    fn finish_round(&mut self, confirmed: Result<Confirmed, ReadError>) {
+        self.round.confirmation = None;
+        let requests = std::mem::take(&mut self.round.requests);
+        let term = self.office.as_ref().map(|office| office.term);
+        match confirmed {
+            Ok(confirmed) if Some(confirmed.term) == term => {
+                self.follow_instances();
+                let at = clock::now();
+                for request in requests {
+                    self.renew(request, at);
+                }
+            }
+            Ok(_) => refuse(requests, &Problem::Unconfirmed { reason: "the leader's term has changed" }),
+            Err(error) => refuse(requests, &Problem::from(error)),
+        }
+    }
+
+    fn renew(&mut self, request: Request, at: Instant) {
+        let Some(office) = &mut self.office else {
+            refuse(vec![request], &Problem::Unconfirmed { reason: "the leader's term has changed" });
+            return;
+        };
+        let mut renewal = Renewal::default();
+        for &incarnation in &request.incarnations {
+            match office.table.renew(incarnation, at) {
+                Renewed::Renewed => renewal.renewed.push(incarnation),
+                Renewed::Unknown => renewal.lost.push(incarnation),
+                Renewed::Closing => {
+                    // Asked again as a whole: renewing the others twice only lengthens them.
+                    office.closing.entry(incarnation).or_default().push(request);
+                    return;
+                }
+            }
+        }
+        self.metrics.lease_renewals.inc_by(renewal.renewed.len() as u64);
+        drop(request.answer.send(Ok(renewal)));
+    }
+
+    fn tick_at(&self) -> Instant {
+        self.office.as_ref().map_or_else(|| clock::now() + Duration::from_secs(1), |office| office.ticked_at + TICK)
+    }
+
+    fn tick(&mut self) {
+        let now = clock::now();
+        let Some(office) = &mut self.office else { return };
+        let gap = now.duration_since(office.ticked_at).saturating_sub(TICK);
+        office.ticked_at = now;
+        if office.table.shortest_ttl().is_some_and(|ttl| gap > ttl / 10) {
+            tracing::warn!(gap_ms = gap.as_millis(), "the leader's timer stood still; leases are lengthened by the gap");
+            office.table.shift(gap, now);
+            return;
+        }
+        for incarnation in office.table.expire(now) {
+            tracing::info!(incarnation = incarnation.0, "lease ran out; proposing its expiry");
+            let proposal = Proposal {
+                term: Some(office.term),
+                ..Proposal::new(Command::Expire(incarnation), EXPIRE_BYTES)
+            };
+            let proposer = self.proposer.clone();
+            self.expiries.push(Box::pin(async move {
+                (incarnation, proposer.propose(Lane::Lease, proposal).await)
+            }));
+        }
+    }
+
+    fn finish_expiry(&mut self, incarnation: Incarnation, outcome: &Result<Committed, Problem>) {
+        let Some(office) = &mut self.office else { return };
+        match outcome {
+            Ok(_) | Err(Problem::Rejected(_)) => {
+                if outcome.is_ok() {
+                    self.metrics.lease_expired.inc();
+                }
+                office.table.close(incarnation);
+            }
+            Err(problem) => {
+                tracing::warn!(incarnation = incarnation.0, %problem, "the expiry was not decided; trying again");
+                office.table.expiry_failed(incarnation, clock::now());
+            }
+        }
+        // Their renewals arrived before now, so a round that starts now covers them.
+        self.waiting.extend(office.closing.remove(&incarnation).into_iter().flatten());
+    }
+}
+
+/// The round under way, or never.
+async fn confirmation(round: &mut Option<BoxFuture<'static, Result<Confirmed, ReadError>>>) -> Result<Confirmed, ReadError> {
+    match round {
+        Some(confirmation) => confirmation.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn refuse(requests: Vec<Request>, problem: &Problem) {
+    for request in requests {
+        drop(request.answer.send(Err(problem.clone())));
+    }
+}
+
+const fn ttl(ttl_ms: u32) -> Duration {
+    Duration::from_millis(ttl_ms as u64)
+}

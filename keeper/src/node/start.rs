@@ -1,0 +1,333 @@
+//! The assembly: from settings to a running node.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tonic::transport::server::TcpIncoming;
+
+use crate::http;
+use crate::lease::{Leases, Reaper};
+use crate::metrics::Metrics;
+use crate::node::admin::Admin;
+use crate::node::gauges::{FreeBytes, Gauges};
+use crate::node::tasks::{Tasks, fail};
+use crate::node::{Addresses, Node};
+use crate::propose::{AdmissionLimits, Proposer};
+use crate::raft::{self, Dial, Entropy, Offload, RaftLog, RaftOptions, RaftParts, TcpDial};
+use crate::replica::Replica;
+use crate::rpc::{self, ClusterService};
+use crate::settings::Settings;
+use crate::store::{self, DataDirectory, Hooks, LogEngine, RocksEngine, RocksOptions, SnapshotStore};
+use crate::view::View;
+use crate::watch::Watches;
+
+/// How often a silent client connection is asked whether it lives, and how long it may take to answer.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of one client connection and stream that may be under way: several frames, so that a stream never waits for an
+/// acknowledgement of HTTP/2 between two of them.
+const WINDOW_BYTES: u32 = 2 << 20;
+
+/// Streams of one connection.
+const STREAMS_MAX: u32 = 1_024;
+
+/// Where a node's tasks run.
+#[derive(Debug, Clone)]
+pub struct Runtimes {
+    /// Clients.
+    pub serve: Handle,
+    /// Consensus and the other nodes.
+    pub raft: Handle,
+}
+
+/// Why a node cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{task}: {reason}")]
+pub struct Failure {
+    /// What failed.
+    pub task: &'static str,
+    /// How.
+    pub reason: String,
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory is not this node's to use.
+    #[error(transparent)]
+    Directory(#[from] store::DirectoryError),
+    /// The log cannot be opened.
+    #[error("the log cannot be opened")]
+    Log(#[source] store::StoreError),
+    /// The log has lost what this node acknowledged, or does not decode.
+    #[error("the log cannot be taken up")]
+    RaftLog(#[source] raft::OpenError),
+    /// The snapshots cannot be opened.
+    #[error("the snapshots cannot be used")]
+    Snapshots(#[source] store::SnapshotError),
+    /// A port is in use, or an address is not this machine's.
+    #[error("cannot listen on {address} ({key})")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Consensus did not start.
+    #[error("consensus cannot start")]
+    Raft(#[source] raft::RaftStartError),
+    /// The runtime is shutting down, or starting panicked.
+    #[error("the raft runtime did not start the node")]
+    Runtime(#[source] tokio::task::JoinError),
+    /// A descriptor compiled in is damaged.
+    #[error("reflection cannot be offered")]
+    Reflection(#[source] tonic_reflection::server::Error),
+}
+
+/// What differs between a node on a disk and one in a test.
+pub struct Parts {
+    /// The log.
+    pub log: Arc<dyn LogEngine>,
+    /// The snapshots.
+    pub snapshots: SnapshotStore,
+    /// Free space, for the gauges.
+    pub free_bytes: FreeBytes,
+    /// How other nodes are reached.
+    pub dial: Arc<dyn Dial>,
+    /// Random numbers of consensus.
+    pub entropy: Entropy,
+    /// Where blocking work runs.
+    pub offload: Offload,
+    /// What the log tells of itself must reach the same place.
+    pub failure: watch::Sender<Option<Failure>>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// All metrics.
+    pub registry: Arc<prometheus_client::registry::Registry>,
+}
+
+struct Listeners {
+    client: TcpListener,
+    peer: TcpListener,
+    http: TcpListener,
+}
+
+impl Node {
+    /// Starts a node on the disk and the network of this machine.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing was left running.
+    pub async fn start(settings: Settings, runtimes: Runtimes) -> Result<Self, StartError> {
+        // Bound first: a port in use is the commonest mistake, and leaves nothing to clean up.
+        let listeners = Listeners::bind(&settings).await?;
+        let identity = store::Identity {
+            cluster: settings.cluster.clone(),
+            node_id: settings.node_id,
+            created_at_ms: crate::clock::wall_ms(),
+        };
+        let directory = DataDirectory::open(&settings.data_dir, &identity, settings.storage.disk_reserve_bytes)?;
+        let mut registry = prometheus_client::registry::Registry::default();
+        let metrics = Arc::new(Metrics::register(&mut registry));
+        let failure = watch::Sender::new(None);
+        let hooks = hooks(failure.clone(), Arc::clone(&metrics));
+        let memtable_bytes_max = usize::try_from(settings.storage.memtable_bytes_max).unwrap_or(usize::MAX);
+        let options = RocksOptions { memtable_bytes_max, ..RocksOptions::default() };
+        let log = RocksEngine::open(&directory.log(), &directory.mark(), &options, hooks).map_err(StartError::Log)?;
+        let snapshots = SnapshotStore::open(&directory.snapshots()).map_err(StartError::Snapshots)?;
+        let parts = Parts {
+            log: Arc::new(log),
+            snapshots,
+            // The directory's lock is held for as long as its free space can be asked for.
+            free_bytes: Arc::new(move || directory.free_bytes().ok()),
+            dial: Arc::new(TcpDial),
+            entropy: Entropy::from_system(),
+            offload: Offload::Threads,
+            failure,
+            metrics,
+            registry: Arc::new(registry),
+        };
+        Self::assemble(settings, runtimes, parts, listeners).await
+    }
+
+    async fn assemble(
+        settings: Settings,
+        runtimes: Runtimes,
+        parts: Parts,
+        listeners: Listeners,
+    ) -> Result<Self, StartError> {
+        let addresses = listeners.addresses(&settings)?;
+        let failure = parts.failure.clone();
+        let replica = Arc::new(Replica::new());
+        let (metrics, registry) = (Arc::clone(&parts.metrics), Arc::clone(&parts.registry));
+        let free_bytes = Arc::clone(&parts.free_bytes);
+        let group = start_raft(&settings, &runtimes, parts, Arc::clone(&replica)).await?;
+        let raft = group.handle.clone();
+
+        let mut consensus = Tasks::new(failure.clone());
+        consensus.spawn(&runtimes.raft, "raft", group.driver.run());
+        let peers = TcpIncoming::from(listeners.peer).with_nodelay(Some(true));
+        consensus.spawn(&runtimes.raft, "peers", raft::serve(group.service, peers, consensus.stopping()));
+
+        let mut services = Tasks::new(failure.clone());
+        let admission = AdmissionLimits {
+            lane_bytes_max: settings.limits.lane_bytes_max,
+            lane_proposals_max: settings.limits.lane_proposals_max,
+        };
+        let (proposer, worker) = Proposer::new(raft.clone(), admission, Arc::clone(&metrics));
+        let (leases, lease_worker) =
+            Leases::new(Arc::clone(&replica), raft.clone(), proposer.clone(), Arc::clone(&metrics));
+        let reaper = Reaper::new(Arc::clone(&replica), raft.clone(), proposer.clone());
+        let gauges =
+            Gauges { metrics: Arc::clone(&metrics), replica: Arc::clone(&replica), raft: raft.clone(), free_bytes };
+        services.spawn_service(&runtimes, "proposer", {
+            let replica = Arc::clone(&replica);
+            move |stop| worker.run(replica, rand::random, stop)
+        });
+        services.spawn_service(&runtimes, "leases", move |stop| lease_worker.run(stop));
+        services.spawn_service(&runtimes, "reaper", move |stop| reaper.run(stop));
+        services.spawn_service(&runtimes, "gauges", move |stop| gauges.run(stop));
+
+        let mut streams = Tasks::new(failure.clone());
+        let view = View::new(Arc::clone(&replica), raft.clone());
+        let admin = Arc::new(Admin { raft: raft.clone() });
+        let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: settings.node_id };
+        let cluster = ClusterService::new(identity, view.clone(), Arc::clone(&admin) as Arc<dyn rpc::Node>);
+        let watches = Watches::new(replica, Arc::clone(&metrics), streams.stopping());
+        let routes = rpc::routes(rpc::Parts { view, proposer, leases, watches, cluster, metrics })
+            .map_err(StartError::Reflection)?;
+        serve_clients(&mut streams, &runtimes, listeners.client, routes);
+        let pages = http::Pages { registry, readiness: admin };
+        let stop = streams.stopping();
+        streams.spawn(&runtimes.serve, "http", http::serve(listeners.http, pages, stop.cancelled_owned()));
+
+        let failure = failure.subscribe();
+        Ok(Self { addresses, raft, streams, services, consensus, failure })
+    }
+}
+
+impl Tasks {
+    /// A task of the serving runtime that cannot fail.
+    fn spawn_service<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        runtimes: &Runtimes,
+        name: &'static str,
+        task: impl FnOnce(tokio_util::sync::WaitForCancellationFutureOwned) -> F,
+    ) {
+        let task = task(self.stopping().cancelled_owned());
+        self.spawn(&runtimes.serve, name, async move {
+            task.await;
+            Ok::<(), std::convert::Infallible>(())
+        });
+    }
+}
+
+fn serve_clients(
+    streams: &mut Tasks,
+    runtimes: &Runtimes,
+    listener: TcpListener,
+    routes: tonic::service::Routes,
+) {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let stop = streams.stopping();
+    let serving = tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_concurrent_streams(STREAMS_MAX)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+    streams.spawn(&runtimes.serve, "rpc", async move {
+        // Streams that a client keeps open do not keep the node from stopping.
+        let grace = async {
+            stop.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            served = serving => served,
+            () = grace => Ok(()),
+        }
+    });
+}
+
+/// How long calls under way may take to end.
+const DRAIN: Duration = Duration::from_secs(2);
+
+async fn start_raft(
+    settings: &Settings,
+    runtimes: &Runtimes,
+    parts: Parts,
+    replica: Arc<Replica>,
+) -> Result<raft::RaftGroup, StartError> {
+    let options = RaftOptions {
+        heartbeat_ms: settings.raft.heartbeat_ms,
+        election_min_ms: settings.raft.election_min_ms,
+        election_max_ms: settings.raft.election_max_ms,
+        snapshot_log_bytes_min: settings.raft.snapshot_log_bytes_min,
+        snapshot_log_entries: settings.raft.snapshot_log_entries,
+        log_keep_bytes: settings.raft.log_keep_bytes,
+        log_keep_entries: settings.raft.log_keep_entries,
+    };
+    let identity = raft::Identity { cluster: settings.cluster.clone(), group: 0, node: settings.node_id };
+    let Parts { log, snapshots, dial, entropy, offload, .. } = parts;
+    let starting = async move {
+        let log = RaftLog::open(log, identity.group, offload).map_err(StartError::RaftLog)?;
+        let parts = RaftParts { identity, options, log, replica, snapshots, dial, entropy, offload };
+        raft::start(parts).await.map_err(StartError::Raft)
+    };
+    // openraft's own tasks run where it is started.
+    start_on(&runtimes.raft, starting).await
+}
+
+/// Runs a future on another runtime, and waits for it here.
+async fn start_on<T: Send + 'static>(
+    runtime: &Handle,
+    starting: impl Future<Output = Result<T, StartError>> + Send + 'static,
+) -> Result<T, StartError> {
+    #[expect(clippy::disallowed_methods, reason = "the home of the daemon's tasks; it is awaited here")]
+    let started = runtime.spawn(starting).await;
+    started.unwrap_or_else(|panic| Err(StartError::Runtime(panic)))
+}
+
+fn hooks(failure: watch::Sender<Option<Failure>>, metrics: Arc<Metrics>) -> Hooks {
+    Hooks {
+        fatal: Arc::new(move |error| {
+            fail(&failure, Failure { task: "log", reason: crate::problem::chain(error) });
+        }),
+        synced: Arc::new(move |synced| {
+            metrics.log_sync_seconds.observe(synced.elapsed.as_secs_f64());
+            metrics.log_bytes.inc_by(synced.bytes as u64);
+        }),
+    }
+}
+
+impl Listeners {
+    async fn bind(settings: &Settings) -> Result<Self, StartError> {
+        let bind = async |key, address| {
+            TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
+        };
+        Ok(Self {
+            client: bind("listen.client", settings.listen.client).await?,
+            peer: bind("listen.peer", settings.listen.peer).await?,
+            http: bind("listen.http", settings.listen.http).await?,
+        })
+    }
+
+    fn addresses(&self, settings: &Settings) -> Result<Addresses, StartError> {
+        let of = |key, listener: &TcpListener, address| {
+            listener.local_addr().map_err(|source| StartError::Listen { key, address, source })
+        };
+        Ok(Addresses {
+            client: of("listen.client", &self.client, settings.listen.client)?,
+            peer: of("listen.peer", &self.peer, settings.listen.peer)?,
+            http: of("listen.http", &self.http, settings.listen.http)?,
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! The task that turns queued operations into entries.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use keeper_registry::{Command, LogTime, Rejection, Reply, Revision, StateId};
+
+use crate::batch::Batch;
+use crate::clock::{self, LogClock};
+use crate::limits;
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::propose::Committed;
+use crate::propose::queue::{Asker, Queue};
+use crate::raft::{Leadership, ProposeError, Proposed, RaftHandle};
+use crate::replica::Replica;
+
+/// What the worker needs to know of the state when this node takes office.
+struct Office {
+    term: u64,
+    clock: LogClock,
+}
+
+type InFlight = FuturesUnordered<BoxFuture<'static, (Vec<Asker>, Result<Proposed, ProposeError>)>>;
+
+/// Runs for a [`crate::propose::Proposer`].
+pub struct Worker {
+    queue: Arc<Queue>,
+    raft: RaftHandle,
+    metrics: Arc<Metrics>,
+    office: Option<Office>,
+    in_flight: InFlight,
+}
+
+impl Worker {
+    pub(super) fn new(queue: Arc<Queue>, raft: RaftHandle, metrics: Arc<Metrics>) -> Self {
+        Self { queue, raft, metrics, office: None, in_flight: FuturesUnordered::new() }
+    }
+
+    /// Proposes until `stop` resolves, then answers what is under way and refuses the rest.
+    pub async fn run(mut self, replica: Arc<Replica>, new_state_id: impl Fn() -> u64, stop: impl Future<Output = ()>) {
+        let mut leadership = self.raft.leadership();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let now_leads = leadership.borrow_and_update().clone();
+            self.follow(&now_leads, &replica, &new_state_id).await;
+            self.fill().await;
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some((askers, outcome)) = self.in_flight.next(), if !self.in_flight.is_empty() => {
+                    self.answer(askers, outcome);
+                }
+                changed = leadership.changed() => if changed.is_err() { break },
+                () = self.queue.pushed(), if self.has_room() => {}
+            }
+        }
+        self.queue.close();
+        while let Some((askers, outcome)) = self.in_flight.next().await {
+            self.answer(askers, outcome);
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.in_flight.len() < limits::BATCHES_IN_FLIGHT_MAX
+    }
+
+    /// Takes office, or leaves it.
+    async fn follow(&mut self, leadership: &Leadership, replica: &Replica, new_state_id: &impl Fn() -> u64) {
+        if !leadership.own {
+            self.office = None;
+            self.queue.refuse_all(&Problem::NotLeader { leader: leadership.leader_endpoint() });
+            return;
+        }
+        let in_office = self.office.as_ref().is_some_and(|office| office.term == leadership.term);
+        if !leadership.ready || in_office {
+            return;
+        }
+        let (time, state) = replica.read(|state| (state.time(), state.state_id()));
+        let mut office = Office { term: leadership.term, clock: LogClock::resume(time) };
+        if state.is_none() {
+            let time = office.clock.stamp();
+            // Nobody waits for the answer: a second founding is refused by the state, which is as well.
+            let found = vec![Command::Found(StateId(new_state_id()))];
+            self.propose(office.term, time, found, Vec::new()).await;
+        }
+        self.office = Some(office);
+    }
+
+    async fn fill(&mut self) {
+        while self.has_room() && !self.queue.is_empty() {
+            let Some(office) = &mut self.office else { return };
+            let taken = self.queue.take(office.term, clock::now());
+            if taken.commands.is_empty() {
+                continue;
+            }
+            let (term, time) = (office.term, office.clock.stamp());
+            self.propose(term, time, taken.commands, taken.askers).await;
+        }
+    }
+
+    /// Hands a batch over. The core has taken it when this returns, so that batches enter the log in this order.
+    async fn propose(&mut self, term: u64, time: LogTime, commands: Vec<Command>, askers: Vec<Asker>) {
+        self.metrics.batch_operations.observe(f64::from(operations(&commands)));
+        let batch = Batch::new(time, commands);
+        self.metrics.batch_bytes.observe(batch.encoded().len() as f64);
+        let proposed_at = clock::now();
+        let submitted = self.raft.submit_in_term(batch, term).await;
+        let metrics = Arc::clone(&self.metrics);
+        self.in_flight.push(Box::pin(async move {
+            let outcome = match submitted {
+                Ok(pending) => pending.outcome().await,
+                Err(error) => Err(error),
+            };
+            metrics.batch_seconds.observe(clock::now().duration_since(proposed_at).as_secs_f64());
+            (askers, outcome)
+        }));
+    }
+
+    fn answer(&self, askers: Vec<Asker>, outcome: Result<Proposed, ProposeError>) {
+        match outcome {
+            Ok(Proposed { revision, replies }) => {
+                let mut replies = replies.into_iter();
+                let committed = |reply: Option<Result<Reply, Rejection>>| match reply {
+                    Some(Ok(reply)) => Ok(Committed { revision: Revision(revision), reply }),
+                    Some(Err(rejection)) => Err(Problem::Rejected(rejection)),
+                    None => Err(Problem::Unknown { reason: "the entry was answered without a reply" }),
+                };
+                self.queue.answer(askers, &self.metrics, || committed(replies.next()));
+            }
+            Err(error) => {
+                let problem = Problem::from(error);
+                self.queue.answer(askers, &self.metrics, || Err(problem.clone()));
+            }
+        }
+    }
+}
+
+impl From<ProposeError> for Problem {
+    fn from(error: ProposeError) -> Self {
+        match error {
+            ProposeError::NotLeader { leader } => {
+                Self::NotLeader { leader: leader.map(|member| member.client_endpoint) }
+            }
+            ProposeError::Unknown(reason) => Self::Unknown { reason },
+            ProposeError::Stopped => Self::Stopping,
+        }
+    }
+}
+
+fn operations(commands: &[Command]) -> u32 {
+    let of = |command: &Command| match command {
+        Command::Frame(frame) => frame.operations.len(),
+        Command::Found(_)
+        | Command::Kick(_)
+        | Command::OpenInstance(_)
+        | Command::CloseInstance(_)
+        | Command::Expire(_)
+        | Command::Reap
+        | Command::Publish(_)
+        | Command::SendControl(_)
+        | Command::AcknowledgeControl(_) => 1,
+    };
+    u32::try_from(commands.iter().map(of).sum::<usize>()).unwrap_or(u32::MAX)
+}

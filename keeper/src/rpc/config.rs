@@ -1,0 +1,212 @@
+//! `keeper.v1.Configs`.
+//!
+//! The text is parsed here, on the leader, before it is proposed: the entry carries the text and the canonical value, and
+//! no replica ever parses.
+
+use bytes::Bytes;
+use futures_util::stream;
+use keeper_proto::v1 as wire;
+use keeper_proto::v1::configs_server::Configs;
+use keeper_registry::{
+    Command, DocumentAction, DocumentChange, Format, Publish, Reply, Revision, StateId,
+};
+use tonic::{Request, Response, Status};
+
+use crate::format;
+use crate::limits;
+use crate::problem::Problem;
+use crate::propose::{Committed, Lane, Proposal, Proposer};
+use crate::rpc::from_proto::invalid;
+use crate::rpc::{ReplyStream, error, from_proto, to_proto};
+use crate::view::{Consistency, View};
+use crate::watch::{ConfigsChanged, Watches};
+
+/// What a publish takes in the log beyond its texts and values.
+const OVERHEAD_BYTES: usize = 256;
+
+/// Versions a history call shows when it names no limit.
+const HISTORY_DEFAULT: usize = 20;
+
+/// The handler.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfigService {
+    pub(crate) view: View,
+    pub(crate) proposer: Proposer,
+    pub(crate) watches: Watches,
+}
+
+#[tonic::async_trait]
+impl Configs for ConfigService {
+    type WatchStream = ReplyStream<wire::ConfigsChanged>;
+
+    async fn publish(&self, request: Request<wire::PublishRequest>) -> Result<Response<wire::PublishReply>, Status> {
+        let reply = self.propose(request.into_inner()).await.map_err(|problem| error::status(&problem))?;
+        Ok(Response::new(reply))
+    }
+
+    async fn get(&self, request: Request<wire::GetConfigRequest>) -> Result<Response<wire::GetConfigReply>, Status> {
+        let request = request.into_inner();
+        self.view.wait(consistency(&request)).await.map_err(|problem| error::status(&problem))?;
+        let reply = self.view.read(|state| {
+            let document = match request.revision {
+                0 => state.config(&request.path),
+                revision => state.config_at(&request.path, Revision(revision)),
+            };
+            wire::GetConfigReply {
+                revision: state.revision().0,
+                document: document.map(|document| to_proto::document(document, to_proto::Body::Whole)),
+            }
+        });
+        Ok(Response::new(reply))
+    }
+
+    async fn list(
+        &self,
+        request: Request<wire::ListConfigsRequest>,
+    ) -> Result<Response<wire::ListConfigsReply>, Status> {
+        let prefix = request.into_inner().prefix;
+        self.view.wait(Consistency::Linearizable).await.map_err(|problem| error::status(&problem))?;
+        let reply = self.view.read(|state| wire::ListConfigsReply {
+            revision: state.revision().0,
+            documents: state
+                .configs(&prefix)
+                .map(|document| to_proto::document(document, to_proto::Body::Left))
+                .collect(),
+        });
+        Ok(Response::new(reply))
+    }
+
+    async fn history(&self, request: Request<wire::HistoryRequest>) -> Result<Response<wire::HistoryReply>, Status> {
+        let request = request.into_inner();
+        self.view.wait(Consistency::Linearizable).await.map_err(|problem| error::status(&problem))?;
+        let limit = match usize::try_from(request.limit).unwrap_or(usize::MAX) {
+            0 => HISTORY_DEFAULT,
+            limit => limit.min(keeper_registry::limits::HISTORY_KEPT),
+        };
+        let body = if request.full { to_proto::Body::Whole } else { to_proto::Body::Left };
+        let reply = self.view.read(|state| {
+            let mut size = 0;
+            let documents = state.history(&request.path, limit).take_while(|document| {
+                // A page of whole documents ends before it outgrows a message; older ones are asked for one by one.
+                size += if request.full { document.text.len() + document.value.len() } else { 0 };
+                size <= limits::MESSAGE_BYTES_MAX / 2
+            });
+            let documents = documents.map(|document| to_proto::document(document, body)).collect();
+            wire::HistoryReply { revision: state.revision().0, documents }
+        });
+        Ok(Response::new(reply))
+    }
+
+    async fn lint(&self, request: Request<wire::LintRequest>) -> Result<Response<wire::LintReply>, Status> {
+        let request = request.into_inner();
+        let format = named_format(request.format, &request.path).map_err(|problem| error::status(&problem))?;
+        let (value, problem) = match value("text", format, &request.text) {
+            Ok(value) => (value, None),
+            Err(problem) => (Bytes::new(), Some(error::to_wire(&problem))),
+        };
+        Ok(Response::new(wire::LintReply { value, problem, format: to_proto::format(format).into() }))
+    }
+
+    async fn watch(
+        &self,
+        request: Request<wire::WatchConfigsRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let wire::WatchConfigsRequest { selectors, cursor, state_id } = request.into_inner();
+        if selectors.len() > limits::SELECTORS_MAX {
+            let (given, limit) = (selectors.len(), limits::SELECTORS_MAX);
+            let problem = invalid("selectors", format!("{given} selectors; the limit is {limit}: watch a prefix"));
+            return Err(error::status(&problem));
+        }
+        let state = (state_id != 0).then_some(StateId(state_id));
+        let watch = self.watches.configs(selectors, Revision(cursor), state);
+        let replies = stream::unfold(watch, |mut watch| async move {
+            let changed = watch.next().await?;
+            Some((Ok(changed_reply(&changed)), watch))
+        });
+        Ok(Response::new(Box::pin(replies)))
+    }
+}
+
+impl ConfigService {
+    async fn propose(&self, request: wire::PublishRequest) -> Result<wire::PublishReply, Problem> {
+        let text_bytes = request.changes.iter().map(change_bytes).sum();
+        // Judged before anything is parsed: parsing costs more than counting.
+        let within = |field: &str, actual: usize, limit: usize| match actual > limit {
+            true => Err(invalid(field, format!("`{field}` is {actual}; the limit is {limit}"))),
+            false => Ok(()),
+        };
+        within("changes", request.changes.len(), keeper_registry::limits::PUBLISH_DOCUMENTS_MAX)?;
+        within("changes.text", text_bytes, keeper_registry::limits::PUBLISH_BYTES_MAX)?;
+        let changes = request.changes.into_iter().enumerate().map(|(position, it)| change(position, it));
+        let publish = Publish {
+            changes: changes.collect::<Result<_, _>>()?,
+            author: request.author,
+            message: request.message,
+            request: from_proto::request_id(&request.request_id)?,
+        };
+        let proposal = Proposal::new(Command::Publish(publish), text_bytes * 2 + OVERHEAD_BYTES);
+        let Committed { reply, .. } = self.proposer.propose(Lane::Config, proposal).await?;
+        let Reply::Published { revision, changed } = reply else {
+            return Err(Problem::Unknown { reason: "an answer of another kind" });
+        };
+        Ok(wire::PublishReply { revision: revision.0, changed })
+    }
+}
+
+fn change_bytes(change: &wire::publish_request::Change) -> usize {
+    match &change.action {
+        Some(wire::publish_request::change::Action::Put(put)) => put.text.len(),
+        Some(wire::publish_request::change::Action::Delete(_)) | None => 0,
+    }
+}
+
+fn change(position: usize, change: wire::publish_request::Change) -> Result<DocumentChange, Problem> {
+    use wire::publish_request::change::Action;
+    let action = match change.action {
+        None => return Err(invalid(format!("changes[{position}].action"), "neither `put` nor `delete` is given")),
+        Some(Action::Delete(_)) => DocumentAction::Delete,
+        Some(Action::Put(put)) => {
+            let format = named_format(put.format, &change.path)?;
+            let value = value(&format!("changes[{position}].put.text"), format, &put.text)?;
+            DocumentAction::Put { format, text: Bytes::from(put.text), value }
+        }
+    };
+    Ok(DocumentChange { path: change.path, expected: change.expected_revision.map(Revision), action })
+}
+
+/// The format a caller names, or the one that the path's ending stands for.
+fn named_format(number: i32, path: &str) -> Result<Format, Problem> {
+    match wire::Format::try_from(number) {
+        Ok(wire::Format::Toml) => Ok(Format::Toml),
+        Ok(wire::Format::Yaml) => Ok(Format::Yaml),
+        Ok(wire::Format::Json) => Ok(Format::Json),
+        Ok(wire::Format::Ini) => Ok(Format::Ini),
+        Ok(wire::Format::Unspecified) => format::format_of_path(path).ok_or_else(|| {
+            invalid("format", format!("`{path}` ends in none of .toml .yaml .yml .json .ini: name the format"))
+        }),
+        Err(_) => Err(invalid("format", format!("{number} is no format this version knows"))),
+    }
+}
+
+/// The canonical value of a text.
+fn value(field: &str, format: Format, text: &str) -> Result<Bytes, Problem> {
+    let parsed = format::parse(format, text).map_err(|error| invalid(field, error.to_string()))?;
+    Ok(format::canonical(&parsed))
+}
+
+fn consistency(request: &wire::GetConfigRequest) -> Consistency {
+    use wire::get_config_request::Consistency as Asked;
+    match request.consistency() {
+        Asked::Unspecified | Asked::Linearizable => Consistency::Linearizable,
+        Asked::Local => Consistency::Local,
+    }
+}
+
+fn changed_reply(changed: &ConfigsChanged) -> wire::ConfigsChanged {
+    wire::ConfigsChanged {
+        cursor: changed.cursor.0,
+        state_id: changed.state.0,
+        reset: changed.reset,
+        documents: changed.documents.iter().map(|it| to_proto::document(it, to_proto::Body::Whole)).collect(),
+    }
+}

@@ -1,0 +1,232 @@
+//! The one place where errors become the wire's: three classes, a stable reason, one clear sentence.
+
+use keeper_proto::v1 as wire;
+use keeper_proto::v1::problem::{Class, Happened};
+use keeper_registry::{Holder, Rejection, limits};
+use prost::Message;
+use tonic::{Code, Status};
+
+use crate::problem::Problem;
+
+/// A gRPC status that carries the problem in its details.
+pub(crate) fn status(problem: &Problem) -> Status {
+    let wire = to_wire(problem);
+    let details = wire.encode_to_vec().into();
+    Status::with_details(code(problem), wire.message, details)
+}
+
+/// The problem as it travels inside a frame.
+pub(crate) fn to_wire(problem: &Problem) -> wire::Problem {
+    let (class, reason, happened) = classify(problem);
+    wire::Problem {
+        class: class.into(),
+        reason: reason.to_owned(),
+        message: message(problem),
+        happened: happened.into(),
+        leader: leader(problem),
+        retry_after_ms: match problem {
+            Problem::Full { retry_after_ms, .. } => *retry_after_ms,
+            Problem::Rejected(_)
+            | Problem::Invalid { .. }
+            | Problem::NotLeader { .. }
+            | Problem::Expired
+            | Problem::Unknown { .. }
+            | Problem::Unconfirmed { .. }
+            | Problem::Uninitialized
+            | Problem::Stopping => 0,
+        },
+        field: field(problem),
+    }
+}
+
+fn classify(problem: &Problem) -> (Class, &'static str, Happened) {
+    match problem {
+        Problem::Rejected(rejection) => (Class::Refused, rejection_reason(rejection), Happened::No),
+        Problem::Invalid { .. } => (Class::Refused, "invalid", Happened::No),
+        Problem::NotLeader { .. } => (Class::Unavailable, "not-leader", Happened::No),
+        Problem::Full { .. } => (Class::Unavailable, "full", Happened::No),
+        Problem::Expired => (Class::Unavailable, "expired", Happened::No),
+        Problem::Unknown { .. } => (Class::Unavailable, "outcome-unknown", Happened::Maybe),
+        Problem::Unconfirmed { .. } => (Class::Unavailable, "unconfirmed", Happened::No),
+        Problem::Uninitialized => (Class::Unavailable, "uninitialized", Happened::No),
+        Problem::Stopping => (Class::Unavailable, "stopping", Happened::No),
+    }
+}
+
+fn code(problem: &Problem) -> Code {
+    match problem {
+        Problem::Rejected(rejection) => rejection_code(rejection),
+        Problem::Invalid { .. } => Code::InvalidArgument,
+        Problem::Full { .. } => Code::ResourceExhausted,
+        Problem::Expired => Code::DeadlineExceeded,
+        Problem::Uninitialized => Code::FailedPrecondition,
+        Problem::NotLeader { .. } | Problem::Unknown { .. } | Problem::Unconfirmed { .. } | Problem::Stopping => {
+            Code::Unavailable
+        }
+    }
+}
+
+fn leader(problem: &Problem) -> String {
+    match problem {
+        Problem::NotLeader { leader } => leader.clone().unwrap_or_default(),
+        Problem::Rejected(_)
+        | Problem::Invalid { .. }
+        | Problem::Full { .. }
+        | Problem::Expired
+        | Problem::Unknown { .. }
+        | Problem::Unconfirmed { .. }
+        | Problem::Uninitialized
+        | Problem::Stopping => String::new(),
+    }
+}
+
+fn field(problem: &Problem) -> String {
+    match problem {
+        Problem::Invalid { field, .. } => field.clone(),
+        Problem::Rejected(
+            Rejection::TooLarge { field, .. }
+            | Rejection::OutOfRange { field, .. }
+            | Rejection::BadName { field }
+            | Rejection::Repeated { field },
+        ) => (*field).to_owned(),
+        Problem::Rejected(_)
+        | Problem::NotLeader { .. }
+        | Problem::Full { .. }
+        | Problem::Expired
+        | Problem::Unknown { .. }
+        | Problem::Unconfirmed { .. }
+        | Problem::Uninitialized
+        | Problem::Stopping => String::new(),
+    }
+}
+
+fn message(problem: &Problem) -> String {
+    match problem {
+        Problem::Rejected(rejection) => rejection_message(rejection),
+        Problem::NotLeader { leader: Some(leader) } => format!("this node does not lead the cluster; ask {leader}"),
+        Problem::Invalid { .. }
+        | Problem::NotLeader { leader: None }
+        | Problem::Full { .. }
+        | Problem::Expired
+        | Problem::Unknown { .. }
+        | Problem::Unconfirmed { .. }
+        | Problem::Uninitialized
+        | Problem::Stopping => problem.to_string(),
+    }
+}
+
+fn rejection_code(rejection: &Rejection) -> Code {
+    match rejection {
+        Rejection::TooLarge { .. }
+        | Rejection::OutOfRange { .. }
+        | Rejection::BadName { .. }
+        | Rejection::Repeated { .. } => Code::InvalidArgument,
+        Rejection::NotFound { .. } => Code::NotFound,
+        Rejection::Full { .. } => Code::ResourceExhausted,
+        Rejection::AlreadyFounded(_) => Code::AlreadyExists,
+        Rejection::ForeignState { .. }
+        | Rejection::IncarnationClosed(_)
+        | Rejection::SequenceGap { .. }
+        | Rejection::ReplyForgotten { .. }
+        | Rejection::RequestIdReused
+        | Rejection::StaleEpoch(_)
+        | Rejection::StaleConnSeq { .. }
+        | Rejection::TooManySlots { .. }
+        | Rejection::NotBound { .. }
+        | Rejection::RevisionMismatch { .. } => Code::FailedPrecondition,
+    }
+}
+
+/// The stable name of a refusal.
+pub(crate) fn rejection_reason(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::AlreadyFounded(_) => "already-founded",
+        Rejection::TooLarge { .. } => "too-large",
+        Rejection::OutOfRange { .. } => "out-of-range",
+        Rejection::BadName { .. } => "bad-name",
+        Rejection::Repeated { .. } => "repeated",
+        Rejection::ForeignState { .. } => "foreign-state",
+        Rejection::IncarnationClosed(_) => "incarnation-closed",
+        Rejection::SequenceGap { .. } => "sequence-gap",
+        Rejection::ReplyForgotten { .. } => "reply-forgotten",
+        Rejection::RequestIdReused => "request-id-reused",
+        Rejection::StaleEpoch(_) => "stale-epoch",
+        Rejection::StaleConnSeq { .. } => "stale-conn-seq",
+        Rejection::TooManySlots { .. } => "too-many-slots",
+        Rejection::NotBound { .. } => "not-bound",
+        Rejection::NotFound { .. } => "not-found",
+        Rejection::RevisionMismatch { .. } => "revision-mismatch",
+        Rejection::Full { .. } => "full",
+    }
+}
+
+/// One sentence: the offending value, and what would be right.
+pub(crate) fn rejection_message(rejection: &Rejection) -> String {
+    match rejection {
+        Rejection::AlreadyFounded(state) => format!("the state was founded before, with id {:016x}", state.0),
+        Rejection::TooLarge { field, actual, limit } => format!("`{field}` is {actual}; the limit is {limit}"),
+        Rejection::OutOfRange { field, actual, min, max } => {
+            format!("`{field}` is {actual}; it lies between {min} and {max}")
+        }
+        Rejection::BadName { field } => format!("`{field}` is empty or has characters outside [A-Za-z0-9._-]"),
+        Rejection::Repeated { field } => format!("`{field}` names the same thing twice"),
+        Rejection::ForeignState { present } => format!(
+            "the frame comes from another history of this cluster; the present state id is {:016x}: open the instance \
+             again and register its sessions again",
+            present.0
+        ),
+        Rejection::IncarnationClosed(incarnation) => {
+            format!("incarnation {} is closed: open the instance again and register its sessions again", incarnation.0)
+        }
+        Rejection::SequenceGap { expected } => format!("the frame is out of order; the next is number {expected}"),
+        Rejection::ReplyForgotten { last } => format!(
+            "the answer to this frame is no longer kept: {last} frames were taken, and the last {} are remembered",
+            limits::FRAME_REPLIES_KEPT
+        ),
+        Rejection::RequestIdReused => "the request id was used before, for something else".to_owned(),
+        Rejection::StaleEpoch(None) => "nobody holds the session".to_owned(),
+        Rejection::StaleEpoch(Some(holder)) => format!(
+            "the session is held by {}/{} since revision {}",
+            holder.service, holder.instance, holder.epoch.revision.0
+        ),
+        Rejection::StaleConnSeq { given, present, .. } => {
+            format!("conn_seq {given} is older than the session's, {present}")
+        }
+        Rejection::TooManySlots { limit } => format!("the user has {limit} live sessions, which is the limit"),
+        Rejection::NotBound { topic } => {
+            format!("the session is not bound to topic `{}`", String::from_utf8_lossy(topic))
+        }
+        Rejection::NotFound { what } => format!("no such {what}"),
+        Rejection::RevisionMismatch { path, expected, present } => match (expected.0, present.0) {
+            (0, present) => format!("`{path}` exists already, at revision {present}"),
+            (expected, 0) => format!("`{path}` does not exist; revision {expected} was expected"),
+            (expected, present) => {
+                format!("`{path}` is at revision {present}, not at {expected}: somebody changed it meanwhile")
+            }
+        },
+        Rejection::Full { what, limit } => format!("{what} has reached its limit of {limit}"),
+    }
+}
+
+/// Who holds the session that a refusal is about.
+pub(crate) fn rejection_holder(rejection: &Rejection) -> Option<&Holder> {
+    match rejection {
+        Rejection::StaleEpoch(holder) => holder.as_ref(),
+        Rejection::StaleConnSeq { holder, .. } => Some(holder),
+        Rejection::AlreadyFounded(_)
+        | Rejection::TooLarge { .. }
+        | Rejection::OutOfRange { .. }
+        | Rejection::BadName { .. }
+        | Rejection::Repeated { .. }
+        | Rejection::ForeignState { .. }
+        | Rejection::IncarnationClosed(_)
+        | Rejection::SequenceGap { .. }
+        | Rejection::ReplyForgotten { .. }
+        | Rejection::RequestIdReused
+        | Rejection::TooManySlots { .. }
+        | Rejection::NotBound { .. }
+        | Rejection::NotFound { .. }
+        | Rejection::RevisionMismatch { .. }
+        | Rejection::Full { .. } => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! gRPC for clients: parse, one call, answer.
+//!
+//! Nothing here knows Raft or the disk. Handlers of streams return a stream that does the work as it is polled, so that no
+//! task is spawned and a client that goes away takes its work along.
+
+mod cluster;
+mod config;
+mod control;
+mod error;
+mod from_proto;
+mod instance;
+mod session;
+mod to_proto;
+mod token;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::Stream;
+use keeper_proto::v1 as wire;
+use tonic::Status;
+use tonic::service::Routes;
+
+pub use cluster::{ClusterService, Identity, InitialMember, Node};
+
+use crate::lease::Leases;
+use crate::limits;
+use crate::metrics::Metrics;
+use crate::propose::Proposer;
+use crate::view::View;
+use crate::watch::Watches;
+
+/// The replies of a streaming call.
+type ReplyStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// What the handlers call.
+#[derive(Debug)]
+pub struct Parts {
+    /// Reads.
+    pub view: View,
+    /// Writes.
+    pub proposer: Proposer,
+    /// Renewals.
+    pub leases: Leases,
+    /// Watches.
+    pub watches: Watches,
+    /// The node itself.
+    pub cluster: ClusterService,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Every service a client can call, reflection and health among them.
+///
+/// # Errors
+/// The descriptors compiled into this binary are not sound.
+pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
+    let Parts { view, proposer, leases, watches, cluster, metrics } = parts;
+    let sessions = session::SessionService {
+        view: view.clone(),
+        proposer: proposer.clone(),
+        watches: watches.clone(),
+        metrics,
+    };
+    let instances = instance::InstanceService {
+        view: view.clone(),
+        proposer: proposer.clone(),
+        leases,
+        watches: watches.clone(),
+    };
+    let configs =
+        config::ConfigService { view: view.clone(), proposer: proposer.clone(), watches: watches.clone() };
+    let controls = control::ControlService { view, proposer, watches };
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(keeper_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let (_, health) = tonic_health::server::health_reporter();
+    let size = limits::MESSAGE_BYTES_MAX;
+    Ok(Routes::default()
+        .add_service(
+            wire::sessions_server::SessionsServer::new(sessions)
+                .max_decoding_message_size(size)
+                .max_encoding_message_size(size),
+        )
+        .add_service(
+            wire::instances_server::InstancesServer::new(instances)
+                .max_decoding_message_size(size)
+                .max_encoding_message_size(usize::MAX),
+        )
+        .add_service(
+            wire::configs_server::ConfigsServer::new(configs)
+                .max_decoding_message_size(size)
+                .max_encoding_message_size(usize::MAX),
+        )
+        .add_service(wire::controls_server::ControlsServer::new(controls).max_decoding_message_size(size))
+        .add_service(wire::cluster_server::ClusterServer::new(cluster).max_decoding_message_size(size))
+        .add_service(reflection)
+        .add_service(health))
+}

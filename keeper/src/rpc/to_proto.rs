@@ -1,0 +1,187 @@
+//! From the domain to the wire's messages. Plain functions.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use keeper_proto::v1 as wire;
+use keeper_registry::{
+    Document, Epoch, Format, Holder, Incarnation, Instance, Notice, NoticeCause, OperationResult, SessionKey, SessionView,
+};
+use prost::Message;
+
+use crate::rpc::error;
+
+/// The owners named in one answer, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Owners {
+    named: Vec<wire::lookup_reply::Owner>,
+    index: HashMap<Incarnation, u32>,
+    /// The owner named last: answers about one gateway are common.
+    last: Option<(Incarnation, u32)>,
+}
+
+impl Owners {
+    fn index_of(&mut self, instance: &Instance) -> u32 {
+        if let Some((incarnation, index)) = self.last
+            && incarnation == instance.incarnation
+        {
+            return index;
+        }
+        let named = &mut self.named;
+        let index = *self.index.entry(instance.incarnation).or_insert_with(|| {
+            named.push(owner(instance));
+            u32::try_from(named.len() - 1).unwrap_or(u32::MAX)
+        });
+        self.last = Some((instance.incarnation, index));
+        index
+    }
+
+    /// In the order of their indexes.
+    pub(crate) fn finish(self) -> Vec<wire::lookup_reply::Owner> {
+        self.named
+    }
+}
+
+fn owner(instance: &Instance) -> wire::lookup_reply::Owner {
+    wire::lookup_reply::Owner {
+        service: instance.service.to_string(),
+        instance: instance.id.to_string(),
+        incarnation: instance.incarnation.0,
+        endpoints: instance.endpoints.to_vec(),
+        zone: instance.zone.clone(),
+    }
+}
+
+/// A live session. `key` is the caller's own, if it has one: sharing it saves a copy.
+pub(crate) fn session(view: &SessionView<'_>, key: Option<wire::SessionKey>, owners: &mut Owners) -> wire::Session {
+    let key = key.unwrap_or_else(|| session_key(&view.key()));
+    wire::Session {
+        key: Some(key),
+        owner: owners.index_of(view.owner()),
+        connection: Bytes::copy_from_slice(view.connection()),
+        epoch: Some(epoch(view.epoch())),
+        conn_seq: view.conn_seq(),
+        topics: view.topics().map(Bytes::copy_from_slice).collect(),
+        attributes: attributes(view.attributes()),
+        registered_at_ms: view.registered_at().0,
+    }
+}
+
+fn attributes(encoded: &[u8]) -> Option<wire::Attributes> {
+    // They were encoded by `from_proto`; ones that do not decode were written by nobody.
+    if encoded.is_empty() { None } else { wire::Attributes::decode(encoded).ok() }
+}
+
+/// A session's name.
+pub(crate) fn session_key(key: &SessionKey) -> wire::SessionKey {
+    wire::SessionKey { user: key.user.clone(), slot: key.slot.clone() }
+}
+
+/// A fencing token.
+pub(crate) const fn epoch(epoch: Epoch) -> wire::Epoch {
+    wire::Epoch { revision: epoch.revision.0, position: epoch.position }
+}
+
+/// Who holds a session.
+pub(crate) fn holder(holder: &Holder) -> wire::Holder {
+    wire::Holder {
+        service: holder.service.to_string(),
+        instance: holder.instance.to_string(),
+        incarnation: holder.incarnation.0,
+        connection: holder.connection.clone(),
+        epoch: Some(epoch(holder.epoch)),
+    }
+}
+
+/// The result of one operation of a frame.
+pub(crate) fn operation_result(result: &OperationResult) -> wire::OperationResult {
+    use wire::operation_result::{Done, Refused, Registered, Result};
+    let result = match result {
+        OperationResult::Registered { epoch: token, displaced } => Result::Registered(Registered {
+            epoch: Some(epoch(*token)),
+            displaced: displaced.as_deref().map(holder),
+        }),
+        OperationResult::Done => Result::Done(Done {}),
+        OperationResult::Refused(rejection) => Result::Refused(Refused {
+            reason: error::rejection_reason(rejection).to_owned(),
+            message: error::rejection_message(rejection),
+            holder: error::rejection_holder(rejection).map(holder),
+        }),
+    };
+    wire::OperationResult { result: Some(result) }
+}
+
+/// An open instance.
+pub(crate) fn instance(instance: &Instance, sessions: u64) -> wire::Instance {
+    wire::Instance {
+        service: instance.service.to_string(),
+        id: instance.id.to_string(),
+        incarnation: instance.incarnation.0,
+        endpoints: instance.endpoints.to_vec(),
+        zone: instance.zone.clone(),
+        weight: instance.weight,
+        labels: instance.labels.iter().cloned().collect(),
+        version: instance.version.clone(),
+        ttl_ms: instance.ttl_ms,
+        opened_revision: instance.opened.0,
+        opened_at_ms: instance.opened_at.0,
+        sessions,
+    }
+}
+
+/// Whether a document's text and value go along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// They do.
+    Whole,
+    /// They do not.
+    Left,
+}
+
+/// One version of a document.
+pub(crate) fn document(document: &Document, body: Body) -> wire::Document {
+    let (text, value) = match body {
+        // The text came in as a string, and is kept as it was.
+        Body::Whole => (String::from_utf8_lossy(&document.text).into_owned(), document.value.clone()),
+        Body::Left => (String::new(), Bytes::new()),
+    };
+    wire::Document {
+        path: document.path.to_string(),
+        format: format(document.format).into(),
+        text,
+        value,
+        revision: document.revision.0,
+        version: document.version,
+        author: document.author.to_string(),
+        message: document.message.to_string(),
+        published_at_ms: document.published_at.0,
+        deleted: document.deleted,
+    }
+}
+
+/// How a text is written.
+pub(crate) const fn format(format: Format) -> wire::Format {
+    match format {
+        Format::Toml => wire::Format::Toml,
+        Format::Yaml => wire::Format::Yaml,
+        Format::Json => wire::Format::Json,
+        Format::Ini => wire::Format::Ini,
+    }
+}
+
+/// What happened to a session of a gateway.
+pub(crate) fn notice(notice: &Notice) -> wire::Notice {
+    use wire::notice::{Cause, Kick};
+    let cause = match &notice.cause {
+        NoticeCause::DisplacedBy(by) => Cause::DisplacedBy(holder(by)),
+        NoticeCause::Kicked { reason, author } => {
+            Cause::Kicked(Kick { reason: reason.to_string(), author: author.to_string() })
+        }
+    };
+    wire::Notice {
+        key: Some(session_key(&notice.key)),
+        epoch: Some(epoch(notice.epoch)),
+        connection: notice.connection.clone(),
+        cause: Some(cause),
+    }
+}

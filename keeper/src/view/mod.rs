@@ -1,0 +1,104 @@
+//! Reads: first the promise, then the state.
+//!
+//! A linearizable read waits for one round of ReadIndex, shared by all reads that wait on this node, and then reads the
+//! local state: any node serves it. A local read answers at once with what is here and how old it may be. Leases of
+//! leadership are never relied on: a follower that restarts forgets the vote it would have kept.
+
+use std::sync::Arc;
+
+use keeper_registry::{Revision, State};
+
+use crate::clock;
+use crate::problem::Problem;
+use crate::raft::{RaftHandle, ReadError};
+use crate::replica::Replica;
+
+/// How long a read at a revision waits for this node to apply it.
+const AT_LEAST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The retry hint of a full queue of reads: a few rounds later there is room.
+const READ_RETRY_AFTER_MS: u32 = 10;
+
+/// What a read promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// Sees every write acknowledged before the read began.
+    Linearizable,
+    /// Sees what this node has.
+    Local,
+    /// Sees at least this revision: a client's own write.
+    AtLeast(Revision),
+}
+
+/// How old an answer may be, in milliseconds: since when this node knows that it is up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age(pub u32);
+
+/// Reads of this node. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct View {
+    replica: Arc<Replica>,
+    raft: RaftHandle,
+}
+
+impl View {
+    /// Over the state and the group that replicates it.
+    #[must_use]
+    pub const fn new(replica: Arc<Replica>, raft: RaftHandle) -> Self {
+        Self { replica, raft }
+    }
+
+    /// Waits until the state may be read with this promise.
+    ///
+    /// # Errors
+    /// [`Problem::Unconfirmed`]: the promise cannot be kept now.
+    pub async fn wait(&self, consistency: Consistency) -> Result<Age, Problem> {
+        match consistency {
+            Consistency::Linearizable => {
+                self.raft.read_index().await?;
+                Ok(Age(0))
+            }
+            Consistency::Local => Ok(self.age()),
+            Consistency::AtLeast(revision) => {
+                self.wait_applied(revision).await?;
+                Ok(self.age())
+            }
+        }
+    }
+
+    /// Reads the state; [`View::wait`] came first. The closure must be short and bounded.
+    pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        self.replica.read(read)
+    }
+
+    /// Since when this node knows that its state is up to date.
+    fn age(&self) -> Age {
+        let since = self.raft.up_to_date_at().map(|at| clock::now().duration_since(at).as_millis());
+        Age(since.and_then(|ms| u32::try_from(ms).ok()).unwrap_or(u32::MAX))
+    }
+
+    async fn wait_applied(&self, revision: Revision) -> Result<(), Problem> {
+        let mut applied = self.replica.watch_applied();
+        let reached = applied.wait_for(|applied| *applied >= revision);
+        match tokio::time::timeout(AT_LEAST_TIMEOUT, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(Problem::Stopping),
+            Err(_) => Err(Problem::Unconfirmed { reason: "this node has not reached the revision asked for" }),
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotLeader { leader } => Self::NotLeader { leader: leader.map(|member| member.client_endpoint) },
+            ReadError::NoLeader => Self::Unconfirmed { reason: "no leader is known" },
+            ReadError::Unconfirmed(reason) => Self::Unconfirmed { reason },
+            ReadError::Lagging => Self::Unconfirmed { reason: "this node lags behind the leader" },
+            ReadError::Full { limit } => {
+                Self::Full { what: "the queue of reads", limit: limit as u64, retry_after_ms: READ_RETRY_AFTER_MS }
+            }
+            ReadError::Stopped => Self::Stopping,
+        }
+    }
+}

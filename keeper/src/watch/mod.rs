@@ -1,0 +1,71 @@
+//! Watches: cursors over the state.
+//!
+//! **What it promises.** A watcher is told everything that changed since its cursor, once, in order, and nothing else. A
+//! cursor is valid on every node of the cluster. Below the retained floor, and when the state id is another, the watcher
+//! gets `reset` and the full set. What one entry changed arrives together.
+//!
+//! **How.** Level-triggered: a signal says "the state moved", the watcher reads what is new since its cursor under the
+//! state's lock, and waits for the next signal. There is no queue a watcher; a slow one reads a longer difference later,
+//! and slows nobody. Memory per watcher is its cursor and its selectors.
+//!
+//! Watches end when this node stops; the client goes on elsewhere from its cursor.
+
+mod configs;
+mod controls;
+mod instances;
+mod notices;
+
+use std::sync::Arc;
+
+use keeper_registry::StateId;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::{Kind, Metrics};
+use crate::replica::Replica;
+
+pub use configs::{ConfigWatch, ConfigsChanged};
+pub use controls::ControlWatch;
+pub use instances::{InstanceWatch, InstancesChanged};
+pub use notices::{NoticeWatch, Notices};
+
+/// Where watches begin. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Watches {
+    replica: Arc<Replica>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+}
+
+/// What every watch has: the state, its end, and its place in the count of watchers.
+#[derive(Debug)]
+struct Watching {
+    replica: Arc<Replica>,
+    metrics: Arc<Metrics>,
+    kind: Kind,
+    stop: CancellationToken,
+}
+
+impl Watches {
+    /// Over the state; every watch ends when `stop` is cancelled.
+    #[must_use]
+    pub const fn new(replica: Arc<Replica>, metrics: Arc<Metrics>, stop: CancellationToken) -> Self {
+        Self { replica, metrics, stop }
+    }
+
+    fn watching(&self, kind: Kind) -> Watching {
+        self.metrics.watchers.of(kind).inc();
+        let Self { replica, metrics, stop } = self.clone();
+        Watching { replica, metrics, kind, stop }
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.metrics.watchers.of(self.kind).dec();
+    }
+}
+
+/// Whether a cursor belongs to the present history. One without a state id belongs to none.
+fn same_history(cursor: Option<StateId>, present: Option<StateId>) -> bool {
+    cursor.is_some() && cursor == present
+}
