@@ -1,0 +1,126 @@
+//! Commands nobody in their right mind would propose.
+
+use bytes::Bytes;
+use keeper_registry::{
+    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
+    Incarnation, Kick, LogTime, OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionKey,
+    SessionOperation, Stamp, StateId, Unregister,
+};
+use proptest::{collection::vec, option, prelude::*};
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![0_u64..8, Just(u64::MAX), Just(u64::MAX - 1), Just(1 << 32), any::<u64>()]
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    let lengths = prop_oneof![Just(0_usize), 1_usize..3, Just(32), Just(33), Just(64), Just(65), Just(129), Just(600)];
+    (any::<u8>(), lengths).prop_map(|(byte, length)| Bytes::from(vec![byte; length]))
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z]{0,3}", "\\PC{0,70}", Just("room".to_owned()), Just("a/b".to_owned()), Just("x".repeat(2_000))]
+}
+
+fn request() -> impl Strategy<Value = Option<RequestId>> {
+    option::of((0_u8..3).prop_map(|number| RequestId([number; 16])))
+}
+
+pub(crate) fn stamp() -> impl Strategy<Value = Stamp> {
+    (number(), number()).prop_map(|(revision, time)| Stamp { revision: Revision(revision), time: LogTime(time) })
+}
+
+fn incarnation() -> impl Strategy<Value = Incarnation> {
+    number().prop_map(Incarnation)
+}
+
+fn key() -> impl Strategy<Value = SessionKey> {
+    (bytes(), bytes()).prop_map(|(user, slot)| SessionKey { user, slot })
+}
+
+fn epoch() -> impl Strategy<Value = Epoch> {
+    (number(), any::<u32>()).prop_map(|(revision, position)| Epoch { revision: Revision(revision), position })
+}
+
+fn operation() -> impl Strategy<Value = SessionOperation> {
+    let topics = || vec(bytes(), 0..20);
+    let register = (key(), bytes(), option::of(number()), topics(), bytes());
+    let bind = || (key(), epoch(), topics()).prop_map(|(key, epoch, topics)| BindTopics { key, epoch, topics });
+    prop_oneof![
+        3 => register.prop_map(|(key, connection, conn_seq, topics, attributes)| {
+            SessionOperation::Register(Register { key, connection, conn_seq, topics, attributes })
+        }),
+        1 => (key(), epoch()).prop_map(|(key, epoch)| SessionOperation::Unregister(Unregister { key, epoch })),
+        1 => bind().prop_map(SessionOperation::Bind),
+        1 => bind().prop_map(SessionOperation::Unbind),
+    ]
+}
+
+fn change() -> impl Strategy<Value = DocumentChange> {
+    let format = prop_oneof![Just(Format::Toml), Just(Format::Ini)];
+    let put = (format, bytes(), bytes()).prop_map(|(format, text, value)| DocumentAction::Put { format, text, value });
+    let action = prop_oneof![3 => put, 1 => Just(DocumentAction::Delete)];
+    let parts = (text(), option::of(number().prop_map(Revision)), action);
+    parts.prop_map(|(path, expected, action)| DocumentChange { path, expected, action })
+}
+
+fn frame() -> impl Strategy<Value = Frame> {
+    let state = prop_oneof![4 => Just(StateId(7)), 1 => number().prop_map(StateId)];
+    let parts = (incarnation(), number(), state, vec(operation(), 0..10));
+    parts.prop_map(|(incarnation, sequence, state, operations)| Frame { incarnation, sequence, state, operations })
+}
+
+fn open() -> impl Strategy<Value = OpenInstance> {
+    let labels = vec((text(), text()), 0..18);
+    let ttl_ms = prop_oneof![3 => Just(10_000_u32), 1 => any::<u32>()];
+    let parts = ((text(), text()), vec(text(), 0..10), text(), any::<u32>(), labels, (text(), ttl_ms), request());
+    parts.prop_map(|((service, id), endpoints, zone, weight, labels, (version, ttl_ms), request)| OpenInstance {
+        service,
+        id,
+        endpoints,
+        zone,
+        weight,
+        labels,
+        version,
+        ttl_ms,
+        request,
+    })
+}
+
+fn send() -> impl Strategy<Value = SendControl> {
+    let parts = (text(), text(), text(), bytes(), any::<u32>(), text(), request());
+    parts.prop_map(|(service, id, action, argument, deadline_ms, author, request)| SendControl {
+        service,
+        id,
+        action,
+        argument,
+        deadline_ms,
+        author,
+        request,
+    })
+}
+
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    let kick = (bytes(), option::of(bytes()), text(), text(), request());
+    let publish = (vec(change(), 0..6), text(), text(), request());
+    let acknowledge = (number(), incarnation(), any::<bool>(), text());
+    prop_oneof![
+        1 => number().prop_map(|state| Command::Found(StateId(state))),
+        6 => frame().prop_map(Command::Frame),
+        1 => kick.prop_map(|(user, slot, reason, author, request)| {
+            Command::Kick(Kick { user, slot, reason, author, request })
+        }),
+        3 => open().prop_map(Command::OpenInstance),
+        1 => (incarnation(), text()).prop_map(|(incarnation, reason)| {
+            Command::CloseInstance(CloseInstance { incarnation, reason })
+        }),
+        1 => incarnation().prop_map(Command::Expire),
+        1 => Just(Command::Reap),
+        2 => publish.prop_map(|(changes, author, message, request)| {
+            Command::Publish(Publish { changes, author, message, request })
+        }),
+        1 => send().prop_map(Command::SendControl),
+        1 => acknowledge.prop_map(|(control, incarnation, done, message)| {
+            Command::AcknowledgeControl(AcknowledgeControl { control, incarnation, done, message })
+        }),
+    ]
+}

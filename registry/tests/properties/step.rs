@@ -1,0 +1,235 @@
+//! Steps: commands from small alphabets, so that they collide, and filled in from the state, so that they often succeed.
+
+use bytes::Bytes;
+use keeper_registry::{
+    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
+    Incarnation, Kick, OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionKey, SessionOperation,
+    State, Unregister,
+};
+use proptest::{collection::vec, option, prelude::*};
+
+/// A command in the making.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) same_entry: bool,
+    pub(crate) later_ms: u64,
+    act: Act,
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Open { name: u8, request: Option<u8> },
+    Close { place: usize, expired: bool },
+    Frame { place: usize, sequence: Sequence, operations: Vec<Operation> },
+    Kick { user: u8, slot: Option<u8>, request: Option<u8> },
+    Reap,
+    Publish { changes: Vec<(u8, Option<u8>, Expected)>, request: Option<u8> },
+    Send { all: bool, name: u8, deadline_ms: u32 },
+    Acknowledge { place: usize, known: bool, done: bool },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Sequence {
+    Next,
+    Back(u64),
+    Ahead,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Expected {
+    Any,
+    Present,
+    Absent,
+    Old,
+}
+
+#[derive(Debug, Clone)]
+struct Operation {
+    user: u8,
+    slot: u8,
+    stale: bool,
+    verb: Verb,
+}
+
+#[derive(Debug, Clone)]
+enum Verb {
+    Register { connection: u8, conn_seq: Option<u64>, topics: Vec<u8>, attributes: u8 },
+    Unregister,
+    Bind(Vec<u8>),
+    Unbind(Vec<u8>),
+}
+
+pub(crate) fn step() -> impl Strategy<Value = Step> {
+    let later_ms = prop_oneof![8 => 0_u64..100, 1 => 100_000_u64..400_000, 1 => Just(4_000_000)];
+    let parts = (any::<bool>(), later_ms, act());
+    parts.prop_map(|(same_entry, later_ms, act)| Step { same_entry, later_ms, act })
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let request = || option::weighted(0.3, 0_u8..4);
+    let place = || 0_usize..5;
+    let sequence =
+        prop_oneof![12 => Just(Sequence::Next), 2 => (0_u64..12).prop_map(Sequence::Back), 1 => Just(Sequence::Ahead)];
+    let expected =
+        prop_oneof![Just(Expected::Any), Just(Expected::Present), Just(Expected::Absent), Just(Expected::Old)];
+    prop_oneof![
+        2 => (0_u8..4, request()).prop_map(|(name, request)| Act::Open { name, request }),
+        1 => (place(), any::<bool>()).prop_map(|(place, expired)| Act::Close { place, expired }),
+        10 => (place(), sequence, vec(operation(), 0..8))
+            .prop_map(|(place, sequence, operations)| Act::Frame { place, sequence, operations }),
+        1 => (0_u8..4, option::of(0_u8..3), request()).prop_map(|(user, slot, request)| Act::Kick { user, slot, request }),
+        2 => Just(Act::Reap),
+        3 => (vec((0_u8..4, option::weighted(0.8, 0_u8..3), expected), 1..4), request())
+            .prop_map(|(changes, request)| Act::Publish { changes, request }),
+        1 => (any::<bool>(), 0_u8..4, 0_u32..1_000).prop_map(|(all, name, deadline_ms)| Act::Send { all, name, deadline_ms }),
+        1 => (place(), any::<bool>(), any::<bool>())
+            .prop_map(|(place, known, done)| Act::Acknowledge { place, known, done }),
+    ]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let topics = || vec(0_u8..5, 0..4);
+    let register = (0_u8..3, option::weighted(0.4, 0_u64..6), topics(), 0_u8..9);
+    let register = register.prop_map(|(connection, conn_seq, topics, attributes)| Verb::Register {
+        connection,
+        conn_seq,
+        topics,
+        attributes,
+    });
+    let verb = prop_oneof![
+        5 => register,
+        1 => Just(Verb::Unregister),
+        1 => topics().prop_map(Verb::Bind),
+        1 => topics().prop_map(Verb::Unbind),
+    ];
+    // User 0 has many slots, so that it gets too many.
+    let name = prop_oneof![3 => (Just(0_u8), 0_u8..24), 5 => (1_u8..4, 0_u8..2)];
+    let parts = (name, prop::bool::weighted(0.2), verb);
+    parts.prop_map(|((user, slot), stale, verb)| Operation { user, slot, stale, verb })
+}
+
+pub(crate) fn key(user: u8, slot: u8) -> SessionKey {
+    let slot = if slot == 0 { Bytes::new() } else { Bytes::from(format!("slot-{slot}")) };
+    SessionKey { user: Bytes::copy_from_slice(&[b'a' + user]), slot }
+}
+
+impl Step {
+    pub(crate) fn command(&self, state: &State) -> Command {
+        match &self.act {
+            Act::Open { name, request } => Command::OpenInstance(open(*name, request.map(id))),
+            Act::Close { place, expired: true } => Command::Expire(incarnation(state, *place)),
+            Act::Close { place, expired: false } => {
+                let incarnation = incarnation(state, *place);
+                Command::CloseInstance(CloseInstance { incarnation, reason: "bye".to_owned() })
+            }
+            Act::Frame { place, sequence, operations } => {
+                let incarnation = incarnation(state, *place);
+                let last = state.frame_sequence(incarnation).unwrap_or_default();
+                let sequence = match sequence {
+                    Sequence::Next => last + 1,
+                    Sequence::Back(by) => last.saturating_sub(*by),
+                    Sequence::Ahead => last + 2,
+                };
+                let history = state.state_id().unwrap_or_default();
+                let operations = operations.iter().map(|one| one.operation(state)).collect();
+                Command::Frame(Frame { incarnation, sequence, state: history, operations })
+            }
+            Act::Kick { user, slot, request } => {
+                let SessionKey { user, slot: device } = key(*user, slot.unwrap_or_default());
+                let (reason, author) = ("spam".to_owned(), "ann".to_owned());
+                Command::Kick(Kick { user, slot: slot.map(|_| device), reason, author, request: request.map(id) })
+            }
+            Act::Reap => Command::Reap,
+            Act::Publish { changes, request } => Command::Publish(publish(state, changes, request.map(id))),
+            Act::Send { all, name, deadline_ms } => Command::SendControl(SendControl {
+                service: "room".to_owned(),
+                id: if *all { String::new() } else { format!("r{name}") },
+                action: "drain".to_owned(),
+                argument: Bytes::from_static(b"now"),
+                deadline_ms: *deadline_ms,
+                author: "ann".to_owned(),
+                request: None,
+            }),
+            Act::Acknowledge { place, known, done } => {
+                let incarnation = incarnation(state, *place);
+                let waiting = state.controls_for(incarnation).next().map(|control| control.number);
+                let control = waiting.filter(|_| *known).unwrap_or(1);
+                Command::AcknowledgeControl(AcknowledgeControl {
+                    control,
+                    incarnation,
+                    done: *done,
+                    message: String::new(),
+                })
+            }
+        }
+    }
+}
+
+impl Operation {
+    fn operation(&self, state: &State) -> SessionOperation {
+        let key = key(self.user, self.slot);
+        let present = state.session(&key.user, &key.slot).map(|view| view.epoch()).filter(|_| !self.stale);
+        let epoch = present.unwrap_or(Epoch { revision: Revision(1), position: 0 });
+        match &self.verb {
+            Verb::Register { connection, conn_seq, topics, attributes } => SessionOperation::Register(Register {
+                key,
+                connection: Bytes::copy_from_slice(&[*connection; 3]),
+                conn_seq: *conn_seq,
+                topics: names(topics),
+                attributes: Bytes::from(vec![7; usize::from(*attributes) * 40]),
+            }),
+            Verb::Unregister => SessionOperation::Unregister(Unregister { key, epoch }),
+            Verb::Bind(topics) => SessionOperation::Bind(BindTopics { key, epoch, topics: names(topics) }),
+            Verb::Unbind(topics) => SessionOperation::Unbind(BindTopics { key, epoch, topics: names(topics) }),
+        }
+    }
+}
+
+fn names(topics: &[u8]) -> Vec<Bytes> {
+    topics.iter().map(|topic| Bytes::from(format!("topic-{topic}"))).collect()
+}
+
+fn id(number: u8) -> RequestId {
+    RequestId([number; 16])
+}
+
+/// One that is open, most of the time.
+fn incarnation(state: &State, place: usize) -> Incarnation {
+    state.instances().nth(place).map_or(Incarnation(2), |instance| instance.incarnation)
+}
+
+fn open(name: u8, request: Option<RequestId>) -> OpenInstance {
+    OpenInstance {
+        service: "room".to_owned(),
+        id: format!("r{name}"),
+        endpoints: vec!["ws://h:1".to_owned()],
+        zone: "z".to_owned(),
+        weight: 1,
+        labels: vec![("b".to_owned(), "1".to_owned()), ("a".to_owned(), "2".to_owned())],
+        version: "1".to_owned(),
+        ttl_ms: 10_000,
+        request,
+    }
+}
+
+fn publish(state: &State, changes: &[(u8, Option<u8>, Expected)], request: Option<RequestId>) -> Publish {
+    let changes = changes.iter().map(|(path, text, expected)| {
+        let path = format!("p/{path}");
+        let present = state.config(&path).map_or(Revision(0), |document| document.revision);
+        let expected = match expected {
+            Expected::Any => None,
+            Expected::Present => Some(present),
+            Expected::Absent => Some(Revision(0)),
+            Expected::Old => Some(Revision(1)),
+        };
+        let action = match text {
+            None => DocumentAction::Delete,
+            Some(text) => {
+                let text = Bytes::from(format!("x = {text}"));
+                DocumentAction::Put { format: Format::Toml, value: text.clone(), text }
+            }
+        };
+        DocumentChange { path, expected, action }
+    });
+    Publish { changes: changes.collect(), author: "ann".to_owned(), message: "why".to_owned(), request }
+}

@@ -1,0 +1,155 @@
+//! From script lines to commands.
+
+use anyhow::{Result, bail};
+use bytes::Bytes;
+use keeper_registry::{
+    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, Incarnation,
+    Kick, OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionOperation, State, StateId,
+    Unregister,
+};
+
+use crate::words::Line;
+
+const COMMANDS: [&str; 11] =
+    ["found", "open", "close", "expire", "reap", "frame", "gateway", "kick", "publish", "send", "acknowledge"];
+
+pub(crate) fn is_command(verb: &str) -> bool {
+    COMMANDS.contains(&verb)
+}
+
+pub(crate) fn command(state: &State, line: &Line) -> Result<Command> {
+    Ok(match line.verb.as_str() {
+        "found" => Command::Found(StateId(line.number_at(0)?)),
+        "open" => Command::OpenInstance(open(line)?),
+        "close" => {
+            Command::CloseInstance(CloseInstance { incarnation: line.incarnation(0)?, reason: line.text("reason") })
+        }
+        "expire" => Command::Expire(line.incarnation(0)?),
+        "reap" => Command::Reap,
+        "frame" => frame(state, line.incarnation(0)?, line.number_at(1)?, line)?,
+        // A frame with the next number.
+        "gateway" => {
+            let incarnation = line.incarnation(0)?;
+            let next = state.frame_sequence(incarnation).unwrap_or_default() + 1;
+            frame(state, incarnation, next, line)?
+        }
+        "kick" => {
+            let key = line.key(0)?;
+            let slot = line.word(0)?.contains('/').then_some(key.slot);
+            let (reason, author) = (line.text("reason"), line.text("author"));
+            Command::Kick(Kick { user: key.user, slot, reason, author, request: request(line)? })
+        }
+        "publish" => Command::Publish(publish(line)?),
+        "send" => Command::SendControl(send(line)?),
+        "acknowledge" => Command::AcknowledgeControl(AcknowledgeControl {
+            control: line.number_at(0)?,
+            incarnation: line.incarnation(1)?,
+            done: line.word(2)? == "done",
+            message: line.text("message"),
+        }),
+        verb => bail!("{verb} is no command"),
+    })
+}
+
+fn request(line: &Line) -> Result<Option<RequestId>> {
+    Ok(line.optional("request")?.map(|number| RequestId(u128::from(number).to_be_bytes())))
+}
+
+fn service_and_id(word: &str) -> (String, String) {
+    let (service, id) = word.split_once('/').unwrap_or((word, ""));
+    (service.to_owned(), id.to_owned())
+}
+
+fn open(line: &Line) -> Result<OpenInstance> {
+    let (service, id) = service_and_id(line.word(0)?);
+    let labels = line.list("labels").into_iter().map(|label| {
+        let label = String::from_utf8_lossy(&label).into_owned();
+        let (name, value) = label.split_once(':').unwrap_or((&label, ""));
+        (name.to_owned(), value.to_owned())
+    });
+    let endpoints = line.list("endpoints").into_iter().map(|one| String::from_utf8_lossy(&one).into_owned());
+    Ok(OpenInstance {
+        service,
+        id,
+        endpoints: endpoints.collect(),
+        zone: line.text("zone"),
+        weight: 1,
+        labels: labels.collect(),
+        version: line.text("version"),
+        ttl_ms: line.optional("ttl")?.unwrap_or(10_000) as u32,
+        request: request(line)?,
+    })
+}
+
+fn frame(state: &State, incarnation: Incarnation, sequence: u64, line: &Line) -> Result<Command> {
+    let history = line.optional("state")?.map_or_else(|| state.state_id().unwrap_or_default(), StateId);
+    let mut operations = line.below.iter().map(operation).collect::<Result<Vec<_>>>()?;
+    if let Some(count) = line.optional("times")? {
+        operations = operations.iter().cycle().take(count as usize).cloned().collect();
+    }
+    Ok(Command::Frame(Frame { incarnation, sequence, state: history, operations }))
+}
+
+fn operation(line: &Line) -> Result<SessionOperation> {
+    let key = line.key(0)?;
+    let topics = line.list("topics");
+    Ok(match line.verb.as_str() {
+        "register" => SessionOperation::Register(Register {
+            key,
+            connection: Bytes::from(line.word_or_empty(1).to_owned()),
+            conn_seq: line.optional("seq")?,
+            topics,
+            attributes: line.bytes("attributes"),
+        }),
+        "unregister" => SessionOperation::Unregister(Unregister { key, epoch: line.epoch()? }),
+        "bind" => SessionOperation::Bind(BindTopics { key, epoch: line.epoch()?, topics }),
+        "unbind" => SessionOperation::Unbind(BindTopics { key, epoch: line.epoch()?, topics }),
+        verb => bail!("{verb} is no operation"),
+    })
+}
+
+fn publish(line: &Line) -> Result<Publish> {
+    let changes = line.below.iter().map(|line| {
+        let action = match line.verb.as_str() {
+            "put" => {
+                let text = Bytes::from(line.word(1)?.to_owned());
+                DocumentAction::Put { format: format(line.get("format")), value: text.clone(), text }
+            }
+            "delete" => DocumentAction::Delete,
+            verb => bail!("{verb} is no change"),
+        };
+        Ok(DocumentChange {
+            path: line.word(0)?.to_owned(),
+            expected: line.optional("expected")?.map(Revision),
+            action,
+        })
+    });
+    Ok(Publish {
+        changes: changes.collect::<Result<_>>()?,
+        author: line.text("author"),
+        message: line.text("message"),
+        request: request(line)?,
+    })
+}
+
+fn format(name: Option<&str>) -> Format {
+    match name {
+        Some("yaml") => Format::Yaml,
+        Some("json") => Format::Json,
+        Some("ini") => Format::Ini,
+        _ => Format::Toml,
+    }
+}
+
+fn send(line: &Line) -> Result<SendControl> {
+    let (service, id) = service_and_id(line.word(0)?);
+    Ok(SendControl {
+        service,
+        id,
+        action: line.word(1)?.to_owned(),
+        argument: line.bytes("argument"),
+        deadline_ms: line.optional("deadline")?.unwrap_or(60_000) as u32,
+        author: line.text("author"),
+        request: request(line)?,
+    })
+}

@@ -1,0 +1,132 @@
+//! Questions to the state.
+
+use anyhow::{Result, bail};
+use keeper_registry::{
+    Addressed, AnswerState, Closing, Control, Incarnation, NoticeCursor, Notices, Revision, SessionFilter, State,
+};
+
+use crate::{
+    print,
+    words::{Line, pair},
+};
+
+pub(crate) fn ask(state: &State, line: &Line) -> Result<String> {
+    let lines = match line.verb.as_str() {
+        "session" => {
+            let key = line.key(0)?;
+            vec![state.session(&key.user, &key.slot).map_or_else(|| "nobody".to_owned(), |view| print::session(&view))]
+        }
+        "sessions" => state.sessions_of(line.word(0)?.as_bytes()).iter().map(print::session).collect(),
+        "walk" => walk(state, line)?,
+        "count" => count(state, line),
+        "instances" => {
+            let each = |one: &std::sync::Arc<_>| print_instance(state, one);
+            state.instances().map(each).collect()
+        }
+        "changes" => changes(state, Revision(line.number_at(0)?)),
+        "notices" => notices(state, line)?,
+        "config" => {
+            let document = match line.optional("at")? {
+                None => state.config(line.word(0)?),
+                Some(revision) => state.config_at(line.word(0)?, Revision(revision)),
+            };
+            vec![document.map_or_else(|| "no document".to_owned(), |document| print::document(document))]
+        }
+        "history" => state.history(line.word(0)?, 100).map(|document| print::document(document)).collect(),
+        "configs" => state.configs(line.word_or_empty(0)).map(|document| print::document(document)).collect(),
+        "changed" => changed(state, line)?,
+        "control" => state.control(line.number_at(0)?).map_or_else(Vec::new, |one| control(state, one)),
+        "controls" => {
+            let controls = state.controls_for(line.incarnation(0)?);
+            controls
+                .map(|one| {
+                    format!("#{} {} {}", one.number, one.action, print::text(&one.argument)).trim_end().to_owned()
+                })
+                .collect()
+        }
+        "reaping" => vec![if state.reap_pending() { "pending" } else { "nothing to reap" }.to_owned()],
+        "clock" => vec![format!("r{} at {} ms", state.revision().0, state.time().0)],
+        verb => bail!("{verb} is no question"),
+    };
+    Ok(if lines.is_empty() { "nothing".to_owned() } else { lines.join("\n") })
+}
+
+fn print_instance(state: &State, instance: &keeper_registry::Instance) -> String {
+    print::instance(instance, state.sessions_of_instance(instance.incarnation))
+}
+
+/// Pages until the end, each in brackets, sorted within a page: the order of the walk depends on a hash.
+fn walk(state: &State, line: &Line) -> Result<Vec<String>> {
+    let limit = line.optional("limit")?.unwrap_or(100) as usize;
+    let filter = SessionFilter {
+        incarnation: line.optional("instance")?.map(Incarnation),
+        user_prefix: line.get("prefix").unwrap_or_default().as_bytes(),
+        topic: line.get("topic").map(str::as_bytes),
+    };
+    let (mut found, mut pages, mut after) = (Vec::new(), 0, None);
+    loop {
+        let page = state.sessions_page(after.as_ref(), limit, &filter);
+        found.extend(page.sessions.iter().map(|view| print::key(&view.key())));
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            found.sort();
+            return Ok(vec![format!("{} in {pages} pages", found.join(" "))]);
+        }
+    }
+}
+
+fn count(state: &State, line: &Line) -> Vec<String> {
+    let topic = line.get("topic").map(str::as_bytes);
+    let counts = state.count_by_instance(topic);
+    let total: u64 = counts.iter().map(|(_, count)| count).sum();
+    let mut lines: Vec<_> = counts.iter().map(|(instance, count)| format!("i{} {count}", instance.0)).collect();
+    lines.push(format!("total {total}, live {}", state.sessions_live()));
+    lines
+}
+
+fn changes(state: &State, since: Revision) -> Vec<String> {
+    let Some(changes) = state.instances_changed_since(since) else { return vec!["reset".to_owned()] };
+    let opened = changes.opened.iter().map(|instance| format!("opened {}", print_instance(state, instance)));
+    let closed = changes.closed.iter().map(|Closing { service, id, incarnation, cause, reason, .. }| {
+        format!("closed {service}/{id} i{} {cause:?} {reason}", incarnation.0).trim_end().to_owned()
+    });
+    opened.chain(closed).collect()
+}
+
+fn notices(state: &State, line: &Line) -> Result<Vec<String>> {
+    let (revision, position) = line.get("since").map_or(Ok((0, 0)), pair)?;
+    let cursor = NoticeCursor { revision: Revision(revision), position };
+    let limit = line.optional("limit")?.unwrap_or(100) as usize;
+    Ok(match state.notices_since(line.incarnation(0)?, cursor, limit) {
+        Notices::Closed => vec!["closed".to_owned()],
+        Notices::Reset { next } => vec![format!("reset, next {}", print::cursor(next))],
+        Notices::Page { notices, next } => {
+            let lines = notices.into_iter().map(print::notice);
+            lines.chain([format!("next {}", print::cursor(next))]).collect()
+        }
+    })
+}
+
+fn changed(state: &State, line: &Line) -> Result<Vec<String>> {
+    let selectors: Vec<_> = line.get("of").unwrap_or_default().split(',').collect();
+    let changed = state.configs_changed_since(&selectors, Revision(line.number_at(0)?));
+    Ok(match changed {
+        None => vec!["reset".to_owned()],
+        Some(documents) => documents.iter().map(|document| print::document(document)).collect(),
+    })
+}
+
+fn control(state: &State, control: &Control) -> Vec<String> {
+    let head = format!("{} {} until {} ms", control.service, control.action, control.deadline_at.0);
+    let answers = control.answers.iter().map(|answer| {
+        let said = match state.addressed(answer) {
+            Addressed::Waiting | Addressed::Answered(AnswerState::Waiting) => "waiting".to_owned(),
+            Addressed::Gone => "gone".to_owned(),
+            Addressed::Answered(AnswerState::Done { message }) => format!("done {message}"),
+            Addressed::Answered(AnswerState::Refused { message }) => format!("refused {message}"),
+        };
+        format!("  {} i{} {said}", answer.instance, answer.incarnation.0).trim_end().to_owned()
+    });
+    std::iter::once(head).chain(answers).collect()
+}
