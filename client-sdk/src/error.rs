@@ -40,7 +40,7 @@ pub enum Error {
     /// No node answers for this now; later, or elsewhere, one may.
     #[error("{message}")]
     Unavailable {
-        /// Stable and machine-readable: `not-leader`, `overloaded`, `unreachable` ...
+        /// Stable and machine-readable: `not-leader`, `full`, `unreachable` ...
         reason: String,
         /// One sentence.
         message: String,
@@ -180,8 +180,10 @@ pub(crate) struct Failure {
 /// What a node said about the leader when it did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LeaderHint {
-    /// Nothing: the failure has other causes.
+    /// Nothing: it answers, and the failure has other causes.
     Silent,
+    /// Nothing: it cannot be reached, keeps silent, or is in no state to serve.
+    Gone,
     /// It is not the leader and knows no better.
     Elsewhere,
     /// It is not the leader; this endpoint is.
@@ -193,6 +195,10 @@ impl Failure {
         Self { error, leader: LeaderHint::Silent }
     }
 
+    pub(crate) const fn gone(error: Error) -> Self {
+        Self { error, leader: LeaderHint::Gone }
+    }
+
     /// From the problem in a frame or in the details of a status.
     pub(crate) fn from_problem(problem: v1::Problem) -> Self {
         use v1::problem::Class;
@@ -201,15 +207,21 @@ impl Failure {
             v1::problem::Happened::No => Happened::No,
             v1::problem::Happened::Maybe | v1::problem::Happened::Unspecified => Happened::Maybe,
         };
-        let leader = match (problem.reason == "not-leader", problem.leader.is_empty()) {
-            (_, false) => LeaderHint::At(problem.leader),
-            (true, true) => LeaderHint::Elsewhere,
-            (false, true) => LeaderHint::Silent,
+        let leader = match problem.reason.as_str() {
+            _ if !problem.leader.is_empty() => LeaderHint::At(problem.leader),
+            "not-leader" => LeaderHint::Elsewhere,
+            // Going elsewhere would only add a detour.
+            "full" | "expired" => LeaderHint::Silent,
+            _ if class == Class::Refused => LeaderHint::Silent,
+            _ => LeaderHint::Gone,
         };
         let v1::Problem { reason, message, field, retry_after_ms, .. } = problem;
         let retry_after = (retry_after_ms > 0).then(|| Duration::from_millis(u64::from(retry_after_ms)));
         // A node that cannot do it because another one leads is an answer about the place, never about the request.
-        let class = if leader == LeaderHint::Silent { class } else { Class::Unavailable };
+        let class = match leader {
+            LeaderHint::At(_) | LeaderHint::Elsewhere => Class::Unavailable,
+            LeaderHint::Silent | LeaderHint::Gone => class,
+        };
         let error = match class {
             Class::Refused => Error::Refused { reason, message, field, holder: None },
             Class::Unavailable => Error::Unavailable { reason, message, happened, retry_after },
@@ -226,7 +238,8 @@ impl Failure {
         {
             return Self::from_problem(problem);
         }
-        Self::silent(from_bare_status(status))
+        let error = from_bare_status(status);
+        if error.is_retryable() { Self::gone(error) } else { Self::silent(error) }
     }
 }
 
@@ -247,7 +260,7 @@ fn from_bare_status(status: &Status) -> Error {
         Code::Unimplemented => Error::Broken { reason: "unimplemented".into(), message, happened: Happened::No },
         Code::Internal | Code::DataLoss => Error::Broken { reason: kebab(&reason), message, happened: Happened::Maybe },
         Code::ResourceExhausted => {
-            Error::Unavailable { reason: "overloaded".into(), message, happened: Happened::Maybe, retry_after: None }
+            Error::Unavailable { reason: "full".into(), message, happened: Happened::Maybe, retry_after: None }
         }
         Code::Ok | Code::Cancelled | Code::Unknown | Code::DeadlineExceeded | Code::Aborted | Code::Unavailable => {
             let happened = if is_connect_failure(status) { Happened::No } else { Happened::Maybe };

@@ -4,6 +4,7 @@
 //! one watch stream ([`hub`]): a process that follows a hundred documents costs the cluster what a process with one costs.
 //! Formats are never parsed here: the wire carries the canonical JSON value beside the text.
 
+#[expect(clippy::module_inception, reason = "a file is named after its one type")]
 mod config;
 mod configs;
 mod diff;

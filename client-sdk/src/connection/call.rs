@@ -85,7 +85,7 @@ where
     match time::timeout(patience, method(node.channel.clone(), request)).await {
         Ok(Ok(reply)) => Ok(reply.into_inner()),
         Ok(Err(status)) => Err(Failure::from_status(&status)),
-        Err(_) => Err(Failure::silent(Error::Timeout { operation, after: patience, happened: Happened::Maybe })),
+        Err(_) => Err(Failure::gone(Error::Timeout { operation, after: patience, happened: Happened::Maybe })),
     }
 }
 

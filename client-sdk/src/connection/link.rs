@@ -42,10 +42,11 @@ pub(crate) struct Link<Q, R> {
 enum State<Q, R> {
     Pausing(Pin<Box<dyn Future<Output = ()> + Send>>),
     Opening(Opening<Q, R>),
-    Up(Up<Q, R>),
+    /// Boxed: it is ten times the size of the others.
+    Up(Box<Up<Q, R>>),
 }
 
-type Opening<Q, R> = Pin<Box<dyn Future<Output = Result<Up<Q, R>, (Option<Endpoint>, Failure)>> + Send>>;
+type Opening<Q, R> = Pin<Box<dyn Future<Output = Result<Box<Up<Q, R>>, (Option<Endpoint>, Failure)>> + Send>>;
 
 struct Up<Q, R> {
     endpoint: Endpoint,
@@ -118,7 +119,7 @@ where
                 State::Up(up) => {
                     let failure = match up.incoming.message().await {
                         Ok(Some(reply)) => return LinkEvent::Reply(reply),
-                        Ok(None) => Failure::silent(Error::unreachable(
+                        Ok(None) => Failure::gone(Error::unreachable(
                             format!("{} ended the stream", up.endpoint),
                             crate::Happened::Maybe,
                         )),
@@ -144,7 +145,7 @@ where
     fn open(&self) -> Opening<Q, R> {
         let (nodes, aim, path, window) = (self.nodes.clone(), self.aim.clone(), self.path, self.window);
         Box::pin(async move {
-            let node = nodes.pick(&aim).map_err(|error| (None, Failure::silent(error)))?;
+            let node = nodes.pick(&aim).map_err(|error| (None, Failure::gone(error)))?;
             let (outgoing, frames) = mpsc::channel(window);
             let patience = nodes.settings.attempt_timeout;
             let incoming = match time::timeout(patience, stream(node.channel, path, frames)).await {
@@ -152,7 +153,7 @@ where
                 Ok(Err(failure)) => return Err((Some(node.endpoint), failure)),
                 Err(_) => return Err((Some(node.endpoint), silence(path, patience))),
             };
-            Ok(Up { endpoint: node.endpoint, outgoing, incoming })
+            Ok(Box::new(Up { endpoint: node.endpoint, outgoing, incoming }))
         })
     }
 }
@@ -163,7 +164,7 @@ fn pausing(nodes: Arc<Nodes>, pause: Duration) -> Pin<Box<dyn Future<Output = ()
 
 /// A node that keeps a connection but does not answer.
 pub(crate) fn silence(operation: &'static str, after: Duration) -> Failure {
-    Failure::silent(Error::Timeout { operation, after, happened: crate::Happened::Maybe })
+    Failure::gone(Error::Timeout { operation, after, happened: crate::Happened::Maybe })
 }
 
 async fn stream<Q, R>(

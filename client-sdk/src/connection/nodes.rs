@@ -61,7 +61,7 @@ struct Book {
 #[derive(Debug)]
 struct Known {
     endpoint: Endpoint,
-    configured: Origin,
+    origin: Origin,
     channel: Option<Channel>,
 }
 
@@ -78,7 +78,7 @@ impl Nodes {
         let mut known: Vec<Known> = Vec::new();
         for endpoint in endpoints {
             if known.iter().all(|it| it.endpoint != endpoint) {
-                known.push(Known { endpoint, configured: Origin::Configured, channel: None });
+                known.push(Known { endpoint, origin: Origin::Configured, channel: None });
             }
         }
         let home = random.below(known.len());
@@ -120,17 +120,13 @@ impl Nodes {
     /// This node did not do what it was asked. What the failure says about the leader is believed; a node that cannot be
     /// reached is passed over by the next call.
     pub(crate) fn failed(&self, endpoint: &Endpoint, failure: &Failure) {
-        let gone = matches!(failure.error, Error::Unavailable { .. } | Error::Timeout { .. } | Error::Broken { .. });
         let hint = match &failure.leader {
+            LeaderHint::Silent => return,
             LeaderHint::At(text) => Endpoint::parse(text).ok().filter(|leader| leader != endpoint),
-            LeaderHint::Silent | LeaderHint::Elsewhere => None,
+            LeaderHint::Gone | LeaderHint::Elsewhere => None,
         };
         if let Some(leader) = hint {
             return self.leads(&leader);
-        }
-        // An overloaded node is neither gone nor deposed: going elsewhere would only add a detour.
-        if failure.leader == LeaderHint::Silent && (!gone || failure.error.reason() == "overloaded") {
-            return;
         }
         let mut book = self.book.lock();
         if book.leader.as_ref() == Some(endpoint) {
@@ -139,7 +135,7 @@ impl Nodes {
         if book.at(book.turn) == *endpoint {
             book.turn += 1;
         }
-        if failure.leader == LeaderHint::Silent && book.at(book.home) == *endpoint {
+        if failure.leader == LeaderHint::Gone && book.at(book.home) == *endpoint {
             book.home += 1;
         }
         let leaderless = book.leader.is_none();
@@ -152,8 +148,12 @@ impl Nodes {
     /// The members of the cluster, as its leader or a follower tells them. Learnt nodes that are no members any more are
     /// forgotten.
     pub(crate) fn members(&self, members: &[Endpoint]) {
+        if members.is_empty() {
+            // A node that belongs to no cluster yet knows nothing.
+            return;
+        }
         let mut book = self.book.lock();
-        book.known.retain(|it| it.configured == Origin::Configured || members.contains(&it.endpoint));
+        book.known.retain(|it| it.origin == Origin::Configured || members.contains(&it.endpoint));
         for endpoint in members {
             book.learn(endpoint);
         }
@@ -182,7 +182,7 @@ impl Book {
     fn learn(&mut self, endpoint: &Endpoint) {
         let new = self.known.iter().all(|it| it.endpoint != *endpoint);
         if new && self.known.len() < limits::ENDPOINTS_MAX {
-            self.known.push(Known { endpoint: endpoint.clone(), configured: Origin::Learnt, channel: None });
+            self.known.push(Known { endpoint: endpoint.clone(), origin: Origin::Learnt, channel: None });
         }
     }
 

@@ -62,7 +62,7 @@ impl<W: Follow> Resumed<W> {
                             self.backoff.reset();
                             return Ok(frame);
                         }
-                        Ok(None) => Failure::silent(Error::unreachable("the node ended the stream", Happened::No)),
+                        Ok(None) => Failure::gone(Error::unreachable("the node ended the stream", Happened::No)),
                         Err(status) => Failure::from_status(&status),
                     };
                     self.nodes.failed(&node.endpoint, &failure);

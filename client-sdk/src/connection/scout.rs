@@ -12,6 +12,7 @@ use tokio::time::{self, Instant};
 use crate::{
     Endpoint, Error,
     connection::{Aim, Backoff, Nodes, Retry},
+    limits,
 };
 
 /// How long one node may take to say what it knows; it asks nobody for it.
@@ -23,31 +24,51 @@ pub(crate) async fn scout(nodes: Arc<Nodes>) {
     loop {
         nodes.leaderless().await;
         look(&nodes).await;
+        let found_at = nodes.leader().map(|_| Instant::now());
         // Also after success: a claim that proves false must not be believed in a tight circle.
         time::sleep(backoff.next(None)).await;
-        if nodes.leader().is_some() {
+        nodes.leaderless().await;
+        if found_at.is_some_and(|at| at.elapsed() > limits::BACKOFF_MAX) {
             backoff.reset();
         }
     }
 }
 
-/// Asks all nodes at once and believes the claim of the highest term. Whether anybody answered.
-pub(crate) async fn look(nodes: &Nodes) -> Option<()> {
-    let mut answers: FuturesUnordered<_> = nodes.endpoints().into_iter().map(|endpoint| ask(nodes, endpoint)).collect();
-    let mut best: Option<(u64, Endpoint)> = None;
-    let mut heard = None;
+/// Whether anybody answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nobody,
+    Somebody,
+}
+
+/// Asks all nodes at once, and once more those that were learnt by it.
+async fn look(nodes: &Nodes) -> Heard {
+    let known = nodes.endpoints();
+    let heard = ask_all(nodes, known.clone()).await;
+    let learnt: Vec<_> = nodes.endpoints().into_iter().filter(|it| !known.contains(it)).collect();
+    if nodes.leader().is_none() && !learnt.is_empty() {
+        ask_all(nodes, learnt).await;
+    }
+    heard
+}
+
+/// Believes who says of itself that it leads, the highest term most. What followers say about a leader is not believed:
+/// for as long as an election takes they name the dead one.
+async fn ask_all(nodes: &Nodes, endpoints: Vec<Endpoint>) -> Heard {
+    let mut answers: FuturesUnordered<_> = endpoints.into_iter().map(|endpoint| ask(nodes, endpoint)).collect();
+    let mut heard = Heard::Nobody;
+    let mut term = 0;
     while let Some(answer) = answers.next().await {
         let Some((endpoint, status)) = answer else { continue };
-        heard = Some(());
-        if let Some(leader) = claim(&endpoint, &status)
-            && best.as_ref().is_none_or(|(term, _)| *term < status.term)
-        {
+        heard = Heard::Somebody;
+        if status.term >= term {
             nodes.members(&members(&status));
-            best = Some((status.term, leader));
         }
-    }
-    if let Some((_, leader)) = best {
-        nodes.leads(&leader);
+        // At once, not after the last answer: a dead node takes long to say nothing.
+        if status.role == "leader" && status.term > term {
+            term = status.term;
+            nodes.leads(&endpoint);
+        }
     }
     heard
 }
@@ -57,7 +78,7 @@ impl Nodes {
     pub(crate) async fn greet(&self) -> Result<(), Error> {
         let deadline = Instant::now() + self.settings.operation_timeout;
         let mut backoff = Backoff::new(self.random.clone());
-        while look(self).await.is_none() {
+        while look(self).await == Heard::Nobody {
             let pause = backoff.next(None);
             if Instant::now() + pause >= deadline {
                 // One more try by the ordinary way, for the sake of its error.
@@ -75,15 +96,6 @@ async fn ask(nodes: &Nodes, endpoint: Endpoint) -> Option<(Endpoint, StatusReply
     let mut client = ClusterClient::new(node.channel);
     let reply = time::timeout(PATIENCE, client.status(StatusRequest {})).await.ok()?.ok()?;
     Some((node.endpoint, reply.into_inner()))
-}
-
-/// Whom this node takes for the leader.
-fn claim(endpoint: &Endpoint, status: &StatusReply) -> Option<Endpoint> {
-    if status.role == "leader" {
-        return Some(endpoint.clone());
-    }
-    let leader = status.members.iter().find(|it| it.node_id == status.leader_id && status.leader_id != 0)?;
-    Endpoint::parse(&leader.client_endpoint).ok()
 }
 
 fn members(status: &StatusReply) -> Vec<Endpoint> {

@@ -143,7 +143,7 @@ impl Drop for Instance {
 /// Resolves with the reason; a table that is gone with its client holds nothing either.
 pub(crate) async fn wait_lost(mut lost: watch::Receiver<Option<Lost>>) -> Lost {
     match lost.wait_for(Option::is_some).await {
-        Ok(reason) => reason.clone().unwrap_or(Lost::Closed),
+        Ok(reason) => reason.unwrap_or(Lost::Closed),
         Err(_) => Lost::Closed,
     }
 }

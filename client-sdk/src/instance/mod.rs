@@ -8,6 +8,7 @@
 mod builder;
 mod from_proto;
 mod info;
+#[expect(clippy::module_inception, reason = "a file is named after its one type")]
 mod instance;
 mod instances;
 mod lease;

@@ -128,5 +128,8 @@ fn patience(leases: &Leases, nodes: &Nodes) -> Duration {
 pub(crate) async fn close(nodes: &Nodes, incarnation: u64, state_id: u64) -> Result<(), Error> {
     let request = CloseInstanceRequest { incarnation, reason: "closed by its process".into(), state_id };
     let method = |channel, request| async move { InstancesClient::new(channel).close(request).await };
-    nodes.call("instance close", Aim::Leader, Retry::Safe, request, method).await.map(drop)
+    match nodes.call("instance close", Aim::Leader, Retry::Safe, request, method).await {
+        Err(error) if error.reason() == "incarnation-closed" => Ok(()),
+        answer => answer.map(drop),
+    }
 }

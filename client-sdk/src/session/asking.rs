@@ -141,11 +141,11 @@ impl Framing for Asking {
 
     fn answered(&mut self, reply: LookupReply) -> Verdict {
         let Some(front) = self.frames.front() else {
-            return Verdict::Again(Failure::silent(Error::malformed("an answer to no frame")));
+            return Verdict::Again(Failure::gone(Error::malformed("an answer to no frame")));
         };
         if reply.sequence != front.message.sequence {
             let message = format!("an answer to frame {} instead of {}", reply.sequence, front.message.sequence);
-            return Verdict::Again(Failure::silent(Error::malformed(message)));
+            return Verdict::Again(Failure::gone(Error::malformed(message)));
         }
         if let Some(problem) = reply.problem {
             let failure = Failure::from_problem(problem);

@@ -15,6 +15,7 @@ mod notice;
 mod reader;
 mod registrar;
 mod registration;
+#[expect(clippy::module_inception, reason = "a file is named after its one type")]
 mod session;
 mod sessions;
 mod to_proto;

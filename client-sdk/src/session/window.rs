@@ -143,11 +143,11 @@ impl Framing for Window {
 
     fn answered(&mut self, reply: WriteFrameReply) -> Verdict {
         let Some(front) = self.frames.front() else {
-            return Verdict::Again(Failure::silent(Error::malformed("an answer to no frame")));
+            return Verdict::Again(Failure::gone(Error::malformed("an answer to no frame")));
         };
         if reply.sequence != front.message.sequence {
             let message = format!("an answer to frame {} instead of {}", reply.sequence, front.message.sequence);
-            return Verdict::Again(Failure::silent(Error::malformed(message)));
+            return Verdict::Again(Failure::gone(Error::malformed(message)));
         }
         if let Some(problem) = reply.problem {
             return self.refused(problem);
