@@ -16,10 +16,10 @@ setup:
 	@scripts/setup.sh
 
 demo: setup ## Three nodes, a room, 1,000 connections: shows them survive the death of the leader
-	@$(ENV) cargo build $(FLAGS) --bins && exec python3 scripts/demo.py
+	@$(ENV) cargo build $(FLAGS) --bins && exec python3 -B scripts/demo.py
 
 demo-stop: ## Ends a demo that was left running
-	@python3 scripts/demo.py stop
+	@python3 -B scripts/demo.py stop
 
 test: setup ## Every test: unit, script, property, doc, integration, kill -9, style
 	@$(ENV) cargo test $(FLAGS) --no-fail-fast
