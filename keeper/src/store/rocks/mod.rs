@@ -17,7 +17,7 @@ mod queue;
 mod reader;
 mod writer;
 
-pub use options::RocksOptions;
+pub use options::{Compression, RocksOptions};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -112,7 +112,10 @@ impl LogEngine for RocksEngine {
 impl Drop for RocksEngine {
     fn drop(&mut self) {
         self.queue.close();
-        if let Some(writer) = self.writer.take() {
+        // A callback may have held the last reference; a thread cannot wait for itself.
+        if let Some(writer) = self.writer.take()
+            && writer.thread().id() != thread::current().id()
+        {
             // It has reported its own failure, if there was one.
             drop(writer.join());
         }

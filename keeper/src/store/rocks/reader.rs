@@ -61,11 +61,6 @@ pub(super) fn recover(db: &DB, group: GroupId) -> Result<Recovered, StoreError> 
     Ok(Recovered { vote, committed, purged, last })
 }
 
-/// Index of the last record there is or was.
-pub(super) fn last_index(db: &DB, group: GroupId) -> Result<u64, StoreError> {
-    Ok(recover(db, group)?.last_index().unwrap_or_default())
-}
-
 /// The last record from `first` on, and the last committed log id that was noted.
 fn end_of_log(db: &DB, group: GroupId, first: u64) -> Result<(Option<Record>, Option<Bytes>), StoreError> {
     // The note on the last purged record may be the newest.

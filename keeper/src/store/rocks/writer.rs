@@ -1,6 +1,7 @@
 //! The thread that writes: one batch, one sync, callbacks in order.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +26,17 @@ pub(super) struct Writer {
     marks: Marks,
     marks_dirty_since: Option<Instant>,
     hooks: Hooks,
-    /// Index of each group's last record, found when the group is first written to.
-    ends: BTreeMap<GroupId, u64>,
+    /// Where each group's log ends, found when the group is first written to.
+    ends: BTreeMap<GroupId, End>,
+}
+
+/// The end of a log.
+#[derive(Default)]
+struct End {
+    /// Index of the last record there is or was.
+    index: u64,
+    /// The last committed log id.
+    committed: Option<Bytes>,
 }
 
 /// A batch, as it is built.
@@ -34,7 +44,8 @@ pub(super) struct Writer {
 struct Plan {
     batch: WriteBatch,
     sync: Sync,
-    committed: BTreeMap<GroupId, Bytes>,
+    /// Groups whose committed log id is to be noted behind the last record.
+    noted: BTreeSet<GroupId>,
     purged: BTreeMap<GroupId, u64>,
     votes: BTreeMap<GroupId, Bytes>,
 }
@@ -107,7 +118,7 @@ impl Writer {
                     for record in records {
                         plan.batch.put(keys::record(*group, record.index), &record.bytes);
                     }
-                    self.ends.insert(*group, last.index);
+                    self.end(*group)?.index = last.index;
                 }
                 LogOp::SaveVote { group, vote, .. } => {
                     plan.batch.put(keys::vote(*group), vote);
@@ -117,37 +128,45 @@ impl Writer {
                     let first_gone = last.as_ref().map_or(0, |last| last.index + 1);
                     let end = self.end(*group)?;
                     // Up to the end only: a tombstone over the whole key space would lie across every later file.
-                    if first_gone <= end {
-                        plan.batch.delete_range(keys::record(*group, first_gone), keys::record(*group, end + 1));
+                    if first_gone <= end.index {
+                        plan.batch.delete_range(keys::record(*group, first_gone), keys::record(*group, end.index + 1));
+                        end.index = first_gone.saturating_sub(1);
                     }
-                    self.ends.insert(*group, first_gone.saturating_sub(1));
+                    // The note may have been behind a record that is gone.
+                    plan.noted.insert(*group);
                 }
                 LogOp::Purge { group, upto } => {
                     plan.batch.put(keys::purged(*group), reader::encode_position(upto));
                     plan.purged.insert(*group, upto.index);
                     let end = self.end(*group)?;
-                    self.ends.insert(*group, end.max(upto.index));
+                    end.index = end.index.max(upto.index);
                     // Files are dropped at once, so the position that makes them unneeded must not be lost.
                     plan.sync = Sync::Now;
                 }
                 LogOp::SaveCommitted { group, log_id } => {
-                    plan.committed.insert(*group, log_id.clone());
+                    self.end(*group)?.committed = Some(log_id.clone());
+                    plan.noted.insert(*group);
                 }
             }
         }
-        for (group, log_id) in &plan.committed {
-            plan.batch.put(keys::committed(*group, self.end(*group)?), log_id);
+        for group in &plan.noted {
+            let end = self.end(*group)?;
+            if let Some(committed) = &end.committed {
+                plan.batch.put(keys::committed(*group, end.index), committed);
+            }
         }
         Ok(plan)
     }
 
-    fn end(&mut self, group: GroupId) -> Result<u64, StoreError> {
-        if let Some(end) = self.ends.get(&group) {
-            return Ok(*end);
+    fn end(&mut self, group: GroupId) -> Result<&mut End, StoreError> {
+        match self.ends.entry(group) {
+            Entry::Occupied(end) => Ok(end.into_mut()),
+            Entry::Vacant(unknown) => {
+                let found = reader::recover(&self.db, group)?;
+                let index = found.last_index().unwrap_or_default();
+                Ok(unknown.insert(End { index, committed: found.committed }))
+            }
         }
-        let end = reader::last_index(&self.db, group)?;
-        self.ends.insert(group, end);
-        Ok(end)
     }
 
     /// Before records are removed, the mark stops asking for them.
