@@ -9,6 +9,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::LeadershipWatch;
+use super::limits::SNAPSHOT_RETRY;
 use super::machine::RaftNode;
 use super::read_rounds::ReadRounds;
 use super::snapshot_schedule::SnapshotSchedule;
@@ -61,6 +62,8 @@ async fn take_snapshots(raft: &RaftNode, schedule: &SnapshotSchedule) {
                 if raft.trigger().snapshot().await.is_err() {
                     return;
                 }
+                // openraft drops the request while it still counts an earlier snapshot as under way.
+                tokio::time::sleep(SNAPSHOT_RETRY).await;
             }
             changed = done.changed() => {
                 if changed.is_err() {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keeper_proto::peer::envelope::Kind;
-use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -16,7 +15,7 @@ use super::machine::RaftNode;
 use super::network::{Class, Peers};
 use super::proposal::{self, PendingProposal, ProposeError, Proposed};
 use super::read_rounds::{Confirmed, ReadError, ReadQueue, Want};
-use super::status::{self, RaftStatus};
+use super::status::{RaftStatus, StatusWatch};
 use super::type_config::Member;
 use crate::batch::Batch;
 
@@ -131,9 +130,19 @@ impl RaftHandle {
     /// What this node knows of itself and the group.
     #[must_use]
     pub fn status(&self) -> RaftStatus {
-        // Held for no longer than the clone takes: the core waits for this lock.
-        let seen = self.raft.metrics().borrow_watched().clone();
-        status::status(seen)
+        self.watch_status().status()
+    }
+
+    /// Follows [`RaftHandle::status`].
+    #[must_use]
+    pub fn watch_status(&self) -> StatusWatch {
+        StatusWatch { metrics: self.raft.metrics() }
+    }
+
+    /// Rounds of reads this node has run; reads divided by it is how many shared one.
+    #[must_use]
+    pub fn read_rounds(&self) -> u64 {
+        self.reads.rounds()
     }
 
     /// Founds the group, once and for ever. Every member must be up and answer as itself, so that a wrong address shows

@@ -58,6 +58,9 @@ pub(super) const READ_APPLY_MAX: Duration = Duration::from_secs(5);
 /// A node asked for its state's age brings it forward if it is older than this: a round of reads a heartbeat costs nothing.
 pub(super) const AGE_REFRESH: Duration = Duration::from_millis(100);
 
+/// Pause before a snapshot that is still due is asked for again.
+pub(super) const SNAPSHOT_RETRY: Duration = Duration::from_millis(50);
+
 /// Marks of where in the log how many bytes have passed; together they span what a purge may keep.
 pub(super) const LOG_MARKS_MAX: usize = 4_096;
 

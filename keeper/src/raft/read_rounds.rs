@@ -13,6 +13,7 @@
 use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -92,6 +93,7 @@ struct Waiter {
 pub(super) struct ReadQueue {
     waiting: Mutex<Queue>,
     arrived: Notify,
+    rounds: AtomicU64,
     /// Start of the newest round whose index is applied here.
     up_to_date_at: Mutex<Option<Instant>>,
 }
@@ -125,6 +127,11 @@ impl ReadQueue {
             }
         }
         at
+    }
+
+    /// Rounds run so far.
+    pub(super) fn rounds(&self) -> u64 {
+        self.rounds.load(Ordering::Relaxed)
     }
 
     fn settled(&self, started: Instant) {
@@ -177,6 +184,7 @@ impl ReadRounds {
         loop {
             beside(&mut settling, self.queue.arrived.notified()).await;
             let waiters = self.queue.take();
+            self.queue.rounds.fetch_add(1, Ordering::Relaxed);
             let started = clock::now();
             let outcome = beside(&mut settling, self.round(&waiters)).await;
             settling.extend(self.answer(started, waiters, outcome));

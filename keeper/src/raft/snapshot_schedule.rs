@@ -36,7 +36,6 @@ struct Account {
     bytes: u64,
     entries: u64,
     last_snapshot_bytes: u64,
-    building: bool,
     /// All bytes ever counted here.
     total: u64,
     /// Where in the log how many bytes had passed, oldest first.
@@ -69,8 +68,7 @@ impl SnapshotSchedule {
         account.entries += 1;
         account.total += bytes;
         account.mark(index);
-        if !account.building && self.is_due(&account) {
-            account.building = true;
+        if self.is_due(&account) {
             self.due.notify_one();
         }
     }
@@ -78,21 +76,20 @@ impl SnapshotSchedule {
     /// The state was frozen for a snapshot: counting begins anew.
     pub(super) fn frozen(&self) {
         let mut account = self.account.lock();
-        account.building = true;
         account.bytes = 0;
         account.entries = 0;
     }
 
     /// A snapshot of this size is the current one, written here or installed.
     pub(super) fn written(&self, snapshot_bytes: u64) {
-        let mut account = self.account.lock();
-        account.building = false;
-        account.last_snapshot_bytes = snapshot_bytes;
+        self.account.lock().last_snapshot_bytes = snapshot_bytes;
     }
 
-    /// Waits until a snapshot is due.
+    /// Waits while no snapshot is due. It stays due until the state is frozen for one.
     pub(super) async fn due(&self) {
-        self.due.notified().await;
+        while !self.is_due(&self.account.lock()) {
+            self.due.notified().await;
+        }
     }
 
     /// Up to which index the log may go, when a snapshot covers it up to `snapshot`.
@@ -167,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_due_while_one_is_written() {
+    fn a_snapshot_stays_due_until_the_state_is_frozen() {
         let schedule = schedule(4);
-        schedule.frozen();
-        assert_eq!(entries_until_due(&schedule), 0);
-        schedule.written(1);
-        schedule.applied(1_001, 1);
+        assert_eq!(entries_until_due(&schedule), 81);
         assert!(schedule.due().now_or_never().is_some());
+        schedule.frozen();
+        assert!(schedule.due().now_or_never().is_none());
+        assert_eq!(entries_until_due(&schedule), 81);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! What a node says about its part in the group.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
-use openraft::{Instant, RaftMetrics, ServerState};
+use openraft::alias::WatchReceiverOf;
+use openraft::async_runtime::watch::WatchReceiver as _;
+use openraft::{Instant as _, RaftMetrics, ServerState};
 
 use super::type_config::{Member, TypeConfig};
 
@@ -64,7 +67,36 @@ pub struct RaftStatus {
     pub members: BTreeMap<u64, MemberStatus>,
 }
 
-pub(super) fn status(seen: RaftMetrics<TypeConfig>) -> RaftStatus {
+/// Follows the status of a node.
+#[derive(Clone)]
+pub struct StatusWatch {
+    pub(super) metrics: WatchReceiverOf<TypeConfig, RaftMetrics<TypeConfig>>,
+}
+
+impl StatusWatch {
+    /// The status of this moment.
+    #[must_use]
+    pub fn status(&self) -> RaftStatus {
+        // Held for no longer than the clone takes: the core waits for this lock.
+        let seen = self.metrics.borrow_watched().clone();
+        status(seen)
+    }
+
+    /// Waits for the next change; a change since the last wait counts. Once the node has stopped, waits for ever.
+    pub async fn changed(&mut self) {
+        if self.metrics.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl fmt::Debug for StatusWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "watch of {:?}", self.status())
+    }
+}
+
+fn status(seen: RaftMetrics<TypeConfig>) -> RaftStatus {
     RaftStatus {
         id: seen.id,
         role: role(seen.state),

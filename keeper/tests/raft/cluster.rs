@@ -1,0 +1,219 @@
+//! Nodes to test with.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use keeper::batch::Batch;
+use keeper::raft::{
+    Entropy, Identity, Leadership, Member, Offload, ProposeError, Proposed, RaftGroup, RaftHandle, RaftLog, RaftOptions,
+    RaftParts, RaftStartError, RaftStatus, TcpDial, serve, start,
+};
+use keeper::replica::Replica;
+use keeper::store::memory::SyncPolicy;
+use keeper::store::{Hooks, MemoryDisk, MemoryEngine, SnapshotStore};
+use keeper_registry::{Command, DocumentAction, DocumentChange, Format, LogTime, Publish};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+
+/// Nothing that is going to happen takes longer, not even on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Node {
+    pub(crate) handle: RaftHandle,
+    pub(crate) replica: Arc<Replica>,
+    /// Always there, until the node is dropped.
+    runtime: Option<Runtime>,
+}
+
+/// What outlives a node's process.
+struct Place {
+    listener: TcpListener,
+    disk: MemoryDisk,
+    snapshots: TempDir,
+}
+
+pub(crate) struct Cluster {
+    places: BTreeMap<u64, Place>,
+    pub(crate) nodes: BTreeMap<u64, Node>,
+    options: RaftOptions,
+}
+
+impl Cluster {
+    /// Starts nodes 1 to `count`, of no group yet.
+    pub(crate) fn idle(count: u64, options: RaftOptions) -> Self {
+        let places = (1..=count).map(|id| (id, Place::new())).collect();
+        let mut cluster = Self { places, nodes: BTreeMap::new(), options };
+        (1..=count).for_each(|id| cluster.start(id));
+        cluster
+    }
+
+    /// Starts a group of three and waits for its leader.
+    pub(crate) async fn three() -> Self {
+        Self::of(3, RaftOptions::default()).await
+    }
+
+    pub(crate) async fn of(count: u64, options: RaftOptions) -> Self {
+        let cluster = Self::idle(count, options);
+        cluster.nodes[&1].handle.initialize(cluster.members()).await.expect("a group");
+        cluster.leader().await;
+        cluster
+    }
+
+    pub(crate) fn members(&self) -> BTreeMap<u64, Member> {
+        self.places.iter().map(|(id, place)| (*id, place.member())).collect()
+    }
+
+    /// Starts a node, again or for the first time.
+    pub(crate) fn start(&mut self, id: u64) {
+        self.try_start(id).expect("a node");
+    }
+
+    pub(crate) fn try_start(&mut self, id: u64) -> Result<(), RaftStartError> {
+        let node = self.places[&id].start(id, self.options.clone())?;
+        self.nodes.insert(id, node);
+        Ok(())
+    }
+
+    pub(crate) fn snapshots(&self, id: u64) -> &Path {
+        self.places[&id].snapshots.path()
+    }
+
+    /// Stops a node as a crash would: whatever it was doing, it does no more.
+    pub(crate) fn kill(&mut self, id: u64) {
+        drop(self.nodes.remove(&id).expect("a running node"));
+        self.places[&id].disk.crash(0);
+    }
+
+    /// The node that leads and is ready to.
+    pub(crate) async fn leader(&self) -> u64 {
+        let leading = self.nodes.iter().map(|(id, node)| {
+            Box::pin(async move {
+                node.sees("that it leads", |seen| seen.ready).await;
+                *id
+            })
+        });
+        tokio::time::timeout(PATIENCE, futures_util::future::select_all(leading)).await.expect("a leader").0
+    }
+
+    /// A node that does not lead.
+    pub(crate) async fn follower(&self) -> u64 {
+        let leader = self.leader().await;
+        *self.nodes.keys().find(|id| **id != leader).expect("a follower")
+    }
+
+    pub(crate) async fn propose(&self, path: &str, text: &str) -> Proposed {
+        let leader = self.leader().await;
+        self.nodes[&leader].propose(path, text).await.expect("an answer")
+    }
+}
+
+impl Place {
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a listener");
+        Self { listener, disk: MemoryDisk::default(), snapshots: TempDir::new().expect("a directory") }
+    }
+
+    fn member(&self) -> Member {
+        let address = self.listener.local_addr().expect("an address");
+        Member { peer_endpoint: address.to_string(), client_endpoint: format!("http://{address}") }
+    }
+
+    fn start(&self, id: u64, options: RaftOptions) -> Result<Node, RaftStartError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name(format!("node-{id}"))
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let replica = Arc::new(Replica::new());
+        let parts = parts(id, options, &self.disk, self.snapshots.path(), Arc::clone(&replica));
+        let (started, starting) = std::sync::mpsc::channel();
+        runtime.spawn(async move { started.send(start(parts).await) });
+        let group = starting.recv().expect("a start")?;
+        let RaftGroup { handle, service, driver } = group;
+        runtime.spawn(driver.run());
+        let listener = self.listener.try_clone().expect("a listener");
+        runtime.spawn(async move {
+            let incoming = TcpListenerStream::new(tokio::net::TcpListener::from_std(listener)?);
+            serve(service, incoming, CancellationToken::new()).await.map_err(std::io::Error::other)
+        });
+        Ok(Node { handle, replica, runtime: Some(runtime) })
+    }
+}
+
+fn parts(
+    id: u64,
+    options: RaftOptions,
+    disk: &MemoryDisk,
+    snapshots: &Path,
+    replica: Arc<Replica>,
+) -> RaftParts<RaftLog> {
+    let engine = Arc::new(MemoryEngine::open(disk, SyncPolicy::AtOnce, Hooks::ignore()));
+    RaftParts {
+        identity: Identity { cluster: "test".to_owned(), group: 0, node: id },
+        options,
+        log: RaftLog::open(engine, 0, Offload::Threads).expect("a log"),
+        replica,
+        snapshots: SnapshotStore::open(snapshots).expect("a directory"),
+        dial: Arc::new(TcpDial),
+        entropy: Entropy::from_system(),
+        offload: Offload::Threads,
+    }
+}
+
+impl Node {
+    /// Publishes a document.
+    pub(crate) async fn propose(&self, path: &str, text: &str) -> Result<Proposed, ProposeError> {
+        self.handle.propose(document(path, text)).await
+    }
+
+    /// The text of a document, as this node has it.
+    pub(crate) fn text(&self, path: &str) -> Option<Bytes> {
+        self.replica.read(|state| state.config(path).map(|document| document.text.clone()))
+    }
+
+    /// Waits for a view of the leadership.
+    pub(crate) async fn sees(&self, what: &str, wanted: impl FnMut(&Leadership) -> bool) -> Leadership {
+        let mut leadership = self.handle.leadership();
+        let seen = tokio::time::timeout(PATIENCE, leadership.wait_for(wanted)).await;
+        seen.unwrap_or_else(|_| panic!("the node never saw {what}")).expect("a running node").clone()
+    }
+
+    /// Waits for a status.
+    pub(crate) async fn reaches(&self, what: &str, wanted: impl Fn(&RaftStatus) -> bool) -> RaftStatus {
+        let mut status = self.handle.watch_status();
+        let seen = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let now = self.handle.status();
+                if wanted(&now) {
+                    return now;
+                }
+                status.changed().await;
+            }
+        });
+        seen.await.unwrap_or_else(|_| panic!("the node never reached {what}: {:?}", self.handle.status()))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+pub(crate) fn document(path: &str, text: &str) -> Batch {
+    let text = Bytes::copy_from_slice(text.as_bytes());
+    let action = DocumentAction::Put { format: Format::Json, value: text.clone(), text };
+    let change = DocumentChange { path: path.to_owned(), expected: None, action };
+    let publish = Publish { changes: vec![change], author: String::new(), message: String::new(), request: None };
+    Batch::new(LogTime(1), vec![Command::Publish(publish)])
+}
