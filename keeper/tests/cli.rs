@@ -1,0 +1,156 @@
+//! The binary as its users meet it: what it says, and how it ends.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// More than anything here takes; only a test that hangs meets it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn keeper(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keeper"));
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).env_remove("KEEPER_LOG");
+    command
+}
+
+async fn run(arguments: &[&str]) -> Output {
+    timeout(PATIENCE, keeper(arguments).output()).await.expect("it ends").expect("it runs")
+}
+
+/// Exit code and last line of stderr.
+async fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = run(arguments).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said.lines().last().unwrap_or_default().to_owned())
+}
+
+fn settings(directory: &Path, rest: &str) -> String {
+    let data = directory.join("data");
+    format!(
+        "cluster = \"main\"\nnode_id = 1\ndata_dir = {data:?}\n[listen]\n\
+         peer = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n{rest}"
+    )
+}
+
+/// `keeper dev`, once it has said where it is.
+struct Dev {
+    process: Child,
+    client: String,
+    http: String,
+}
+
+impl Dev {
+    async fn start(data_dir: &Path) -> Self {
+        let data_dir = data_dir.to_str().expect("a path of text");
+        let mut command = keeper(&["dev", "--port-base", "0", "--data-dir", data_dir]);
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("it runs");
+        let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
+        let mut said = Vec::new();
+        while let Some(line) = timeout(PATIENCE, lines.next_line()).await.expect("it starts").expect("text") {
+            said.push(line);
+            if said.len() == 3 {
+                break;
+            }
+        }
+        assert_eq!(
+            said.last().map(String::as_str),
+            Some(format!("Ctrl-C stops; data in {data_dir}").as_str()),
+            "{said:?}"
+        );
+        let host =
+            |line: &str| line.split("http://").nth(1).unwrap_or_default().trim_end_matches("/metrics").to_owned();
+        Self { process, client: host(&said[0]), http: host(&said[1]) }
+    }
+
+    async fn stop(mut self, signal: Signal) -> Option<i32> {
+        let id = self.process.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("it runs");
+        kill_process(id, signal).expect("it can be told");
+        timeout(PATIENCE, self.process.wait()).await.expect("it ends").expect("it is ours").code()
+    }
+}
+
+async fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers");
+    answer
+}
+
+#[tokio::test]
+async fn dev_founds_a_cluster_once_and_ends_when_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("state");
+    let dev = Dev::start(&data).await;
+    assert!(get(&dev.http, "/healthz").await.starts_with("HTTP/1.1 200 "));
+    assert!(get(&dev.http, "/metrics").await.contains("\nkeeper_raft_term "));
+    let (code, said) = refusal(&["init", "--endpoint", &dev.client, "--member", "1=127.0.0.1:1,127.0.0.1:2"]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("already"), "{said}");
+    let wrong = ["init", "--endpoint", &dev.client, "--cluster", "other", "--member", "1=127.0.0.1:1,127.0.0.1:2"];
+    assert_eq!(
+        refusal(&wrong).await,
+        (Some(1), "keeper: this node belongs to cluster `dev`, not to `other`".to_owned())
+    );
+    assert_eq!(dev.stop(Signal::TERM).await, Some(0));
+    let again = Dev::start(&data).await;
+    assert_eq!(again.stop(Signal::INT).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_directory_in_use_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("state");
+    let dev = Dev::start(&data).await;
+    let path = data.to_str().expect("a path of text");
+    let (code, said) = refusal(&["dev", "--port-base", "0", "--data-dir", path]).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains(path) && said.contains("in use by process"), "{said}");
+    assert_eq!(dev.stop(Signal::TERM).await, Some(0));
+}
+
+#[tokio::test]
+async fn settings_are_checked_before_anything_starts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("keeper.toml");
+    let path = file.to_str().expect("a path of text");
+    std::fs::write(&file, settings(directory.path(), "client = \"127.0.0.1:0\"\n")).expect("it is written");
+    let output = run(&["check", "--config", path]).await;
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{path} is valid: node 1 of cluster main\n"));
+    std::fs::write(&file, settings(directory.path(), "clint = \"127.0.0.1:0\"\n")).expect("it is written");
+    let said = format!("keeper: {path}: line 7, column 1: unknown key `clint` in [listen]: did you mean `client`?");
+    assert_eq!(refusal(&["check", "--config", path]).await, (Some(1), said.clone()));
+    assert_eq!(refusal(&["start", "--config", path]).await, (Some(2), said));
+    assert!(!directory.path().join("data").exists(), "nothing was started");
+}
+
+#[tokio::test]
+async fn what_stops_a_start_is_told_in_a_sentence() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("keeper.toml");
+    let path = file.to_str().expect("a path of text");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("its address");
+    std::fs::write(&file, settings(directory.path(), &format!("client = \"{address}\"\n"))).expect("it is written");
+    let said = format!("keeper: cannot listen on {address} (listen.client): Address already in use (os error 98)");
+    assert_eq!(refusal(&["start", "--config", path]).await, (Some(2), said));
+
+    std::fs::write(directory.path().join("data"), "a file where the directory should be").expect("it is written");
+    std::fs::write(&file, settings(directory.path(), "client = \"127.0.0.1:0\"\n")).expect("it is written");
+    let (code, said) = refusal(&["start", "--config", path]).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.starts_with("keeper: ") && said.contains("/data"), "{said}");
+
+    let (code, said) = refusal(&["init", "--endpoint", "127.0.0.1:1", "--member", "1=127.0.0.1:1,127.0.0.1:2"]).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.starts_with("keeper: no node answers at 127.0.0.1:1: is it running?"), "{said}");
+}
