@@ -7,7 +7,7 @@ use std::{
 };
 
 use keeper_proto::v1::OpenInstanceReply;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Error, Lost,
@@ -101,6 +101,13 @@ impl Instance {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.lost.borrow().is_none()
+    }
+
+    /// Until when the lease is held even if no further renewal succeeds: a TTL after the last acknowledged one was sent.
+    /// None when it has ended.
+    #[must_use]
+    pub fn held_until(&self) -> Option<Instant> {
+        self.renewals.until(self.incarnation)
     }
 
     /// Resolves when the lease has ended, with the reason.

@@ -64,6 +64,11 @@ impl Leases {
         lost_seen
     }
 
+    /// Until when a lease is believed to be held without another renewal.
+    pub(crate) fn until(&self, incarnation: u64) -> Option<Instant> {
+        self.held.get(&incarnation).map(|lease| lease.until)
+    }
+
     /// Not renewed any more; its owner closes it.
     pub(crate) fn forget(&mut self, incarnation: u64) {
         self.end(incarnation, Lost::Closed);

@@ -45,6 +45,10 @@ impl Renewals {
         lost
     }
 
+    pub(crate) fn until(&self, incarnation: u64) -> Option<Instant> {
+        self.leases.lock().until(incarnation)
+    }
+
     pub(crate) fn forget(&self, incarnation: u64) {
         self.leases.lock().forget(incarnation);
         self.changed.notify_one();

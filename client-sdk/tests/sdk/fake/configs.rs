@@ -1,0 +1,99 @@
+//! `keeper.v1.Configs`: texts are JSON and are their own canonical values.
+
+use futures_util::{StreamExt, stream};
+use keeper_proto::v1::{
+    ConfigsChanged, Document, GetConfigReply, GetConfigRequest, HistoryReply, HistoryRequest, LintReply, LintRequest,
+    ListConfigsReply, ListConfigsRequest, PublishReply, PublishRequest, WatchConfigsRequest, configs_server::Configs,
+    publish_request::change::Action,
+};
+use tonic::{Request, Response, Status};
+
+use super::{Node, Replies, STATE_ID, sessions::broken, state::Book};
+
+#[tonic::async_trait]
+impl Configs for Node {
+    type WatchStream = Replies<ConfigsChanged>;
+
+    async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishReply>, Status> {
+        self.lead()?;
+        let request = request.into_inner();
+        let (revision, lose) = self.state.change(|book| {
+            let revision = match book.publishes.get(&request.request_id[..]) {
+                Some(first) => *first,
+                None => publish(book, request),
+            };
+            (revision, book.lose_publish.take())
+        });
+        match lose {
+            Some(()) => Err(broken()),
+            None => Ok(Response::new(PublishReply { revision, changed: true })),
+        }
+    }
+
+    async fn get(&self, request: Request<GetConfigRequest>) -> Result<Response<GetConfigReply>, Status> {
+        let path = request.into_inner().path;
+        let (revision, document) = self.state.read(|book| (book.revision, book.documents.get(&path).cloned()));
+        Ok(Response::new(GetConfigReply { revision, document: document.filter(|it| !it.deleted) }))
+    }
+
+    async fn list(&self, _: Request<ListConfigsRequest>) -> Result<Response<ListConfigsReply>, Status> {
+        Ok(Response::new(ListConfigsReply::default()))
+    }
+
+    async fn history(&self, _: Request<HistoryRequest>) -> Result<Response<HistoryReply>, Status> {
+        Ok(Response::new(HistoryReply::default()))
+    }
+
+    async fn lint(&self, _: Request<LintRequest>) -> Result<Response<LintReply>, Status> {
+        Ok(Response::new(LintReply { problem: Some(super::refused("syntax")), ..LintReply::default() }))
+    }
+
+    async fn watch(&self, request: Request<WatchConfigsRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let WatchConfigsRequest { selectors, cursor, .. } = request.into_inner();
+        self.state.change(|book| book.watches.push((selectors.clone(), cursor)));
+        let mut breaks = self.state.breaks.subscribe();
+        let broken = async move { drop(breaks.changed().await) };
+        let changes = self.state.changes();
+        let replies = stream::unfold((self.clone(), selectors, cursor, changes), |mut watch| async move {
+            loop {
+                let (node, selectors, cursor, changes) = &mut watch;
+                changes.mark_unchanged();
+                if let Some(frame) = node.state.read(|book| since(book, selectors, *cursor)) {
+                    *cursor = frame.cursor;
+                    return Some((Ok(frame), watch));
+                }
+                changes.changed().await.ok()?;
+            }
+        });
+        Ok(Response::new(replies.take_until(broken).boxed()))
+    }
+}
+
+fn publish(book: &mut Book, request: PublishRequest) -> u64 {
+    book.revision += 1;
+    let revision = book.revision;
+    for change in request.changes {
+        let (text, deleted) = match change.action {
+            Some(Action::Put(put)) => (put.text, false),
+            Some(Action::Delete(_)) | None => (String::new(), true),
+        };
+        let value = text.clone().into_bytes().into();
+        let document = Document { path: change.path.clone(), text, value, revision, deleted, ..Document::default() };
+        book.documents.insert(change.path, document);
+    }
+    book.publishes.insert(request.request_id.to_vec(), revision);
+    revision
+}
+
+/// What a watch at `cursor` has not been told; the full set when it begins.
+fn since(book: &Book, selectors: &[String], cursor: u64) -> Option<ConfigsChanged> {
+    let documents = book.documents.values().filter(|it| selectors.contains(&it.path) && it.revision > cursor);
+    let documents: Vec<_> = documents.filter(|it| cursor > 0 || !it.deleted).cloned().collect();
+    let reset = cursor == 0;
+    (reset || !documents.is_empty()).then_some(ConfigsChanged {
+        cursor: book.revision,
+        state_id: STATE_ID,
+        reset,
+        documents,
+    })
+}

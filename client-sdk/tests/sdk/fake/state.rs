@@ -1,0 +1,118 @@
+//! What the double remembers, what it wrote down, and what it was told to do wrong.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use keeper_proto::v1::{Document, OperationResult, Problem, WriteFrame};
+use parking_lot::Mutex;
+use tokio::{sync::watch, time};
+
+/// What goes wrong with the next write frame.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// The stream breaks before the frame is taken.
+    BreakBefore,
+    /// The stream breaks after the frame is taken, before its answer.
+    BreakAfter,
+    /// The frame is answered with this and not taken.
+    Answer(Problem),
+    /// Nothing comes, ever.
+    Silence,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    pub(crate) leader: Option<usize>,
+    pub(crate) revision: u64,
+    /// Of the next write frames, one each.
+    pub(crate) faults: VecDeque<Fault>,
+    /// Every write frame that arrived, taken or not.
+    pub(crate) arrived: Vec<WriteFrame>,
+    /// The users registered by frames that were taken, in order.
+    pub(crate) registered: Vec<Vec<u8>>,
+    /// By incarnation: the last number taken, and all answers.
+    pub(crate) frames: BTreeMap<u64, (u64, BTreeMap<u64, Answer>)>,
+    pub(crate) opened: Vec<u64>,
+    pub(crate) requests: BTreeMap<Vec<u8>, u64>,
+    pub(crate) closed: Vec<u64>,
+    pub(crate) renewals: Renewals,
+    pub(crate) renewed: Vec<u64>,
+    pub(crate) documents: BTreeMap<String, Document>,
+    /// Selectors and cursors of the watches that were opened.
+    pub(crate) watches: Vec<(Vec<String>, u64)>,
+    pub(crate) lookup_frames: Vec<usize>,
+    pub(crate) publishes: BTreeMap<Vec<u8>, u64>,
+    /// The next publish is done, and its answer is lost.
+    pub(crate) lose_publish: Option<()>,
+}
+
+/// What happens to renewals.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewals {
+    #[default]
+    Acknowledged,
+    Lost,
+    Silent,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) revision: u64,
+    pub(crate) results: Vec<OperationResult>,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) endpoints: Vec<String>,
+    book: Mutex<Book>,
+    /// Counts changes of the book.
+    changes: watch::Sender<u64>,
+    /// Counts the times all streams were broken.
+    pub(crate) breaks: watch::Sender<u64>,
+}
+
+impl State {
+    pub(crate) fn new(endpoints: Vec<String>) -> Self {
+        let book = Book { leader: Some(0), revision: 100, ..Book::default() };
+        Self { endpoints, book: Mutex::new(book), changes: watch::Sender::new(0), breaks: watch::Sender::new(0) }
+    }
+
+    pub(crate) fn leader(&self) -> Option<usize> {
+        self.book.lock().leader
+    }
+
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Book) -> T) -> T {
+        read(&self.book.lock())
+    }
+
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Book) -> T) -> T {
+        let answer = change(&mut self.book.lock());
+        self.changes.send_modify(|count| *count += 1);
+        answer
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn break_streams(&self) {
+        self.breaks.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until the book is as the test wants it.
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Book) -> bool) -> anyhow::Result<()> {
+        let mut changes = self.changes();
+        let wait = async {
+            while !self.read(&holds) {
+                changes.changed().await?;
+            }
+            anyhow::Ok(())
+        };
+        match time::timeout(Duration::from_secs(20), wait).await {
+            Ok(done) => done,
+            Err(_) => anyhow::bail!("still not so after 20 s: {what}"),
+        }
+    }
+}
