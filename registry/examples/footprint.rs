@@ -5,6 +5,7 @@
 //! death and its reaping.
 
 #![expect(clippy::print_stdout, reason = "an example prints what it measured")]
+#![expect(clippy::disallowed_methods, reason = "time is what it measures")]
 
 use std::time::{Duration, Instant};
 

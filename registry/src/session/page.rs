@@ -1,23 +1,32 @@
-//! Up to 64 sessions, copied as one when a snapshot holds them.
+//! Some sessions side by side, copied as one when a snapshot holds them.
 //!
-//! The rows are plain and of one size; everything of variable length lies in one heap beside them, so that a page is two
-//! allocations and copying it two `memcpy`. A row whose bytes keep their length is overwritten in place, which is what
-//! nearly every reconnect does; otherwise the old bytes become garbage, and the heap is compacted once half of it is.
+//! The rows are plain and of one size, and lie in the page itself, so that a reader who knows the page needs one step to a
+//! row; everything of variable length lies in one heap beside them. A row whose bytes keep their length is overwritten in
+//! place, which is what nearly every reconnect does; otherwise the old bytes become garbage, and the heap is compacted
+//! once half of it is.
 
 use super::row::{Content, Entry, Row};
 
-/// Rows of a page: one 4 KiB copy for typical sessions.
-pub(super) const PAGE_ROWS: usize = 64;
+/// Rows of a page: as many as make it, with its counts, 2 KiB, which allocators have a size for.
+pub(super) const PAGE_ROWS: usize = 62;
 
 /// What an offset can address. A page of the largest sessions, without garbage, is below it.
 const HEAP_BYTES_MAX: usize = u16::MAX as usize;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Page {
-    rows: Vec<Row>,
     heap: Vec<u8>,
     garbage: u32,
     live: u8,
+    rows: [Row; PAGE_ROWS],
+}
+
+const _: () = assert!(size_of::<Page>() + 2 * size_of::<usize>() <= 2048, "a shared page is 2 KiB");
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { heap: Vec::new(), garbage: 0, live: 0, rows: [Row::default(); PAGE_ROWS] }
+    }
 }
 
 impl Page {
@@ -31,23 +40,19 @@ impl Page {
     }
 
     /// See `warm`.
-    pub(super) fn touch(&self) -> usize {
-        self.rows.len() ^ self.heap.len()
-    }
-
-    /// See `warm`.
-    pub(super) fn touch_row(&self, place: usize) -> usize {
-        self.rows.get(place).map_or(0, |row| usize::from(row.offset))
+    pub(super) fn touch(&self, place: usize) -> usize {
+        self.heap.len() ^ self.rows.get(place).map_or(0, |row| usize::from(row.offset))
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        (0..self.rows.len()).filter_map(|place| self.get(place))
+        (0..PAGE_ROWS).filter_map(|place| self.get(place))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.live == 0
     }
 
     pub(super) fn put(&mut self, place: usize, content: &Content<'_>) {
-        if place >= self.rows.len() {
-            self.rows.resize(place + 1, Row::default());
-        }
         let mut row = Row::new(content);
         let (old, bytes) = (self.rows[place], row.bytes());
         if old.is_vacant() {
@@ -70,9 +75,7 @@ impl Page {
         self.garbage += row.bytes() as u32;
         *row = Row::default();
         self.live -= 1;
-        if self.live == 0 {
-            *self = Self::default();
-        } else if self.is_wasteful() {
+        if self.is_wasteful() {
             self.compact();
         }
     }

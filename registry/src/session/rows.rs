@@ -1,7 +1,8 @@
 //! All rows, by number.
 //!
-//! Pages lie in blocks, both behind `Arc`: a snapshot clones one pointer for each 8,192 rows, 1,221 for ten million. While
-//! it holds a block, the first write to it copies the block's page pointers, and the first write to a page that page.
+//! Pages lie in blocks, both behind `Arc`: a snapshot clones one pointer for each 7,936 rows, 1,261 for ten million. While
+//! it holds a block, the first write to it copies the block's page pointers, and the first write to a page that page. A page without rows is
+//! given back.
 
 use std::sync::Arc;
 
@@ -17,12 +18,12 @@ pub(super) const BLOCK_ROWS: usize = BLOCK_PAGES * PAGE_ROWS;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Block {
-    pages: Vec<Arc<Page>>,
+    pages: Vec<Option<Arc<Page>>>,
 }
 
 impl Block {
     pub(super) fn into_pages(self) -> impl Iterator<Item = Arc<Page>> {
-        self.pages.into_iter()
+        self.pages.into_iter().flatten()
     }
 }
 
@@ -37,14 +38,9 @@ impl Rows {
         page.get(place)
     }
 
-    /// Reads the page's own memory.
-    pub(super) fn touch_page(&self, row: RowId) -> usize {
-        self.page(row).map_or(0, |(page, _)| page.touch())
-    }
-
-    /// Reads the row.
+    /// Reads the page and the row.
     pub(super) fn touch_row(&self, row: RowId) -> usize {
-        self.page(row).map_or(0, |(page, place)| page.touch_row(place))
+        self.page(row).map_or(0, |(page, place)| page.touch(place))
     }
 
     /// Reads the row's bytes.
@@ -55,7 +51,7 @@ impl Rows {
 
     fn page(&self, row: RowId) -> Option<(&Page, usize)> {
         let (block, page, place) = locate(row);
-        Some((self.blocks.get(block)?.pages.get(page)?, place))
+        Some((self.blocks.get(block)?.pages.get(page)?.as_ref()?, place))
     }
 
     /// Rows are taken in the order of their numbers at first, so the page is there or the next to come.
@@ -66,16 +62,20 @@ impl Rows {
         }
         let block = Arc::make_mut(&mut self.blocks[block]);
         while block.pages.len() <= page {
-            block.pages.push(Arc::default());
+            block.pages.push(None);
         }
-        Arc::make_mut(&mut block.pages[page]).put(place, content);
+        Arc::make_mut(block.pages[page].get_or_insert_default()).put(place, content);
     }
 
     pub(super) fn clear(&mut self, row: RowId) {
         let (block, page, place) = locate(row);
         let Some(block) = self.blocks.get_mut(block) else { return };
-        let Some(page) = Arc::make_mut(block).pages.get_mut(page) else { return };
-        Arc::make_mut(page).clear(place);
+        let Some(slot) = Arc::make_mut(block).pages.get_mut(page) else { return };
+        let Some(page) = slot.as_mut().map(Arc::make_mut) else { return };
+        page.clear(place);
+        if page.is_empty() {
+            *slot = None;
+        }
     }
 
     pub(super) fn into_blocks(self) -> impl Iterator<Item = Arc<Block>> {

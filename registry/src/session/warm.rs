@@ -22,7 +22,6 @@ impl Sessions {
             black_box(hashes.iter().fold(0, |sum, hash| sum ^ self.index.touch(*hash)));
             let candidates = hashes.iter().filter_map(|hash| self.index.candidates(*hash).next());
             let rows: SmallVec<[RowId; GROUP]> = candidates.collect();
-            black_box(rows.iter().fold(0, |sum, row| sum ^ self.rows.touch_page(*row)));
             black_box(rows.iter().fold(0, |sum, row| sum ^ self.rows.touch_row(*row)));
             black_box(rows.iter().fold(0, |sum, row| sum ^ self.rows.touch_bytes(*row)));
         }

@@ -41,7 +41,7 @@ fn epoch() -> impl Strategy<Value = Epoch> {
     (number(), any::<u32>()).prop_map(|(revision, position)| Epoch { revision: Revision(revision), position })
 }
 
-fn operation() -> impl Strategy<Value = SessionOperation> {
+fn operation() -> BoxedStrategy<SessionOperation> {
     let topics = || vec(bytes(), 0..20);
     let register = (key(), bytes(), option::of(number()), topics(), bytes());
     let bind = || (key(), epoch(), topics()).prop_map(|(key, epoch, topics)| BindTopics { key, epoch, topics });
@@ -53,6 +53,7 @@ fn operation() -> impl Strategy<Value = SessionOperation> {
         1 => bind().prop_map(SessionOperation::Bind),
         1 => bind().prop_map(SessionOperation::Unbind),
     ]
+    .boxed()
 }
 
 fn change() -> impl Strategy<Value = DocumentChange> {
@@ -99,17 +100,18 @@ fn send() -> impl Strategy<Value = SendControl> {
     })
 }
 
-pub(crate) fn command() -> impl Strategy<Value = Command> {
+/// Boxed, because a debug build would keep all of it on a test thread's stack.
+pub(crate) fn command() -> BoxedStrategy<Command> {
     let kick = (bytes(), option::of(bytes()), text(), text(), request());
     let publish = (vec(change(), 0..6), text(), text(), request());
     let acknowledge = (number(), incarnation(), any::<bool>(), text());
     prop_oneof![
         1 => number().prop_map(|state| Command::Found(StateId(state))),
-        6 => frame().prop_map(Command::Frame),
+        6 => frame().prop_map(Command::Frame).boxed(),
         1 => kick.prop_map(|(user, slot, reason, author, request)| {
             Command::Kick(Kick { user, slot, reason, author, request })
         }),
-        3 => open().prop_map(Command::OpenInstance),
+        3 => open().prop_map(Command::OpenInstance).boxed(),
         1 => (incarnation(), text()).prop_map(|(incarnation, reason)| {
             Command::CloseInstance(CloseInstance { incarnation, reason })
         }),
@@ -118,9 +120,10 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         2 => publish.prop_map(|(changes, author, message, request)| {
             Command::Publish(Publish { changes, author, message, request })
         }),
-        1 => send().prop_map(Command::SendControl),
+        1 => send().prop_map(Command::SendControl).boxed(),
         1 => acknowledge.prop_map(|(control, incarnation, done, message)| {
             Command::AcknowledgeControl(AcknowledgeControl { control, incarnation, done, message })
         }),
     ]
+    .boxed()
 }

@@ -33,35 +33,27 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn apply(&mut self, at: Stamp, command: &Command, outcome: &Outcome) {
+        let is_first = self.is_first(request(command), at);
         match (command, &outcome.reply) {
             (Command::Frame(frame), Ok(Reply::Frame { results, .. })) => self.frame(at, frame, results),
-            (Command::Kick(kick), Ok(Reply::Kicked(kicked))) => {
-                if self.is_first(kick.request, at) {
-                    let is_meant = |key: &SessionKey| {
-                        key.user == kick.user && kick.slot.as_ref().is_none_or(|slot| *slot == key.slot)
-                    };
-                    let meant: Vec<_> = self.sessions.keys().filter(|key| is_meant(key)).cloned().collect();
-                    assert_eq!(meant, kicked.iter().map(|one| one.key.clone()).collect::<Vec<_>>());
-                    self.sessions.retain(|key, _| !is_meant(key));
-                }
+            (Command::Kick(kick), Ok(Reply::Kicked(kicked))) if is_first => {
+                let is_meant =
+                    |key: &SessionKey| key.user == kick.user && kick.slot.as_ref().is_none_or(|slot| *slot == key.slot);
+                let meant: Vec<_> = self.sessions.keys().filter(|key| is_meant(key)).cloned().collect();
+                assert_eq!(meant, kicked.iter().map(|one| one.key.clone()).collect::<Vec<_>>());
+                self.sessions.retain(|key, _| !is_meant(key));
             }
-            (Command::OpenInstance(open), Ok(Reply::Opened { incarnation })) => {
-                if self.is_first(open.request, at) {
-                    if let Some(former) = self.instances.insert((open.service.clone(), open.id.clone()), *incarnation) {
-                        self.close(former);
-                    }
-                    self.sequences.insert(*incarnation, 0);
+            (Command::OpenInstance(open), Ok(Reply::Opened { incarnation })) if is_first => {
+                if let Some(former) = self.instances.insert((open.service.clone(), open.id.clone()), *incarnation) {
+                    self.close(former);
                 }
+                self.sequences.insert(*incarnation, 0);
             }
             (Command::CloseInstance(close), Ok(_)) => self.close(close.incarnation),
             (Command::Expire(incarnation), Ok(_)) => self.close(*incarnation),
-            (Command::Publish(publish), Ok(Reply::Published { changed, .. })) => {
-                if self.is_first(publish.request, at) {
-                    self.publish(at, publish, *changed);
-                }
+            (Command::Publish(publish), Ok(Reply::Published { changed, .. })) if is_first => {
+                self.publish(at, publish, *changed);
             }
-            (Command::Kick(kick), Err(_)) => drop(self.is_first(kick.request, at)),
-            (Command::Publish(publish), Err(_)) => drop(self.is_first(publish.request, at)),
             _ => {}
         }
     }
@@ -231,6 +223,15 @@ impl Model {
         assert_eq!(instances, self.instances.clone().into_iter().collect::<Vec<_>>());
         let documents = state.configs("").map(|one| (one.path.to_string(), (one.text.clone(), one.revision)));
         assert_eq!(documents.collect::<Vec<_>>(), self.documents.clone().into_iter().collect::<Vec<_>>());
+    }
+}
+
+fn request(command: &Command) -> Option<RequestId> {
+    match command {
+        Command::Kick(kick) => kick.request,
+        Command::OpenInstance(open) => open.request,
+        Command::Publish(publish) => publish.request,
+        _ => None,
     }
 }
 

@@ -70,12 +70,13 @@ fn act() -> impl Strategy<Value = Act> {
     let place = || 0_usize..5;
     let sequence =
         prop_oneof![12 => Just(Sequence::Next), 2 => (0_u64..12).prop_map(Sequence::Back), 1 => Just(Sequence::Ahead)];
+    let operations = prop_oneof![8 => vec(operation(), 0..8), 1 => vec(operation(), 60)];
     let expected =
         prop_oneof![Just(Expected::Any), Just(Expected::Present), Just(Expected::Absent), Just(Expected::Old)];
     prop_oneof![
         2 => (0_u8..4, request()).prop_map(|(name, request)| Act::Open { name, request }),
         1 => (place(), any::<bool>()).prop_map(|(place, expired)| Act::Close { place, expired }),
-        10 => (place(), sequence, vec(operation(), 0..8))
+        10 => (place(), sequence, operations)
             .prop_map(|(place, sequence, operations)| Act::Frame { place, sequence, operations }),
         1 => (0_u8..4, option::of(0_u8..3), request()).prop_map(|(user, slot, request)| Act::Kick { user, slot, request }),
         2 => Just(Act::Reap),
