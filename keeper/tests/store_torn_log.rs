@@ -1,5 +1,5 @@
-//! A write-ahead log that was cut or damaged: either every acknowledged write is there, or the mark says that it is not.
-//! Never silently fewer.
+//! A write-ahead log that was cut or damaged: either every acknowledged write is there, or the mark says that it is
+//! not. Never silently fewer.
 
 use std::fs;
 use std::path::{Path, PathBuf};

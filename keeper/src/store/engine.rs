@@ -5,8 +5,9 @@
 //! serve what it submitted from its own memory: `read` shows records that are done.
 //!
 //! Operations without `done` are hints that reach the disk with a later sync or soon after; losing the last of them is
-//! harmless. The first failure is final: the failed operations and all later ones get the error, and [`Hooks::fatal`] is
-//! called once. Trying again is not offered, since a second sync may report success for data that the first one lost.
+//! harmless. The first failure is final: the failed operations and all later ones get the error, and [`Hooks::fatal`]
+//! is called once. Trying again is not offered, since a second sync may report success for data that the first one
+//! lost.
 
 use std::fmt;
 use std::sync::Arc;

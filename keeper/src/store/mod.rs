@@ -1,9 +1,9 @@
 //! Everything on disk: the data directory, the log, the synced mark, the snapshot files.
 //!
-//! rocksdb is imported here and nowhere else; nothing here knows openraft or the registry. Records, log ids and votes are
-//! bytes, with two properties the encoding in `raft` keeps for ever: a record begins with the bytes of its log id, and of
-//! two votes the greater one has the greater bytes. They are what the [synced mark](mark) needs to tell a log that lost
-//! acknowledged records from one that did not.
+//! rocksdb is imported here and nowhere else; nothing here knows openraft or the registry. Records, log ids and votes
+//! are bytes, with two properties the encoding in `raft` keeps for ever: a record begins with the bytes of its log id,
+//! and of two votes the greater one has the greater bytes. They are what the [synced mark](mark) needs to tell a log
+//! that lost acknowledged records from one that did not.
 
 pub mod directory;
 pub mod engine;

@@ -21,7 +21,7 @@ const MEMBERSHIP_BYTES: usize = 256;
 
 /// An entry, as it is stored and sent.
 #[must_use]
-pub fn entry(entry: &Entry) -> Bytes {
+pub(crate) fn entry(entry: &Entry) -> Bytes {
     let mut output = Output::with_capacity(size_hint(entry));
     put_entry(&mut output, entry);
     output.finish()
@@ -31,7 +31,7 @@ pub fn entry(entry: &Entry) -> Bytes {
 ///
 /// # Errors
 /// The bytes are something else.
-pub fn decode_entry(bytes: Bytes) -> Result<Entry, DecodeError> {
+pub(crate) fn decode_entry(bytes: Bytes) -> Result<Entry, DecodeError> {
     let (_, mut input) = Input::versioned("a log entry", LOG_VERSION, bytes)?;
     let log_id = take_log_id(&mut input)?;
     let payload = match input.u8()? {

@@ -15,7 +15,7 @@ const SNAPSHOT_META_VERSION: u8 = 1;
 
 /// What a snapshot covers: the last log id applied, and the membership then.
 #[must_use]
-pub fn snapshot_meta(meta: &SnapshotMetaOf<TypeConfig>) -> Bytes {
+pub(crate) fn snapshot_meta(meta: &SnapshotMetaOf<TypeConfig>) -> Bytes {
     let mut output = Output::versioned(SNAPSHOT_META_VERSION, 256);
     put_optional_log_id(&mut output, meta.last_log_id.as_ref());
     put_optional_log_id(&mut output, meta.last_membership.log_id().as_ref());
@@ -27,7 +27,7 @@ pub fn snapshot_meta(meta: &SnapshotMetaOf<TypeConfig>) -> Bytes {
 ///
 /// # Errors
 /// The bytes are something else.
-pub fn decode_snapshot_meta(bytes: Bytes) -> Result<SnapshotMetaOf<TypeConfig>, DecodeError> {
+pub(crate) fn decode_snapshot_meta(bytes: Bytes) -> Result<SnapshotMetaOf<TypeConfig>, DecodeError> {
     let (_, mut input) = Input::versioned("a snapshot's meta", SNAPSHOT_META_VERSION, bytes)?;
     let last_log_id = take_optional_log_id(&mut input)?;
     let log_id = take_optional_log_id(&mut input)?;

@@ -30,7 +30,7 @@ const LENGTH_BYTES: usize = 9;
 
 /// A request to append.
 #[must_use]
-pub fn append_request(request: &AppendEntriesRequest<TypeConfig>) -> Bytes {
+pub(crate) fn append_request(request: &AppendEntriesRequest<TypeConfig>) -> Bytes {
     let entries: usize = request.entries.iter().map(|entry| size_hint(entry) + LENGTH_BYTES).sum();
     let mut output = Output::versioned(VERSION, APPEND_HEADER_BYTES + entries);
     put_vote(&mut output, &request.vote);
@@ -44,7 +44,7 @@ pub fn append_request(request: &AppendEntriesRequest<TypeConfig>) -> Bytes {
 ///
 /// # Errors
 /// The bytes are something else.
-pub fn decode_append_request(bytes: Bytes) -> Result<AppendEntriesRequest<TypeConfig>, DecodeError> {
+pub(crate) fn decode_append_request(bytes: Bytes) -> Result<AppendEntriesRequest<TypeConfig>, DecodeError> {
     let (_, mut input) = Input::versioned("an append request", VERSION, bytes)?;
     let vote = take_vote(&mut input)?;
     let prev_log_id = take_optional_log_id(&mut input)?;
@@ -56,7 +56,7 @@ pub fn decode_append_request(bytes: Bytes) -> Result<AppendEntriesRequest<TypeCo
 
 /// The answer to a request to append.
 #[must_use]
-pub fn append_result(result: &StreamAppendResult<TypeConfig>) -> Bytes {
+pub(crate) fn append_result(result: &StreamAppendResult<TypeConfig>) -> Bytes {
     let mut output = Output::versioned(VERSION, 32);
     match result {
         Ok(matched) => {
@@ -79,7 +79,7 @@ pub fn append_result(result: &StreamAppendResult<TypeConfig>) -> Bytes {
 ///
 /// # Errors
 /// The bytes are something else.
-pub fn decode_append_result(bytes: Bytes) -> Result<StreamAppendResult<TypeConfig>, DecodeError> {
+pub(crate) fn decode_append_result(bytes: Bytes) -> Result<StreamAppendResult<TypeConfig>, DecodeError> {
     let (_, mut input) = Input::versioned("an append result", VERSION, bytes)?;
     let result = match input.u8()? {
         OK => Ok(take_optional_log_id(&mut input)?),
@@ -93,7 +93,7 @@ pub fn decode_append_result(bytes: Bytes) -> Result<StreamAppendResult<TypeConfi
 
 /// A request for a vote, or for what a vote would be.
 #[must_use]
-pub fn vote_request(request: &VoteRequest<TypeConfig>) -> Bytes {
+pub(crate) fn vote_request(request: &VoteRequest<TypeConfig>) -> Bytes {
     let mut output = Output::versioned(VERSION, 48);
     put_vote(&mut output, &request.vote);
     put_optional_log_id(&mut output, request.last_log_id.as_ref());
@@ -105,7 +105,7 @@ pub fn vote_request(request: &VoteRequest<TypeConfig>) -> Bytes {
 ///
 /// # Errors
 /// The bytes are something else.
-pub fn decode_vote_request(bytes: Bytes) -> Result<VoteRequest<TypeConfig>, DecodeError> {
+pub(crate) fn decode_vote_request(bytes: Bytes) -> Result<VoteRequest<TypeConfig>, DecodeError> {
     let (_, mut input) = Input::versioned("a vote request", VERSION, bytes)?;
     let mut request = VoteRequest::new(take_vote(&mut input)?, take_optional_log_id(&mut input)?);
     request.leadership_transfer = input.flag()?;
@@ -115,7 +115,7 @@ pub fn decode_vote_request(bytes: Bytes) -> Result<VoteRequest<TypeConfig>, Deco
 
 /// The answer to a request for a vote.
 #[must_use]
-pub fn vote_response(response: &VoteResponse<TypeConfig>) -> Bytes {
+pub(crate) fn vote_response(response: &VoteResponse<TypeConfig>) -> Bytes {
     let mut output = Output::versioned(VERSION, 48);
     put_vote(&mut output, &response.vote);
     output.flag(response.vote_granted);
@@ -127,7 +127,7 @@ pub fn vote_response(response: &VoteResponse<TypeConfig>) -> Bytes {
 ///
 /// # Errors
 /// The bytes are something else.
-pub fn decode_vote_response(bytes: Bytes) -> Result<VoteResponse<TypeConfig>, DecodeError> {
+pub(crate) fn decode_vote_response(bytes: Bytes) -> Result<VoteResponse<TypeConfig>, DecodeError> {
     let (_, mut input) = Input::versioned("a vote response", VERSION, bytes)?;
     let vote = take_vote(&mut input)?;
     let vote_granted = input.flag()?;
@@ -138,7 +138,7 @@ pub fn decode_vote_response(bytes: Bytes) -> Result<VoteResponse<TypeConfig>, De
 
 /// A leader's wish to hand over.
 #[must_use]
-pub fn transfer_leader_request(request: &TransferLeaderRequest<TypeConfig>) -> Bytes {
+pub(crate) fn transfer_leader_request(request: &TransferLeaderRequest<TypeConfig>) -> Bytes {
     let mut output = Output::versioned(VERSION, 56);
     put_vote(&mut output, request.from_leader());
     output.u64(*request.to_node_id());
@@ -150,7 +150,7 @@ pub fn transfer_leader_request(request: &TransferLeaderRequest<TypeConfig>) -> B
 ///
 /// # Errors
 /// The bytes are something else.
-pub fn decode_transfer_leader_request(bytes: Bytes) -> Result<TransferLeaderRequest<TypeConfig>, DecodeError> {
+pub(crate) fn decode_transfer_leader_request(bytes: Bytes) -> Result<TransferLeaderRequest<TypeConfig>, DecodeError> {
     let (_, mut input) = Input::versioned("a leader transfer", VERSION, bytes)?;
     let from = take_vote(&mut input)?;
     let to = input.u64()?;
@@ -161,7 +161,7 @@ pub fn decode_transfer_leader_request(bytes: Bytes) -> Result<TransferLeaderRequ
 
 /// The answer to a leader's wish to hand over.
 #[must_use]
-pub fn transfer_leader_response(response: &TransferLeaderResponse<TypeConfig>) -> Bytes {
+pub(crate) fn transfer_leader_response(response: &TransferLeaderResponse<TypeConfig>) -> Bytes {
     let mut output = Output::versioned(VERSION, 56);
     match response {
         Ok(()) => output.u8(OK),
@@ -183,7 +183,7 @@ pub fn transfer_leader_response(response: &TransferLeaderResponse<TypeConfig>) -
 ///
 /// # Errors
 /// The bytes are something else.
-pub fn decode_transfer_leader_response(bytes: Bytes) -> Result<TransferLeaderResponse<TypeConfig>, DecodeError> {
+pub(crate) fn decode_transfer_leader_response(bytes: Bytes) -> Result<TransferLeaderResponse<TypeConfig>, DecodeError> {
     let (_, mut input) = Input::versioned("a leader transfer response", VERSION, bytes)?;
     let response = match input.u8()? {
         OK => Ok(()),

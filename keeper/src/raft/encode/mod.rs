@@ -1,12 +1,12 @@
 //! What Raft puts on disk and between nodes, as bytes.
 //!
-//! openraft's own structures change from release to release, so none of them is serialised: each is mapped here, field by
-//! field, to an encoding of ours with a version byte in front. The golden files of `tests/golden` keep every version
+//! openraft's own structures change from release to release, so none of them is serialised: each is mapped here, field
+//! by field, to an encoding of ours with a version byte in front. The golden files of `tests/golden` keep every version
 //! readable for ever.
 //!
-//! Two values are stored where others compare them without knowing Raft (see [`crate::store`]), and are therefore fixed in
-//! width and big-endian: a [log id](log_id), with which every [entry](entry::entry) begins, and a [vote], whose bytes are
-//! ordered as votes are.
+//! Two values are stored where others compare them without knowing Raft (see [`crate::store`]), and are therefore fixed
+//! in width and big-endian: a [log id](log_id), with which every [entry](entry::entry) begins, and a [vote], whose
+//! bytes are ordered as votes are.
 //!
 //! The payload of an entry is copied once when it is written; when it is read it shares the input's memory.
 
@@ -14,9 +14,9 @@ mod entry;
 mod membership;
 mod message;
 
-pub use entry::{decode_entry, entry};
-pub use membership::{decode_snapshot_meta, snapshot_meta};
-pub use message::{
+pub(crate) use entry::{decode_entry, entry};
+pub(crate) use membership::{decode_snapshot_meta, snapshot_meta};
+pub(crate) use message::{
     append_request, append_result, decode_append_request, decode_append_result, decode_transfer_leader_request,
     decode_transfer_leader_response, decode_vote_request, decode_vote_response, transfer_leader_request,
     transfer_leader_response, vote_request, vote_response,
@@ -43,7 +43,7 @@ const LOG_ID_BYTES: usize = 25;
 
 /// A log id: the bytes every entry of this id begins with.
 #[must_use]
-pub fn log_id(log_id: &LogId) -> Bytes {
+pub(crate) fn log_id(log_id: &LogId) -> Bytes {
     let mut output = Output::versioned(LOG_VERSION, LOG_ID_BYTES);
     put_log_id(&mut output, log_id);
     output.finish()
@@ -53,7 +53,7 @@ pub fn log_id(log_id: &LogId) -> Bytes {
 ///
 /// # Errors
 /// The bytes are something else.
-pub fn decode_log_id(bytes: Bytes) -> Result<LogId, DecodeError> {
+pub(crate) fn decode_log_id(bytes: Bytes) -> Result<LogId, DecodeError> {
     let (_, mut input) = Input::versioned("a log id", LOG_VERSION, bytes)?;
     let log_id = take_log_id(&mut input)?;
     input.finish()?;
@@ -62,7 +62,7 @@ pub fn decode_log_id(bytes: Bytes) -> Result<LogId, DecodeError> {
 
 /// A vote. Of two votes, the greater has the greater bytes.
 #[must_use]
-pub fn vote(vote: &Vote) -> Bytes {
+pub(crate) fn vote(vote: &Vote) -> Bytes {
     let mut output = Output::versioned(VOTE_VERSION, 17);
     put_vote(&mut output, vote);
     output.finish()
@@ -72,7 +72,7 @@ pub fn vote(vote: &Vote) -> Bytes {
 ///
 /// # Errors
 /// The bytes are something else.
-pub fn decode_vote(bytes: Bytes) -> Result<Vote, DecodeError> {
+pub(crate) fn decode_vote(bytes: Bytes) -> Result<Vote, DecodeError> {
     let (_, mut input) = Input::versioned("a vote", VOTE_VERSION, bytes)?;
     let vote = take_vote(&mut input)?;
     input.finish()?;

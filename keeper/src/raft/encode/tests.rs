@@ -102,7 +102,8 @@ fn what_was_written_is_read() {
     }
 }
 
-/// `UPDATE=1` writes the file anew. A change of a line breaks data directories and mixed clusters: add a version instead.
+/// `UPDATE=1` writes the file anew. A change of a line breaks data directories and mixed clusters: add a version
+/// instead.
 #[test]
 fn the_bytes_are_those_of_every_earlier_build() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/raft_encoding_1.txt");

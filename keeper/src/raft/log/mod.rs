@@ -1,12 +1,12 @@
 //! openraft's log, over any [`LogEngine`].
 //!
-//! Appending hands the records to the engine and returns: the entries are readable at once, from a *tail* kept in memory,
-//! and openraft is told when they are durable. Vote, append, truncate and purge pass through the engine's one queue, so
-//! they reach the disk in the order openraft asked for them; vote and truncate are awaited, since openraft relies on them
-//! when they return.
+//! Appending hands the records to the engine and returns: the entries are readable at once, from a *tail* kept in
+//! memory, and openraft is told when they are durable. Vote, append, truncate and purge pass through the engine's one
+//! queue, so they reach the disk in the order openraft asked for them; vote and truncate are awaited, since openraft
+//! relies on them when they return.
 //!
-//! Invariant: every entry that is not durable is in the tail, and the tail is consecutive up to the last entry. So a read
-//! takes what lies below the tail from the engine and the rest from memory, and in steady state the engine is only
+//! Invariant: every entry that is not durable is in the tail, and the tail is consecutive up to the last entry. So a
+//! read takes what lies below the tail from the engine and the rest from memory, and in steady state the engine is only
 //! written.
 
 mod reader;

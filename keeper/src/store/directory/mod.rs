@@ -24,7 +24,8 @@ use rustix::fs::{FlockOperation, flock, statvfs};
 /// The newest layout this binary reads and writes.
 pub const FORMAT: u32 = 1;
 
-/// Kept free of growth by default: room for the records that end sessions and leases, and for one more flush of the log.
+/// Kept free of growth by default: room for the records that end sessions and leases, and for one more flush of the
+/// log.
 pub const RESERVE_BYTES: u64 = 64 << 20;
 
 const IDENTITY: &str = "identity";

@@ -1,8 +1,8 @@
 //! The file that holds the marks of all groups.
 //!
-//! Two slots, a disk page each, are written in turn and in place: the file never grows, so a sync writes one page and no
-//! metadata. A slot counts only if its checksum holds, and of two the later sequence counts: a write that tore leaves the
-//! slot before it. With both slots damaged there is no mark to trust, and the node does not start.
+//! Two slots, a disk page each, are written in turn and in place: the file never grows, so a sync writes one page and
+//! no metadata. A slot counts only if its checksum holds, and of two the later sequence counts: a write that tore
+//! leaves the slot before it. With both slots damaged there is no mark to trust, and the node does not start.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;

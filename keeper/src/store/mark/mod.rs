@@ -1,15 +1,16 @@
 //! The synced mark: what this node has promised to remember, kept where a damaged log cannot take it along.
 //!
-//! RocksDB ends the replay of a damaged write-ahead log at the damage and opens without a word, so a voter would come back
-//! having forgotten records it had acknowledged. Counted again towards another majority, it loses data for all. The mark
-//! is a small file beside the log that names the last record synced and the vote. A log that does not reach its mark is
+//! RocksDB ends the replay of a damaged write-ahead log at the damage and opens without a word, so a voter would come
+//! back having forgotten records it had acknowledged. Counted again towards another majority, it loses data for all.
+//! The mark is a small file beside the log that names the last record synced and the vote. A log that does not reach
+//! its mark is
 //! *lost*: the node's id must never vote again.
 //!
-//! The record is compared, not only its index: when a truncation and what followed it are lost, the old log is longer than
-//! the mark asks, and wrong.
+//! The record is compared, not only its index: when a truncation and what followed it are lost, the old log is longer
+//! than the mark asks, and wrong.
 //!
-//! The vote is in the file before it is acknowledged. For records the file may lag by [`FLUSH_INTERVAL_MS`]: a power cut
-//! together with damage to the last records synced within that time goes unnoticed.
+//! The vote is in the file before it is acknowledged. For records the file may lag by [`FLUSH_INTERVAL_MS`]: a power
+//! cut together with damage to the last records synced within that time goes unnoticed.
 
 mod file;
 

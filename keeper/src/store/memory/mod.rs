@@ -22,7 +22,8 @@ use disk::Run;
 pub enum SyncPolicy {
     /// As they are submitted; callbacks are called from within `submit`.
     AtOnce,
-    /// When [`MemoryEngine::sync`] is called; this is called whenever there is something to sync, to have that arranged.
+    /// When [`MemoryEngine::sync`] is called; this is called whenever there is something to sync, to have that
+    /// arranged.
     Notified(Box<dyn Fn() + Send + Sync>),
 }
 

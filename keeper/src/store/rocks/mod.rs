@@ -1,15 +1,15 @@
 //! The log in RocksDB: one database, one column family, one thread that writes.
 //!
-//! The thread takes everything that is queued, writes it as one batch with one sync, and completes the callbacks in order.
-//! While it syncs, the next batch gathers: groups commit together without a timer.
+//! The thread takes everything that is queued, writes it as one batch with one sync, and completes the callbacks in
+//! order. While it syncs, the next batch gathers: groups commit together without a timer.
 //!
 //! Records are written in the order of their keys, so files never overlap and compaction only moves them down a level.
-//! To keep it so, the committed log id, which changes with every batch, is a note behind the last record rather than a key
-//! of its own, and the purged part is not deleted key by key: whole files are dropped, reads begin behind the purged
-//! record, and what shares a file with live records stays until that file goes.
+//! To keep it so, the committed log id, which changes with every batch, is a note behind the last record rather than a
+//! key of its own, and the purged part is not deleted key by key: whole files are dropped, reads begin behind the
+//! purged record, and what shares a file with live records stays until that file goes.
 //!
-//! The database recovers to the last intact point of its write-ahead log; whether that point is late enough is decided by
-//! the [synced mark](super::mark).
+//! The database recovers to the last intact point of its write-ahead log; whether that point is late enough is decided
+//! by the [synced mark](super::mark).
 
 mod keys;
 mod options;

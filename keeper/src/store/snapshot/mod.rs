@@ -9,9 +9,9 @@
 //! ```
 //!
 //! Integers are big-endian. The number in a chunk's checksum makes a chunk that is whole but in the wrong place damage,
-//! and the counts at the end make a file that stops early, or goes on, damage. Payload and meta are bytes to this module.
-//! A file gets its name, which holds the index it reaches, after it was synced: a file with a name was once whole. It is
-//! verified again before it is trusted, since disks forget.
+//! and the counts at the end make a file that stops early, or goes on, damage. Payload and meta are bytes to this
+//! module. A file gets its name, which holds the index it reaches, after it was synced: a file with a name was once
+//! whole. It is verified again before it is trusted, since disks forget.
 
 mod error;
 mod file;

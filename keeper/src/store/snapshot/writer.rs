@@ -145,7 +145,8 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
-            // What is buffered need not reach a file that is removed; what cannot be removed is removed at the next start.
+            // What is buffered need not reach a file that is removed; what cannot be removed is removed at the next
+            // start.
             drop(file.into_parts());
             drop(fs::remove_file(&self.path));
         }
