@@ -1,7 +1,7 @@
 //! The binary `keeper`: parse, build, run, drain.
 //!
-//! It exits with 0 when it did what was asked, 1 when that was refused, 2 when the command line or something else is wrong.
-//! Whatever went wrong is told on stderr, in a sentence.
+//! It exits with 0 when it did what was asked, 1 when that was refused, 2 when the command line or something else is
+//! wrong. Whatever went wrong is told on stderr, in a sentence.
 
 mod cli;
 

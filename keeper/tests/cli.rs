@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use keeper_proto::v1::sessions_client::SessionsClient;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -50,7 +51,7 @@ impl Dev {
     async fn start(data_dir: &Path) -> Self {
         let data_dir = data_dir.to_str().expect("a path of text");
         let mut command = keeper(&["dev", "--port-base", "0", "--data-dir", data_dir]);
-        let mut process = command.stdout(Stdio::piped()).spawn().expect("it runs");
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
         let mut said = Vec::new();
         while let Some(line) = timeout(PATIENCE, lines.next_line()).await.expect("it starts").expect("text") {
@@ -69,9 +70,13 @@ impl Dev {
         Self { process, client: host(&said[0]), http: host(&said[1]) }
     }
 
-    async fn stop(mut self, signal: Signal) -> Option<i32> {
+    fn tell(&self, signal: Signal) {
         let id = self.process.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("it runs");
         kill_process(id, signal).expect("it can be told");
+    }
+
+    async fn stop(mut self, signal: Signal) -> Option<i32> {
+        self.tell(signal);
         timeout(PATIENCE, self.process.wait()).await.expect("it ends").expect("it is ours").code()
     }
 }
@@ -103,6 +108,27 @@ async fn dev_founds_a_cluster_once_and_ends_when_told() {
     assert_eq!(dev.stop(Signal::TERM).await, Some(0));
     let again = Dev::start(&data).await;
     assert_eq!(again.stop(Signal::INT).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_drain_at_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut dev = Dev::start(&directory.path().join("state")).await;
+    // A stream that its client keeps open is given time to end.
+    let mut client = SessionsClient::connect(format!("http://{}", dev.client)).await.expect("it listens");
+    let stream = client.write(tokio_stream::pending()).await.expect("it takes the stream");
+    let mut lines = BufReader::new(dev.process.stderr.take().expect("a pipe")).lines();
+    dev.tell(Signal::TERM);
+    let mut said = String::new();
+    while let Some(line) = timeout(PATIENCE, lines.next_line()).await.expect("it goes on").expect("text") {
+        if line.contains("draining") {
+            dev.tell(Signal::TERM);
+        }
+        said = line;
+    }
+    assert_eq!(said, "keeper: ended by a second signal (SIGTERM) while draining");
+    assert_eq!(timeout(PATIENCE, dev.process.wait()).await.expect("it ends").expect("it is ours").code(), Some(2));
+    drop(stream);
 }
 
 #[tokio::test]
