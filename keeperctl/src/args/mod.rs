@@ -1,0 +1,108 @@
+//! What was typed. What it means is decided by the noun it names: `session.rs`, `instance.rs`, `config.rs`, `cluster.rs`.
+
+mod config;
+mod instance;
+mod session;
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use keeper_client_sdk::Endpoint;
+
+use crate::console::Output;
+pub(crate) use config::{
+    ConfigVerb, DeleteConfig, DiffConfig, EditConfig, GetConfig, LintConfig, PutConfig, WatchConfigs,
+};
+pub(crate) use instance::{InstanceName, InstanceVerb};
+pub(crate) use session::{CountSessions, GetSession, KickSession, ListSessions, SessionVerb};
+
+const AFTER_HELP: &str = "\
+Data goes to standard output, words go to standard error.
+Exit code: 0 done, 1 refused or not there, 2 wrong usage or failure.";
+
+/// Asks and tells a Keeper cluster: sessions, instances, configs, nodes.
+#[derive(Debug, Parser)]
+#[command(name = "keeperctl", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub(crate) struct Typed {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) noun: Noun,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Options {
+    /// Nodes to begin with; the others are learnt from them
+    #[arg(long, global = true, value_name = "URL,URL", env = "KEEPER_ENDPOINTS", value_delimiter = ',')]
+    #[arg(default_value = "http://127.0.0.1:7400", value_parser = endpoint)]
+    pub(crate) endpoints: Vec<Endpoint>,
+
+    /// How long to wait for an answer, tries on other nodes included
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = timeout)]
+    pub(crate) timeout: Duration,
+
+    /// Form of the data
+    #[arg(long, short, global = true, value_enum, value_name = "FORM", default_value = "table")]
+    pub(crate) output: Output,
+
+    /// Who asks for a change, as history shows it; nobody verifies it [default: $USER@host]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) author: Option<String>,
+}
+
+/// What a command is about.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Noun {
+    /// Where users are connected
+    Session {
+        #[command(subcommand)]
+        verb: SessionVerb,
+    },
+    /// Which processes live
+    Instance {
+        #[command(subcommand)]
+        verb: InstanceVerb,
+    },
+    /// Config documents, versions and changes
+    Config {
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// The nodes themselves
+    Cluster {
+        #[command(subcommand)]
+        verb: ClusterVerb,
+    },
+    /// Print what teaches a shell to complete commands, to be put where the shell looks for it
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What to do about nodes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterVerb {
+    /// Ask every node how it is: those named, and the members they know
+    ///
+    /// Fails with exit code 1 when no node leads or replicas differ, and with 2 when no node answers.
+    Status,
+}
+
+fn endpoint(typed: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(typed.trim()).map_err(|_| "a node is named http://HOST:PORT or HOST:PORT".to_owned())
+}
+
+fn timeout(typed: &str) -> Result<Duration, String> {
+    let timeout =
+        humantime::parse_duration(typed).map_err(|_| "type a number and a unit: 500ms, 10s, 1m".to_owned())?;
+    if timeout.is_zero() {
+        return Err("no answer comes in no time: type 500ms, 10s, 1m".to_owned());
+    }
+    Ok(timeout)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! The command line as people type it.
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+
+use super::*;
+
+fn typed(line: &str) -> Result<Typed, clap::Error> {
+    Typed::try_parse_from(std::iter::once("keeperctl").chain(line.split_whitespace()))
+}
+
+fn refusal(line: &str) -> String {
+    let error = typed(line).expect_err(line);
+    assert_eq!(error.exit_code(), 2, "{line}");
+    error.to_string()
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    Typed::command().debug_assert();
+}
+
+#[test]
+fn every_command_of_the_manual_parses() {
+    let manual = include_str!("../../../docs/keeperctl.md");
+    let lines = manual.lines().filter_map(|line| line.strip_prefix("$ keeperctl "));
+    let mut parsed = 0;
+    for line in lines {
+        let line = line.split(['|', '>', '<', '#']).next().unwrap_or_default();
+        let words = shell_words(line);
+        let result = Typed::try_parse_from(std::iter::once("keeperctl".to_owned()).chain(words));
+        if let Err(error) = result {
+            assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{line}: {error}");
+        }
+        parsed += 1;
+    }
+    assert!(parsed > 20, "the manual shows {parsed} commands");
+}
+
+/// Words of a line, quoted ones in one piece.
+fn shell_words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for (index, part) in line.split('"').enumerate() {
+        if index % 2 == 1 {
+            words.last_mut().expect("begins with one").push_str(part);
+            continue;
+        }
+        for (index, piece) in part.split(' ').enumerate() {
+            if index > 0 {
+                words.push(String::new());
+            }
+            words.last_mut().expect("begins with one").push_str(piece);
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[test]
+fn options_stand_anywhere() {
+    for line in ["--output json --timeout 500ms cluster status", "cluster status --timeout 500ms -o json"] {
+        let options = typed(line).expect(line).options;
+        assert_eq!(options.output, Output::Json);
+        assert_eq!(options.timeout, Duration::from_millis(500));
+        assert_eq!(options.endpoints.iter().map(Endpoint::as_str).collect::<Vec<_>>(), ["127.0.0.1:7400"]);
+    }
+}
+
+#[test]
+fn endpoints_are_a_list() {
+    let options = typed("cluster status --endpoints http://a:1,b:2").expect("two nodes").options;
+    assert_eq!(options.endpoints.iter().map(Endpoint::as_str).collect::<Vec<_>>(), ["a:1", "b:2"]);
+    let refusal = refusal("cluster status --endpoints a:1,https://b:2");
+    assert!(refusal.contains("a node is named http://HOST:PORT or HOST:PORT"), "{refusal}");
+}
+
+#[test]
+fn users_are_text_or_hex() {
+    let Noun::Session { verb: SessionVerb::Get(get) } = typed("session get 0x6162 --slot p").expect("a user").noun
+    else {
+        panic!("not `session get`");
+    };
+    assert_eq!(get.user.bytes(), b"ab");
+    assert_eq!(get.slot.map(|slot| slot.to_string()), Some("p".into()));
+    let refusal = refusal("session get 0xabc");
+    assert!(refusal.contains("0x begins hex; for the text \"0xabc\" itself type 0x3078616263"), "{refusal}");
+}
+
+#[test]
+fn wrong_usage_says_what_to_type() {
+    for (line, words) in [
+        ("instance show room-1", "an instance is named SERVICE/ID, as `keeperctl instance list` prints it"),
+        ("session list --all --limit 5", "cannot be used with"),
+        ("session list --limit 0", "0 is not in 1.."),
+        ("config history a.toml --limit 101", "101 is not in 1..=100"),
+        ("config diff a.toml --to 3 --file b.toml", "cannot be used with"),
+        ("config lint -", "--format <FORMAT>"),
+        ("config put a.toml", "<FILE>"),
+        ("--timeout 10 cluster status", "type a number and a unit: 500ms, 10s, 1m"),
+        ("--timeout 0s cluster status", "no answer comes in no time"),
+        ("sesion get ann", "'session'"),
+        ("config putt a b", "'put'"),
+    ] {
+        let refusal = refusal(line);
+        assert!(refusal.contains(words), "{line}: {refusal}");
+    }
+}
+
+#[test]
+fn asking_for_help_is_no_mistake() {
+    for line in ["--help", "session --help", "config diff -h", "--version"] {
+        assert_eq!(typed(line).expect_err(line).exit_code(), 0, "{line}");
+    }
+}

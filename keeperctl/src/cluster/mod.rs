@@ -1,0 +1,42 @@
+//! `keeperctl cluster`: the nodes themselves.
+//!
+//! Each node is asked for itself and answers without its peers, so the status of a cluster without a quorum is told too.
+
+mod report;
+mod survey;
+
+use futures_util::future::join_all;
+use keeper_client_sdk::{Cluster, Endpoint};
+
+use crate::{
+    admin::Admin,
+    cluster::{report::Status, survey::Survey},
+    failure::Failure,
+};
+
+pub(crate) async fn status(admin: &mut Admin<'_, '_>, endpoints: &[Endpoint]) -> Result<(), Failure> {
+    let survey = survey(&admin.keeper.cluster(), endpoints).await;
+    let status = Status::of(&survey);
+    admin.console.print(&status)?;
+    for silence in survey.silences() {
+        admin.console.say(silence);
+    }
+    status.verdict()
+}
+
+/// Asks the nodes that were named, then the members they know and that have not answered, until nobody is left.
+async fn survey(cluster: &Cluster, endpoints: &[Endpoint]) -> Survey {
+    let mut survey = Survey::default();
+    let mut round = endpoints.to_vec();
+    while !round.is_empty() {
+        let asks = round.into_iter().map(|endpoint| async {
+            let answer = cluster.status_of(&endpoint).await;
+            (endpoint, answer.map_err(|error| error.to_string()))
+        });
+        for (endpoint, answer) in join_all(asks).await {
+            survey.hear(endpoint, answer);
+        }
+        round = survey.unasked();
+    }
+    survey
+}

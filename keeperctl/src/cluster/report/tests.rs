@@ -1,0 +1,131 @@
+//! Clusters in good and bad state, as they are printed.
+
+use super::*;
+use crate::failure::Kind;
+
+fn endpoint(node: u64) -> Endpoint {
+    Endpoint::parse(&format!("10.0.0.{node}:7400")).expect("host and port")
+}
+
+fn member(node: u64) -> Member {
+    Member {
+        node_id: node,
+        voter: node < 4,
+        peer_endpoint: format!("10.0.0.{node}:7401"),
+        client_endpoint: endpoint(node).to_string(),
+        matched_index: None,
+        last_heard_ms: None,
+    }
+}
+
+fn status(node: u64, role: Role) -> NodeStatus {
+    NodeStatus {
+        cluster: "main".into(),
+        node_id: node,
+        leader_id: Some(1),
+        term: 3,
+        role,
+        last_log_index: 120,
+        committed_index: 118,
+        applied_index: 118,
+        snapshot_index: 100,
+        purged_index: 90,
+        state_id: 0xabc,
+        version: "0.1.0".into(),
+        members: (1..=3).map(member).collect(),
+        sessions: 1_000,
+        instances: 2,
+        configs: 5,
+        state_hash: 0x0123_4567_89ab_cdef,
+        log_time_ms: 1_795_361_762_345,
+    }
+}
+
+fn survey(answers: Vec<NodeStatus>, silent: &[u64]) -> Survey {
+    let mut survey = Survey::default();
+    for status in answers {
+        survey.hear(endpoint(status.node_id), Ok(status));
+    }
+    for node in silent {
+        survey.hear(endpoint(*node), Err("connection refused".into()));
+    }
+    survey
+}
+
+fn problem(answers: Vec<NodeStatus>) -> String {
+    Status::of(&survey(answers, &[])).verdict().expect_err("a problem").message
+}
+
+#[test]
+fn nodes_in_columns() {
+    let behind = NodeStatus { applied_index: 110, state_hash: 7, ..status(2, Role::Follower) };
+    let status = Status::of(&survey(vec![behind, status(1, Role::Leader)], &[3]));
+    let expected = "\
+NODE  ENDPOINT       ROLE         TERM  COMMITTED  APPLIED  LAG  STATE HASH        VERSION  SESSIONS
+1     10.0.0.1:7400  leader       3     118        118      0    0123456789abcdef  0.1.0    1000
+2     10.0.0.2:7400  follower     3     118        110      8    0000000000000007  0.1.0    1000
+3     10.0.0.3:7400  unreachable  -     -          -        -    -                 -        -
+";
+    assert_eq!(status.table(), expected);
+    assert_eq!(status.verdict(), Ok(()));
+}
+
+#[test]
+fn nodes_as_json() {
+    let expected = concat!(
+        r#"{"cluster":"main","leader":1,"nodes":[{"node":1,"endpoint":"10.0.0.1:7400","role":"leader","voter":true,"#,
+        r#""term":3,"committed":118,"applied":118,"lag":0,"snapshot":100,"state_id":"0000000000000abc","#,
+        r#""state_hash":"0123456789abcdef","version":"0.1.0","sessions":1000,"instances":2,"configs":5,"#,
+        r#""log_time":"2026-11-22T15:36:02.345Z"},"#,
+        r#"{"node":3,"endpoint":"10.0.0.3:7400","role":"unreachable","voter":true}],"problems":[]}"#,
+        "\n"
+    );
+    let status = Status::of(&survey(vec![status(1, Role::Leader)], &[3]));
+    assert_eq!(render::json_line(&status), Ok(expected.to_owned()));
+}
+
+#[test]
+fn members_that_were_not_named_are_asked() {
+    let survey = survey(vec![status(1, Role::Leader)], &[3]);
+    assert_eq!(survey.unasked(), [endpoint(2)]);
+    assert_eq!(survey.silences().collect::<Vec<_>>(), ["10.0.0.3:7400 does not answer: connection refused"]);
+}
+
+#[test]
+fn a_node_by_two_names_is_one_node() {
+    let mut survey = survey(vec![status(1, Role::Leader)], &[]);
+    survey.hear(Endpoint::parse("localhost:7400").expect("host and port"), Ok(status(1, Role::Leader)));
+    assert_eq!(Status::of(&survey).nodes.len(), 1);
+}
+
+#[test]
+fn a_leader_of_an_older_term_leads_nobody() {
+    let newer = NodeStatus { term: 4, ..status(2, Role::Candidate) };
+    assert_eq!(problem(vec![status(1, Role::Leader), newer]), "no node leads");
+}
+
+#[test]
+fn replicas_that_differ_are_a_problem() {
+    let other = NodeStatus { state_hash: 7, ..status(2, Role::Follower) };
+    let expected = "the states of nodes 1 and 2 differ at index 118: keep their data and report it";
+    assert_eq!(problem(vec![status(1, Role::Leader), other]), expected);
+}
+
+#[test]
+fn other_clusters_are_a_problem() {
+    let other = NodeStatus { cluster: "test".into(), state_id: 9, ..status(2, Role::Leader) };
+    let expected = "the nodes belong to different clusters: 1 to main, 2 to test";
+    assert_eq!(problem(vec![status(1, Role::Leader), other]), expected);
+}
+
+#[test]
+fn a_cluster_that_never_began_says_how_to_begin() {
+    let fresh = NodeStatus { term: 0, members: Vec::new(), ..status(1, Role::Uninitialized) };
+    assert_eq!(problem(vec![fresh]), "the cluster is not initialized: run `keeper init`");
+}
+
+#[test]
+fn silence_is_a_failure_and_no_verdict() {
+    let failure = Status::of(&survey(Vec::new(), &[1, 2])).verdict().expect_err("silence");
+    assert_eq!((failure.kind, failure.message.as_str()), (Kind::Unreachable, "no node answers"));
+}

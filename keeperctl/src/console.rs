@@ -1,0 +1,61 @@
+//! Where data and words go: data to standard output, in the form that was asked for, words to standard error.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
+
+use clap::ValueEnum;
+
+use crate::{failure::Failure, render, render::Report};
+
+/// The form of data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Table,
+    /// For programs: one object or array a command, one object a line of `config watch`
+    Json,
+}
+
+/// The two streams of a command.
+pub(crate) struct Console<'a> {
+    pub(crate) output: Output,
+    data: &'a mut dyn Write,
+    words: &'a mut dyn Write,
+}
+
+impl<'a> Console<'a> {
+    pub(crate) fn new(output: Output, data: &'a mut dyn Write, words: &'a mut dyn Write) -> Self {
+        Self { output, data, words }
+    }
+
+    /// Prints the data of a command.
+    pub(crate) fn print(&mut self, report: &impl Report) -> Result<(), Failure> {
+        let text = match self.output {
+            Output::Table => report.table(),
+            Output::Json => render::json_line(report)?,
+        };
+        self.write(text.as_bytes())
+    }
+
+    /// Prints data as it is.
+    pub(crate) fn write(&mut self, data: &[u8]) -> Result<(), Failure> {
+        let mut write = || -> io::Result<()> {
+            self.data.write_all(data)?;
+            // Whoever reads a watch through a pipe reads each change as it lands.
+            self.data.flush()
+        };
+        write().map_err(|error| Failure::of_writing(&error))
+    }
+
+    /// Says something to whoever sits there. If nobody listens, nothing is lost.
+    pub(crate) fn say(&mut self, words: impl Display) {
+        let _ = writeln!(self.words, "{words}");
+    }
+
+    /// Asks something, to be answered on the same line.
+    pub(crate) fn ask(&mut self, question: impl Display) {
+        let _ = write!(self.words, "{question} ").and_then(|()| self.words.flush());
+    }
+}

@@ -1,0 +1,32 @@
+//! Every bound of the tool, with its reason.
+
+/// Bytes of a document's text: the server's bound, so that a larger file is refused before it travels.
+pub(crate) const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of an author: the server's bound. The default is cut to it, because a long host name is nobody's mistake.
+pub(crate) const AUTHOR_BYTES_MAX: usize = 128;
+
+/// Sessions shown unless `--limit` or `--all` says otherwise: a screen or two.
+pub(crate) const SESSIONS_SHOWN: u32 = 100;
+
+/// Sessions asked for at once: the server's bound. Pages are printed as they come, so that a walk over millions of
+/// sessions needs the memory of one page.
+pub(crate) const PAGE_SESSIONS_MAX: u32 = 1_000;
+
+/// Versions shown unless `--limit` says otherwise.
+pub(crate) const HISTORY_SHOWN: u32 = 20;
+
+/// Versions shown at most: the server keeps no more.
+pub(crate) const HISTORY_SHOWN_MAX: u32 = 100;
+
+/// Names offered in place of an unknown one: more would be a list to search, which `list` is for.
+pub(crate) const SUGGESTIONS_MAX: usize = 3;
+
+/// Lines around a syntax error.
+pub(crate) const EXCERPT_LINES_AROUND: usize = 2;
+
+/// Characters of a line shown beside a syntax error: a minified document is one line of a megabyte.
+pub(crate) const EXCERPT_COLUMNS_MAX: usize = 100;
+
+/// Lines around a change in a unified diff: what `diff -u` shows.
+pub(crate) const DIFF_LINES_AROUND: usize = 3;

@@ -1,0 +1,89 @@
+//! `keeperctl`: asks and tells a Keeper cluster, on the client library alone.
+//!
+//! What was typed (`args`) is not what it means: each noun has its module, which turns verbs into calls and answers into
+//! reports. Reports go to standard output, as tables or JSON; words go to standard error. Exit codes are given here and
+//! nowhere else: 0 done, 1 refused or not there, 2 wrong usage or failure.
+
+mod admin;
+mod args;
+mod cluster;
+mod config;
+mod console;
+mod failure;
+mod instance;
+mod limits;
+mod name;
+mod nearest;
+mod render;
+mod session;
+
+use std::{
+    io::{self, BufWriter},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, Parser};
+
+use crate::{
+    admin::Admin,
+    args::{ClusterVerb, Noun, Options, Typed},
+    console::Console,
+    failure::{Failure, Kind},
+};
+
+const REFUSED: u8 = 1;
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let typed = match Typed::try_parse() {
+        Ok(typed) => typed,
+        Err(error) => {
+            // Help is data and a mistake is words; neither is worth a second failure when nobody reads it.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
+        }
+    };
+    let mut data = BufWriter::new(io::stdout());
+    let mut words = io::stderr();
+    let mut console = Console::new(typed.options.output, &mut data, &mut words);
+    match run(typed, &mut console) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell(&mut console);
+            match failure.kind {
+                Kind::ReaderGone => ExitCode::SUCCESS,
+                Kind::Refused => ExitCode::from(REFUSED),
+                Kind::Unreachable | Kind::Failed => ExitCode::from(FAILED),
+            }
+        }
+    }
+}
+
+fn run(Typed { options, noun }: Typed, console: &mut Console<'_>) -> Result<(), Failure> {
+    if let Noun::Completions { shell } = noun {
+        return completions(shell, console);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    runtime.block_on(ask(&options, noun, console)).map_err(|failure| failure.asked(&options.endpoints))
+}
+
+async fn ask(options: &Options, noun: Noun, console: &mut Console<'_>) -> Result<(), Failure> {
+    let mut admin = Admin::new(options, console)?;
+    match noun {
+        Noun::Session { verb } => session::run(&mut admin, verb).await,
+        Noun::Instance { verb } => instance::run(&mut admin, verb).await,
+        Noun::Config { verb } => config::run(&mut admin, verb).await,
+        Noun::Cluster { verb: ClusterVerb::Status } => cluster::status(&mut admin, &options.endpoints).await,
+        Noun::Completions { shell } => completions(shell, admin.console),
+    }
+}
+
+fn completions(shell: clap_complete::Shell, console: &mut Console<'_>) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Typed::command(), "keeperctl", &mut script);
+    console.write(&script)
+}
+
+#[cfg(test)]
+mod tests;
