@@ -1,0 +1,188 @@
+//! What a session takes: memory and disk of the largest node, and what a snapshot of them all takes from others.
+//!
+//! Memory is what a node has more than it had while it was empty, some time after the load, when caches and buffers of the
+//! load are gone. A snapshot is then provoked by sixteen writers: the nodes' settings make one due after so many entries.
+//! When it was taken and for how long is what the node tells; what the writers had to wait meanwhile is measured.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::{
+    bench::Bench,
+    cluster::Cluster,
+    crew::Crew,
+    fleet::{Fleet, Writer},
+    latency::Latencies,
+    meter::Meter,
+    metrics::Metrics,
+    node::Node,
+    report::{Figures, Row, rounded},
+    wait::wait_for,
+};
+
+const SESSIONS: [u64; 2] = [1_000_000, 10_000_000];
+const SESSIONS_QUICK: [u64; 1] = [1_000_000];
+
+/// A load in a hurry ends here, with fewer sessions, and says with how many.
+const LOAD_TIME_QUICK: Duration = Duration::from_secs(12);
+const LOAD_TIME: Duration = Duration::from_secs(900);
+
+const OTHERS: usize = 16;
+
+/// Entries after which a snapshot is due. Sixteen writers make thousands a second; a load makes far fewer, because its frames
+/// are full.
+const SNAPSHOT_ENTRIES: u64 = 20_000;
+
+/// How long a snapshot may be waited for.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(90);
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Footprint {
+    pub(crate) sessions: u64,
+    pub(crate) rss_bytes_per_session: Option<f64>,
+    pub(crate) disk_bytes_per_session: Option<f64>,
+    pub(crate) snapshot_ms: Option<f64>,
+    pub(crate) others_p99_us_during_snapshot: Option<u64>,
+}
+
+impl Figures for Footprint {
+    const WORKLOAD: &'static str = "footprint";
+}
+
+pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
+    for sessions in bench.sessions(&SESSIONS, &SESSIONS_QUICK) {
+        let cluster = bench.cluster_with(&format!("[raft]\nsnapshot_log_entries = {SNAPSHOT_ENTRIES}\n")).await?;
+        footprint(bench, &cluster, sessions).await?;
+        cluster.stop().await;
+    }
+    Ok(())
+}
+
+async fn footprint(bench: &mut Bench, cluster: &Cluster, sessions: u64) -> Result<()> {
+    let meter = Meter::start(cluster)?;
+    tokio::time::sleep(bench.pick(Duration::from_secs(5), Duration::from_secs(2))).await;
+    let empty = (cluster.rss_bytes(), largest_disk(cluster)?);
+    let fleet = Fleet::open(cluster, "bench-footprint").await?;
+    bench.say(&format!("  loading {sessions} sessions"));
+    let sessions = fleet.load(sessions, bench.pick(LOAD_TIME, LOAD_TIME_QUICK)).await?;
+    let rest = bench.pick(Duration::from_secs(30), Duration::from_secs(10));
+    bench.say(&format!("  {sessions} sessions loaded, {rest:?} of rest"));
+    tokio::time::sleep(rest).await;
+    let loaded = (cluster.rss_bytes(), largest_disk(cluster)?);
+    let growth = empty.0.zip(loaded.0).map(|(empty, loaded)| largest_growth(&empty, &loaded));
+    let disk = empty.1.zip(loaded.1).map(|(empty, loaded)| loaded.saturating_sub(empty));
+    let each = |bytes: u64| rounded(bytes as f64 / sessions.max(1) as f64);
+    let mut figures = Footprint {
+        sessions,
+        rss_bytes_per_session: growth.map(each),
+        disk_bytes_per_session: disk.map(each),
+        snapshot_ms: snapshots(cluster.nodes())
+            .await?
+            .iter()
+            .filter_map(Snapshots::mean_ms)
+            .reduce(f64::max)
+            .map(rounded),
+        others_p99_us_during_snapshot: None,
+    };
+    if !bench.is_quick() && !cluster.nodes().is_empty() {
+        bench.say(&format!("  {OTHERS} others write until a snapshot is taken"));
+        if let Some((taken_ms, p99_us)) = snapshot_under_writes(cluster, fleet.writer(), sessions).await? {
+            figures.snapshot_ms = Some(rounded(taken_ms));
+            figures.others_p99_us_during_snapshot = Some(p99_us);
+        }
+    }
+    let cost = meter.stop(cluster)?;
+    bench.row(&Row::new(cluster, &cost, 0, figures))
+}
+
+fn largest_disk(cluster: &Cluster) -> Result<Option<u64>> {
+    let each = cluster.nodes().iter().map(Node::disk_bytes).collect::<Result<Vec<_>>>()?;
+    Ok(each.into_iter().max())
+}
+
+fn largest_growth(empty: &[u64], loaded: &[u64]) -> u64 {
+    loaded.iter().zip(empty).map(|(loaded, empty)| loaded.saturating_sub(*empty)).max().unwrap_or_default()
+}
+
+/// How many snapshots a node has taken, and how long all of them together took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Snapshots {
+    count: f64,
+    seconds: f64,
+}
+
+impl Snapshots {
+    fn mean_ms(&self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.seconds * 1e3 / self.count)
+    }
+
+    fn since(self, earlier: Self) -> Self {
+        Self { count: self.count - earlier.count, seconds: self.seconds - earlier.seconds }
+    }
+}
+
+async fn snapshots(nodes: &[Node]) -> Result<Vec<Snapshots>> {
+    let mut all = Vec::new();
+    for node in nodes {
+        let metrics = Metrics::scrape(&node.http()).await?;
+        let sum = |part| metrics.sum(&format!("keeper_snapshot_seconds_{part}"), "").unwrap_or_default();
+        all.push(Snapshots { count: sum("count"), seconds: sum("sum") });
+    }
+    Ok(all)
+}
+
+/// Writes until a node has taken a snapshot: its milliseconds, and the p99 of the writes that were under way meanwhile.
+async fn snapshot_under_writes(cluster: &Cluster, writer: Writer, sessions: u64) -> Result<Option<(f64, u64)>> {
+    let log: Arc<Mutex<Vec<(Instant, Duration)>>> = Arc::default();
+    let written = log.clone();
+    let crew = Crew::start(OTHERS, move |number| {
+        let (writer, written) = (writer.clone(), written.clone());
+        async move {
+            let begun = Instant::now();
+            // The same users again: the state must not grow while it is measured.
+            writer.register(number % sessions).await?;
+            written.lock().push((begun, begun.elapsed()));
+            Ok(())
+        }
+    });
+    let before = snapshots(cluster.nodes()).await?;
+    let taken = wait_for("a snapshot", SNAPSHOT_PATIENCE, async || {
+        let now = snapshots(cluster.nodes()).await?;
+        let new = now.iter().zip(&before).map(|(now, before)| now.since(*before));
+        Ok(new.filter_map(|it| it.mean_ms()).next().map(|ms| (ms, Instant::now())))
+    })
+    .await;
+    crew.stop().await;
+    // A cluster that takes none within that time is told by null, not by a failed run.
+    let Ok((ms, ended)) = taken else { return Ok(None) };
+    let began = ended.checked_sub(Duration::from_secs_f64(ms / 1e3)).unwrap_or(ended);
+    let log = log.lock();
+    let overlaps = |begun: &Instant, took: &Duration| *begun < ended && *begun + *took > began;
+    let latencies: Latencies =
+        log.iter().filter(|(begun, took)| overlaps(begun, took)).map(|(_, took)| *took).collect();
+    Ok((latencies.count() > 0).then(|| (ms, latencies.p99_us())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_growth_counts() {
+        assert_eq!(largest_growth(&[10, 50, 10], &[20, 55, 40]), 30);
+        assert_eq!(largest_growth(&[10], &[5]), 0);
+    }
+
+    #[test]
+    fn only_new_snapshots_count() {
+        let (before, after) = (Snapshots { count: 2.0, seconds: 1.0 }, Snapshots { count: 3.0, seconds: 1.25 });
+        assert_eq!(after.since(before).mean_ms(), Some(250.0));
+        assert_eq!(before.since(before).mean_ms(), None);
+    }
+}

@@ -1,0 +1,95 @@
+//! Publishing documents: callers that each publish a document of their own, again and again, each text new.
+//!
+//! The daemon parses every text before it takes it. No schema is attached: there are none yet.
+
+use anyhow::Result;
+use keeper_client_sdk::{Edit, Publish as Request};
+use serde::Serialize;
+
+use crate::{
+    bench::Bench,
+    crew::{Pace, measure},
+    report::{Figures, Row, rounded},
+};
+
+const CALLERS: [usize; 1] = [16];
+
+/// Bytes of one document.
+pub(crate) const VALUE_BYTES: usize = 2_048;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Publish {
+    pub(crate) callers: usize,
+    pub(crate) ops_per_s: f64,
+    pub(crate) p50_us: u64,
+    pub(crate) p99_us: u64,
+}
+
+impl Figures for Publish {
+    const WORKLOAD: &'static str = "publish";
+}
+
+pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
+    for callers in bench.callers(&CALLERS) {
+        let cluster = bench.cluster().await?;
+        let keeper = cluster.client().connect().await?;
+        let configs = keeper.configs();
+        let pace = Pace::new(callers, bench.seconds(10, 10));
+        bench.say(&format!("  {callers} callers, {:?}", pace.measured));
+        let run: u32 = rand::random();
+        let measured = measure(&cluster, pace, move |number| {
+            let configs = configs.clone();
+            async move {
+                let path = format!("bench/publish-{run:08x}-{}.json", number % callers as u64);
+                let edit = Edit::put(path, document(number));
+                Ok(configs.publish(Request::of(edit).author("keeper-bench")).await.map(drop)?)
+            }
+        })
+        .await?;
+        super::tell_errors(bench, &measured);
+        let figures = Publish {
+            callers,
+            ops_per_s: rounded(measured.per_second()),
+            p50_us: measured.latencies.p50_us(),
+            p99_us: measured.latencies.p99_us(),
+        };
+        bench.row(&Row::new(&cluster, &measured.cost, measured.errors, figures))?;
+        drop(keeper);
+        cluster.stop().await;
+    }
+    Ok(())
+}
+
+/// What a document begins with.
+const NUMBER: &str = "{\"number\":";
+
+/// JSON of [`VALUE_BYTES`], with a number in it.
+pub(crate) fn document(number: u64) -> String {
+    let head = format!("{NUMBER}{number},\"filling\":\"");
+    let tail = "\"}";
+    let filling = VALUE_BYTES.saturating_sub(head.len() + tail.len());
+    format!("{head}{}{tail}", "keeper ".chars().cycle().take(filling).collect::<String>())
+}
+
+/// The number in a document, without reading the rest.
+pub(crate) fn number_in(text: &str) -> Option<u64> {
+    let rest = text.strip_prefix(NUMBER)?;
+    rest.get(..rest.find(',')?)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_has_its_size_and_its_number() {
+        for number in [0, 7, u64::MAX] {
+            let text = document(number);
+            assert_eq!(text.len(), VALUE_BYTES);
+            assert_eq!(number_in(&text), Some(number));
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(value["number"], number);
+        }
+        assert_eq!(number_in("{\"other\":1,"), None);
+    }
+}
