@@ -310,3 +310,6 @@ fn kebab(name: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,3 +168,6 @@ impl Leases {
         Some(lease.state_id)
     }
 }
+
+#[cfg(test)]
+mod tests;

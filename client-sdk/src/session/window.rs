@@ -257,3 +257,6 @@ fn outcome(result: Answer, revision: u64) -> Result<Outcome, Error> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

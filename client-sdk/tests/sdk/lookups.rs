@@ -6,7 +6,7 @@ use keeper_client_sdk::{Consistency, Keeper, Route, SessionKey, limits};
 use crate::fake::Fake;
 
 fn key(number: usize) -> SessionKey {
-    let name = if number % 2 == 0 { format!("user-{number}") } else { format!("nobody-{number}") };
+    let name = if number.is_multiple_of(2) { format!("user-{number}") } else { format!("nobody-{number}") };
     SessionKey::of_user(name).expect("a short name")
 }
 
@@ -18,7 +18,7 @@ async fn each_question_gets_its_own_answer() -> anyhow::Result<()> {
     let looked = try_join_all(keys.iter().map(|key| lookup.session(key))).await?;
     for (number, (key, looked)) in keys.iter().zip(&looked).enumerate() {
         let found = looked.found.as_ref().map(|it| &it.key);
-        assert_eq!(found, (number % 2 == 0).then_some(key));
+        assert_eq!(found, number.is_multiple_of(2).then_some(key));
     }
     assert!(fake.state.read(|book| book.lookup_frames.len()) < 50);
     let first = looked[0].found.as_ref().map(|it| it.owner.endpoints.clone());

@@ -50,10 +50,9 @@ fn steps(mut path: &str) -> Vec<Step> {
             continue;
         }
         path = path.strip_prefix('.').unwrap_or(path);
-        let length = if path.starts_with('"') {
-            path[1..].find('"').expect("a closed key") + 2
-        } else {
-            path.find(['.', '[']).unwrap_or(path.len())
+        let length = match path.strip_prefix('"') {
+            Some(quoted) => quoted.find('"').expect("a closed key") + 2,
+            None => path.find(['.', '[']).unwrap_or(path.len()),
         };
         let (key, rest) = path.split_at(length);
         steps.push(Step::Key(key.trim_matches('"').to_owned()));
