@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A lease held by this process. Renewed in the background; dropping it closes it as soon as the network allows,
-/// [`close`](Self::close) waits for that.
+/// [`close`](Self::close) waits for that. When the client ends together with it, nobody is left to close it and it expires.
 ///
 /// An `Instance` is one life: when it is [`lost`](Self::lost), open a new one and register again.
 #[derive(Debug)]
