@@ -80,13 +80,18 @@ class Demo:
     # What the cluster and the room say about themselves.
 
     def status(self):
-        """What each node that answers says, by its number."""
-        answer = self.ctl.ask("cluster", "status")
-        return {node["node_id"]: node for node in answer["nodes"] if node.get("role")} if answer else {}
+        """What the nodes say; of those that do not answer nothing but their place is known."""
+        done = self.ctl.run("--output", "json", "cluster", "status")
+        return json.loads(done.stdout) if done.stdout else {"leader": None, "nodes": [], "problems": ["silence"]}
 
     def leader(self):
-        roles = {number: node["role"] for number, node in self.status().items()}
-        return next((number for number, role in roles.items() if role == "leader"), None)
+        return self.status()["leader"]
+
+    def healthy_and_equal(self):
+        """Whether every node answers, has applied the same, and holds the same state."""
+        status = self.status()
+        marks = {(node.get("applied"), node.get("state_hash")) for node in status["nodes"]}
+        return status["leader"] and len(status["nodes"]) == len(NODES) and not status["problems"] and len(marks) == 1
 
     def room_status(self):
         answer = http("GET", f"http://127.0.0.1:{INBOX_PORT}/status")
@@ -126,7 +131,7 @@ class Demo:
         indent(founding.text())
         if code != 0:
             raise Failed(f"keeper init ended with code {code}")
-        self.until("a leader is elected", lambda: self.leader() and len(self.status()) == len(NODES))
+        self.until("a leader is elected and followed", self.healthy_and_equal)
         self.ctl.show("cluster", "status")
 
     def open_room(self):
@@ -147,8 +152,9 @@ class Demo:
         self.ctl.show("session", "get", USER)
         found = self.ctl.ask("session", "get", USER)["sessions"][0]
         inbox = found["endpoints"][0]
-        say(f"  {bold(f'$ curl -d {text!r} http://{inbox}/push?user={USER}')}")
-        answer = http("POST", f"http://{inbox}/push?user={USER}", text)
+        url = f"http://{inbox}/push?user={USER}"
+        say("  " + bold(f"$ curl -d {text!r} '{url}'"))
+        answer = http("POST", url, text)
         indent(answer[1] if answer else "no answer")
         heard = f"{USER} received: {text}"
         self.until(f"{USER} hears {text!r}", lambda: heard in self.devices.text(), patience_s=10)
@@ -207,13 +213,8 @@ class Demo:
         self.step(f"Node {dead} starts again from its disk and catches up")
         self.nodes[dead].start()
 
-        def caught_up():
-            nodes = self.status()
-            marks = {(node["applied_index"], node["state_hash"]) for node in nodes.values()}
-            return len(nodes) == len(NODES) and len(marks) == 1
-
         began = time.monotonic()
-        self.until(f"node {dead} has applied what the others have", caught_up)
+        self.until(f"node {dead} has applied what the others have", self.healthy_and_equal)
         self.ctl.show("cluster", "status")
         say(f"  equal state on all nodes {time.monotonic() - began:.1f} s after the start")
 
@@ -302,7 +303,8 @@ def main():
         demo.run()
         code = 0
     except Failed as failure:
-        say(f"\n{bold(f'The demo failed at step {demo.steps}:')} {failure}\nLogs are in {STAGE}.")
+        where = f"The demo failed at step {demo.steps}:" if demo.steps else "The demo cannot begin:"
+        say(f"\n{bold(where)} {failure}\nLogs are in {STAGE}.")
         code = 1
     except KeyboardInterrupt:
         say("\nstopping")
