@@ -84,8 +84,8 @@ impl Keeper {
     /// Follows a document as a type of the caller's own.
     ///
     /// # Errors
-    /// [`Error::Refused`] with reason `not-found` when there is no such document; [`Error::Misfit`] when it does not fit
-    /// `T`; otherwise as [`Error`] says.
+    /// [`Error::Refused`] with reason `not-found` when there is no such document; [`Error::Misfit`] when it does not
+    /// fit `T`; otherwise as [`Error`] says.
     pub async fn config<T>(&self, path: impl Into<String>) -> Result<Config<T>, Error>
     where
         T: DeserializeOwned + Send + Sync + 'static,

@@ -1,4 +1,5 @@
-//! The client library of Keeper: where each user is connected, which configuration a process runs, which processes live.
+//! The client library of Keeper: where each user is connected, which configuration a process runs, which processes
+//! live.
 //!
 //! Everything begins with a [`Keeper`], which is cheap to clone and follows the leader by itself:
 //!
@@ -10,9 +11,9 @@
 //! Callers write one `async` call per item. Frames form by themselves: whatever is queued when a slot of the in-flight
 //! window is free travels together, so a lone caller never waits for company and a thousand share one frame.
 //!
-//! Every task belongs to a [`Keeper`] and ends with its last clone. Waiting goes through `tokio::time` and chance through
-//! one seedable source, so that the library runs unchanged in simulated time. Nothing here parses config formats or
-//! decides anything about the state: the servers do.
+//! Every task belongs to a [`Keeper`] and ends with its last clone. Waiting goes through `tokio::time` and chance
+//! through one seedable source, so that the library runs unchanged in simulated time. Nothing here parses config
+//! formats or decides anything about the state: the servers do.
 
 #![warn(missing_docs)]
 

@@ -12,12 +12,12 @@ pub const WRITE_FRAMES_IN_FLIGHT_MAX: usize = 4;
 /// Lookup frames in flight per stream: reads need no answer to be kept, only enough overlap to hide a round trip.
 pub const LOOKUP_FRAMES_IN_FLIGHT_MAX: usize = 4;
 
-/// Operations waiting for a frame, per gateway or lookup stream. Four full frames: beyond that callers wait at the door,
-/// so that memory is bounded and back-pressure reaches the connections that cause the load.
+/// Operations waiting for a frame, per gateway or lookup stream. Four full frames: beyond that callers wait at the
+/// door, so that memory is bounded and back-pressure reaches the connections that cause the load.
 pub const QUEUE_OPERATIONS_MAX: usize = 4_096;
 
-/// Nodes a client remembers: configured ones and members learnt. A cluster has a handful; learners of other data centers
-/// a few more.
+/// Nodes a client remembers: configured ones and members learnt. A cluster has a handful; learners of other data
+/// centers a few more.
 pub const ENDPOINTS_MAX: usize = 64;
 
 /// Bytes of a user's name.
@@ -44,8 +44,8 @@ pub const ATTRIBUTES_BYTES_MAX: usize = 512;
 /// Selectors of one config watch: the server's bound, and so the most documents one [`Keeper`](crate::Keeper) follows.
 pub const SELECTORS_MAX: usize = 1_024;
 
-/// Bytes of one answer. A full set of configs or instances comes as one message; beyond this a process should narrow its
-/// selectors instead.
+/// Bytes of one answer. A full set of configs or instances comes as one message; beyond this a process should narrow
+/// its selectors instead.
 pub const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// HTTP/2 window of one stream. A full frame of answers fits without waiting for an update of the window.

@@ -1,5 +1,5 @@
-//! The one source of chance: jitter, request ids, which node first. Seeded by the system, or by the caller for runs that
-//! must repeat.
+//! The one source of chance: jitter, request ids, which node first. Seeded by the system, or by the caller for runs
+//! that must repeat.
 
 use std::{sync::Arc, time::Duration};
 

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldChange {
-    /// Where: `push.max_inflight`, `rooms[3].zone`; a key that is not plain is quoted as in JSON; empty: the whole value.
+    /// Where: `push.max_inflight`, `rooms[3].zone`; a key that is not plain is quoted as in JSON; empty: the whole
+    /// value.
     pub path: String,
     /// What it was; none when it was not there.
     pub old: Option<Value>,

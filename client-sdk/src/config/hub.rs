@@ -1,8 +1,8 @@
 //! One watch stream for every document a client follows.
 //!
-//! When a document joins, the stream opens again with the larger set, from the cursor as it was when the document joined;
-//! a linearizable read that begins after joining shows at least that much. So nothing falls between the read and the
-//! stream, and what comes by both ways is told once, by its revision.
+//! When a document joins, the stream opens again with the larger set, from the cursor as it was when the document
+//! joined; a linearizable read that begins after joining shows at least that much. So nothing falls between the read
+//! and the stream, and what comes by both ways is told once, by its revision.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,8 +1,8 @@
 //! A two-way stream that opens itself again.
 //!
 //! The owner drives it by [`Link::event`] from its own `select!` and is told when the stream stands, what arrives and
-//! that it broke. What was sent and not answered is the owner's to send again: only the owner knows what a repeated frame
-//! means. [`Link::event`] may be dropped at any await without losing anything.
+//! that it broke. What was sent and not answered is the owner's to send again: only the owner knows what a repeated
+//! frame means. [`Link::event`] may be dropped at any await without losing anything.
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 

@@ -117,8 +117,8 @@ impl Nodes {
         }
     }
 
-    /// This node did not do what it was asked. What the failure says about the leader is believed; a node that cannot be
-    /// reached is passed over by the next call.
+    /// This node did not do what it was asked. What the failure says about the leader is believed; a node that cannot
+    /// be reached is passed over by the next call.
     pub(crate) fn failed(&self, endpoint: &Endpoint, failure: &Failure) {
         let hint = match &failure.leader {
             LeaderHint::Silent => return,
@@ -145,8 +145,8 @@ impl Nodes {
         }
     }
 
-    /// The members of the cluster, as its leader or a follower tells them. Learnt nodes that are no members any more are
-    /// forgotten.
+    /// The members of the cluster, as its leader or a follower tells them. Learnt nodes that are no members any more
+    /// are forgotten.
     pub(crate) fn members(&self, members: &[Endpoint]) {
         if members.is_empty() {
             // A node that belongs to no cluster yet knows nothing.

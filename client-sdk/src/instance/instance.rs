@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// A lease held by this process. Renewed in the background; dropping it closes it as soon as the network allows,
-/// [`close`](Self::close) waits for that. When the client ends together with it, nobody is left to close it and it expires.
+/// [`close`](Self::close) waits for that. When the client ends together with it, nobody is left to close it and it
+/// expires.
 ///
 /// An `Instance` is one life: when it is [`lost`](Self::lost), open a new one and register again.
 #[derive(Debug)]
@@ -103,8 +104,8 @@ impl Instance {
         self.lost.borrow().is_none()
     }
 
-    /// Until when the lease is held even if no further renewal succeeds: a TTL after the last acknowledged one was sent.
-    /// None when it has ended.
+    /// Until when the lease is held even if no further renewal succeeds: a TTL after the last acknowledged one was
+    /// sent. None when it has ended.
     #[must_use]
     pub fn held_until(&self) -> Option<Instant> {
         self.renewals.until(self.incarnation)

@@ -1,9 +1,9 @@
 //! Instances: processes that hold a lease.
 //!
 //! [`Instance`] is this process's own; [`Instances`] is everybody's. The promise of a lease has two halves. The server
-//! never expires it within a TTL of a renewal it acknowledged. This side never believes in it longer: a full TTL after the
-//! *sending* of the last renewal that was acknowledged, by the monotonic clock, the lease counts as lost, whatever an
-//! answer may still say. [`lease`] decides that without IO; [`renewals`] drives it.
+//! never expires it within a TTL of a renewal it acknowledged. This side never believes in it longer: a full TTL after
+//! the *sending* of the last renewal that was acknowledged, by the monotonic clock, the lease counts as lost, whatever
+//! an answer may still say. [`lease`] decides that without IO; [`renewals`] drives it.
 
 mod builder;
 mod from_proto;

@@ -107,7 +107,8 @@ impl Renewals {
         let mut leases = self.leases.lock();
         leases.expire(now);
         if !link.is_up() {
-            // A renewal that cannot be sent is due when the stream stands again; until then only the end of a TTL wakes.
+            // A renewal that cannot be sent is due when the stream stands again; until then only the end of a TTL
+            // wakes.
             leases.defer(now);
             return;
         }

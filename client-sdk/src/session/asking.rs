@@ -1,7 +1,7 @@
 //! Lookup frames, without IO.
 //!
-//! Reads may be asked any number of times, so frames of a broken stream are simply asked again. Answers come in the order
-//! asked; one question's keys lie together in one frame.
+//! Reads may be asked any number of times, so frames of a broken stream are simply asked again. Answers come in the
+//! order asked; one question's keys lie together in one frame.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 

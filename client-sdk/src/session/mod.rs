@@ -2,7 +2,8 @@
 //!
 //! [`Sessions`] writes for a gateway, [`Lookup`] reads for senders, [`Notices`] tells a gateway what others did to its
 //! sessions, [`SessionAdmin`] serves tools. Writing and reading share one shape: callers put single operations into a
-//! bounded queue, one worker per stream drains it into frames, a pure window numbers the frames and matches the answers.
+//! bounded queue, one worker per stream drains it into frames, a pure window numbers the frames and matches the
+//! answers.
 
 mod admin;
 mod asking;

@@ -31,8 +31,8 @@ impl Sessions {
     /// Takes a key for this gateway.
     ///
     /// # Errors
-    /// [`Error::Refused`] by a higher `conn_seq`, too many slots or a lost lease; [`Error::Invalid`] when a part is over
-    /// its limit; otherwise as [`Error`] says.
+    /// [`Error::Refused`] by a higher `conn_seq`, too many slots or a lost lease; [`Error::Invalid`] when a part is
+    /// over its limit; otherwise as [`Error`] says.
     pub async fn register(&self, registration: Registration) -> Result<Registered, Error> {
         registration.check()?;
         match self.registrar.run("register", register(registration)).await? {

@@ -5,8 +5,8 @@
 //! happens exactly once. Invariant: `frames` holds consecutive numbers, and answers come for the front one.
 //!
 //! A number cannot be skipped. When nobody waits for a frame any more, or its content was refused as a whole, an empty
-//! frame goes out under its number: if the first had been taken its answer comes back, otherwise the number is used up and
-//! the operations never happen.
+//! frame goes out under its number: if the first had been taken its answer comes back, otherwise the number is used up
+//! and the operations never happen.
 
 use std::{collections::VecDeque, sync::Arc};
 

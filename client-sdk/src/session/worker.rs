@@ -1,7 +1,7 @@
 //! What gateways' writes and senders' lookups have in common: a queue, a stream, frames.
 //!
-//! No timer forms frames. Whenever a slot of the in-flight window is free, whatever is queued goes into the next frame: a
-//! lone caller travels at once and alone, a crowd travels together, and the fuller the queue the cheaper each item.
+//! No timer forms frames. Whenever a slot of the in-flight window is free, whatever is queued goes into the next frame:
+//! a lone caller travels at once and alone, a crowd travels together, and the fuller the queue the cheaper each item.
 //! Deadlines are checked in passing, by one clock for all items, so that an item costs no timer of its own.
 
 use std::{future::Future, sync::Arc};

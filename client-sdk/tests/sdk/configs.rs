@@ -49,7 +49,8 @@ async fn a_value_that_does_not_fit_keeps_the_running_one() -> anyhow::Result<()>
     let published = keeper.configs().publish(Edit::put("room.json", room("many"))).await?;
     let error = config.changed().await.expect_err("a text is no number");
     let expected = format!(
-        "room.json at revision {} does not fit its type: push.max_inflight: invalid type: string \"many\", expected u32",
+        "room.json at revision {} does not fit its type: \
+         push.max_inflight: invalid type: string \"many\", expected u32",
         published.revision
     );
     assert_eq!((error.reason(), error.to_string()), ("misfit", expected));
