@@ -1,0 +1,101 @@
+//! What happens to the nodes themselves: loss of the leader, restarts, snapshots.
+
+use keeper_client_sdk::{Edit, Registration, SessionKey};
+use keeper_tests::{InProcess, until};
+
+fn user(n: usize) -> SessionKey {
+    SessionKey::of_user(format!("user-{n}")).expect("a user")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_survives_the_loss_of_each_leader_and_the_dead_catch_up() {
+    let mut cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let room = keeper.instance("room", "a").open().await.unwrap();
+    let sessions = room.sessions();
+    for round in 0..3 {
+        let leader = cluster.leader().await;
+        sessions.register(Registration::new(user(round * 2))).await.unwrap();
+        cluster.crash(leader);
+        sessions.register(Registration::new(user(round * 2 + 1))).await.unwrap();
+        cluster.restart(leader).await;
+        cluster.leader().await;
+    }
+    cluster.converge().await;
+    for n in 0..6 {
+        assert!(keeper.lookup().session(&user(n)).await.unwrap().found.is_some(), "user {n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_acknowledged_is_there_after_all_nodes_crashed_at_once() {
+    let mut cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let room = keeper.instance("room", "a").open().await.unwrap();
+    let sessions = room.sessions();
+    let registering = (0..500).map(|n| sessions.register(Registration::new(user(n))));
+    futures_util::future::try_join_all(registering).await.unwrap();
+    let published = keeper.configs().publish(Edit::put("a.json", "{\"n\":1}")).await.unwrap();
+    for at in 0..3 {
+        cluster.crash(at);
+    }
+    for at in 0..3 {
+        cluster.restart(at).await;
+    }
+    cluster.leader().await;
+    let counted = keeper.sessions().count(None).await.unwrap();
+    assert_eq!(counted.total, 500);
+    let document = keeper.configs().get("a.json").await.unwrap().expect("published");
+    assert_eq!(document.revision, published.revision);
+    cluster.converge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_follower_gets_a_snapshot_when_the_log_is_purged() {
+    let mut cluster = InProcess::start_with(3, |settings| {
+        settings.raft.snapshot_log_entries = Some(40);
+        settings.raft.log_keep_entries = 10;
+    })
+    .await;
+    let keeper = cluster.keeper().await;
+    let room = keeper.instance("room", "a").open().await.unwrap();
+    let late = cluster.follower().await;
+    cluster.stop(late).await;
+    let sessions = room.sessions();
+    for n in 0..200 {
+        sessions.register(Registration::new(user(n))).await.unwrap();
+    }
+    let leader = cluster.leader().await;
+    until("the leader has purged what the follower lacks", async || cluster.status(leader).await.purged_index > 100)
+        .await;
+    cluster.restart(late).await;
+    cluster.converge().await;
+    assert!(cluster.status(late).await.snapshot_index > 100, "it could only catch up by a snapshot");
+    assert_eq!(cluster.status(late).await.sessions, 200);
+    // And it starts from that snapshot.
+    cluster.crash(late);
+    cluster.restart(late).await;
+    cluster.converge().await;
+    assert_eq!(cluster.status(late).await.sessions, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_quorum_nothing_is_acknowledged_and_reads_are_refused() {
+    let mut cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let room = keeper.instance("room", "a").open().await.unwrap();
+    room.sessions().register(Registration::new(user(1))).await.unwrap();
+    let leader = cluster.leader().await;
+    let others: Vec<_> = (0..3).filter(|at| *at != leader).collect();
+    for at in &others {
+        cluster.crash(*at);
+    }
+    let alone = cluster.client(leader).await;
+    let lookup = alone.lookup();
+    let lonely = tokio::time::timeout(std::time::Duration::from_secs(3), lookup.session(&user(1))).await;
+    assert!(!matches!(lonely, Ok(Ok(_))), "a leader without a quorum must not answer: {lonely:?}");
+    for at in others {
+        cluster.restart(at).await;
+    }
+    until("reads are answered again", async || keeper.lookup().session(&user(1)).await.is_ok()).await;
+}

@@ -1,0 +1,127 @@
+//! Real processes: killed, paused, started wrongly.
+
+use std::process::Command;
+use std::time::Duration;
+
+use keeper_client_sdk::{Keeper, Registration, SessionKey};
+use keeper_tests::{Processes, binary, until};
+use tokio::time::Instant;
+
+fn user(n: usize) -> SessionKey {
+    SessionKey::of_user(format!("user-{n}")).expect("a user")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_acknowledged_session_is_lost_when_processes_are_killed() {
+    let mut cluster = Processes::start(3).await;
+    let keeper = cluster.keeper().await;
+    let room = keeper.instance("room", "a").ttl(Duration::from_secs(30)).open().await.unwrap();
+    let sessions = room.sessions();
+    let mut acknowledged = 0;
+    for round in 0..3 {
+        let leader = cluster.leader().await;
+        let writing = async {
+            for n in 0..200 {
+                sessions.register(Registration::new(user(round * 200 + n))).await.unwrap();
+            }
+        };
+        let killing = async {
+            until("some are acknowledged", async || keeper.sessions().count(None).await.is_ok_and(|it| it.total > acknowledged)).await;
+            cluster.kill(leader);
+        };
+        tokio::join!(writing, killing);
+        acknowledged += 200;
+        cluster.launch(leader);
+    }
+    // All at once.
+    for at in 0..3 {
+        cluster.kill(at);
+    }
+    for at in 0..3 {
+        cluster.launch(at);
+    }
+    cluster.leader().await;
+    let counted = keeper.sessions().count(None).await.unwrap();
+    assert_eq!(counted.total, acknowledged);
+    for n in 0..600 {
+        assert!(keeper.lookup().session(&user(n)).await.unwrap().found.is_some(), "user {n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_was_paused_expires_nothing_when_it_wakes_up() {
+    let cluster = Processes::start(3).await;
+    let leader = cluster.leader().await;
+    let others: Vec<_> = (0..3).filter(|at| *at != leader).collect();
+    let keeper = Keeper::connect(cluster.endpoints()).await.unwrap();
+    let ttl = Duration::from_secs(2);
+    let room = keeper.instance("room", "a").ttl(ttl).open().await.unwrap();
+    room.sessions().register(Registration::new(user(1))).await.unwrap();
+    cluster.signal(leader, "STOP");
+    let paused_at = Instant::now();
+    cluster.leader_among(&others).await;
+    until("the pause is longer than the TTL", async || paused_at.elapsed() > ttl * 2).await;
+    cluster.signal(leader, "CONT");
+    let woken_at = Instant::now();
+    until("the old leader has had time to do harm", async || woken_at.elapsed() > ttl).await;
+    assert!(room.is_held(), "the gateway renewed all along");
+    assert!(keeper.lookup().session(&user(1)).await.unwrap().found.is_some());
+    assert_eq!(keeper.instances().get("room", "a").await.unwrap().map(|it| it.incarnation), Some(room.incarnation()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_start_says_why_in_one_sentence() {
+    let cluster = Processes::start(1).await;
+    let said = |arguments: &[&str]| {
+        let output = Command::new(binary("keeper")).args(arguments).output().expect("keeper runs");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), words.lines().last().unwrap_or_default().to_owned())
+    };
+    let settings = cluster.settings(0).display().to_string();
+    let (code, words) = said(&["start", "--config", &settings]);
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("listen.client") && words.contains("in use"), "{words}");
+
+    // A second process on the same directory, on other ports.
+    let text = std::fs::read_to_string(cluster.settings(0)).unwrap();
+    let change = |edit: &dyn Fn(&str) -> String| {
+        let moved = text.lines().map(|line| if line.contains("127.0.0.1:") {
+            format!("{} = \"127.0.0.1:0\"\n", line.split(' ').next().unwrap_or_default())
+        } else {
+            format!("{line}\n")
+        });
+        let path = cluster.data(0).with_extension("other.toml");
+        std::fs::write(&path, edit(&moved.collect::<String>())).unwrap();
+        path.display().to_string()
+    };
+    let same = change(&|text| text.to_owned());
+    let (code, words) = said(&["start", "--config", &same]);
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("node-1"), "{words}");
+
+    let unknown = change(&|text| text.replace("node_id", "node_ip"));
+    let (code, words) = said(&["start", "--config", &unknown]);
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("node_ip") && words.contains("node_id"), "{words}");
+
+    let again = cluster.found();
+    assert_eq!(again.status.code(), Some(1), "{}", String::from_utf8_lossy(&again.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_of_another_node_is_refused() {
+    let mut cluster = Processes::start(1).await;
+    cluster.kill(0);
+    let text = std::fs::read_to_string(cluster.settings(0)).unwrap();
+    for (from, to, wanted) in [("node_id = 1", "node_id = 7", "node 1"), ("\"test\"", "\"prod\"", "`test`")] {
+        std::fs::write(cluster.settings(0), text.replace(from, to)).unwrap();
+        let output = Command::new(binary("keeper")).args(["start", "--config"]).arg(cluster.settings(0)).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words}");
+        assert!(words.contains(wanted), "{words}");
+    }
+    // The rightful owner starts as before.
+    std::fs::write(cluster.settings(0), text).unwrap();
+    cluster.launch(0);
+    cluster.leader().await;
+}
