@@ -1,7 +1,7 @@
 //! Everything that can be asked of the state.
 //!
-//! Byte strings are [`Bytes`]: on the leader they share the buffer the client's frame arrived in, on followers the buffer
-//! of the log entry, so that nothing is copied before it is stored.
+//! Byte strings are [`Bytes`]: on the leader they share the buffer the client's frame arrived in, on followers the
+//! buffer of the log entry, so that nothing is copied before it is stored.
 
 use bytes::Bytes;
 
@@ -10,8 +10,8 @@ use crate::{Epoch, Incarnation, StateId};
 /// One change of the state. A log entry carries a list of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Begins a history: sets the state id. Proposed once, by the leader that finds a state without one; refused when the
-    /// state has one already.
+    /// Begins a history: sets the state id. Proposed once, by the leader that finds a state without one; refused when
+    /// the state has one already.
     Found(StateId),
     /// Session operations of one gateway, exactly once.
     Frame(Frame),

@@ -1,7 +1,7 @@
 //! The arithmetic of the state's hash.
 //!
-//! The state's hash is the wrapping sum of one digest for each thing it holds, so that it does not depend on the order in
-//! which replicas came to hold them, and a change costs two digests: the old one subtracted, the new one added. It
+//! The state's hash is the wrapping sum of one digest for each thing it holds, so that it does not depend on the order
+//! in which replicas came to hold them, and a change costs two digests: the old one subtracted, the new one added. It
 //! guards against bugs and bit flips, not against an attacker. Nothing here may change between versions without a
 //! feature level: nodes of two versions compare their sums.
 

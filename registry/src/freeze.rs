@@ -1,8 +1,8 @@
 //! A picture of the state that later changes do not touch.
 //!
-//! Taking it clones pointers: to blocks of sessions, pages of topics, chunks of rings, and one for each instance, path and
-//! control. While it is held, the first write to something shared copies that part (a page, a block's pointers). Giving it
-//! out drops each page as soon as it was visited, so that the copies a busy state must make end soon.
+//! Taking it clones pointers: to blocks of sessions, pages of topics, chunks of rings, and one for each instance, path
+//! and control. While it is held, the first write to something shared copies that part (a page, a block's pointers).
+//! Giving it out drops each page as soon as it was visited, so that the copies a busy state must make end soon.
 
 use std::{collections::BTreeMap, sync::Arc};
 

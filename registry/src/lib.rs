@@ -6,7 +6,8 @@
 //! of bounded commands. Iteration order of a hash map never reaches an outcome.
 //!
 //! Deliberately absent: parsing of config formats, leases' deadlines (the leader keeps them in memory and proposes
-//! [`Command::Expire`]), encoding (the `keeper` crate owns every byte on disk), and any clock: time is in the [`Stamp`].
+//! [`Command::Expire`]), encoding (the `keeper` crate owns every byte on disk), and any clock: time is in the
+//! [`Stamp`].
 
 #![warn(missing_docs)]
 

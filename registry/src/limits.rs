@@ -1,7 +1,7 @@
 //! Every size the state accepts and every length it keeps, each with its reason.
 //!
-//! They are part of the replicated decision: `apply` refuses by them, so a change of one is a change of the state machine
-//! and waits until every node has the new value.
+//! They are part of the replicated decision: `apply` refuses by them, so a change of one is a change of the state
+//! machine and waits until every node has the new value.
 
 /// A user name: room for a UUID in text, a device token in binary, or an e-mail address; its length fits one byte.
 pub const USER_BYTES_MAX: usize = 128;

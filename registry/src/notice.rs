@@ -1,9 +1,9 @@
 //! Notices: what happened to the sessions of an incarnation that it did not do itself.
 //!
-//! A bounded ring of facts, replicated, so that any node can tell a gateway what it missed from its cursor on, also after
-//! a failover. Each open incarnation has an index of its own facts. When the ring overflows, its oldest facts go, and the
-//! floor of the incarnation they were for rises: below it a reader is told to compare by itself. A fact outlives the
-//! closing of its incarnation only in the ring, where nobody reads it.
+//! A bounded ring of facts, replicated, so that any node can tell a gateway what it missed from its cursor on, also
+//! after a failover. Each open incarnation has an index of its own facts. When the ring overflows, its oldest facts go,
+//! and the floor of the incarnation they were for rises: below it a reader is told to compare by itself. A fact
+//! outlives the closing of its incarnation only in the ring, where nobody reads it.
 
 use std::sync::Arc;
 

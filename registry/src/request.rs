@@ -1,8 +1,8 @@
 //! Answers kept for requests that carry an id, so that a retried one gets its first answer.
 //!
-//! Kept for `limits::REQUEST_KEPT_MS` of log time, refusals too. Forgetting is part of `apply`, a few at a time, so that
-//! replicas agree on what is still known. A request whose answer does not fit is refused, rather than another one's
-//! answer forgotten before its time.
+//! Kept for `limits::REQUEST_KEPT_MS` of log time, refusals too. Forgetting is part of `apply`, a few at a time, so
+//! that replicas agree on what is still known. A request whose answer does not fit is refused, rather than another
+//! one's answer forgotten before its time.
 
 use hashbrown::HashTable;
 

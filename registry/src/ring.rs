@@ -1,8 +1,8 @@
 //! A first-in first-out list that a snapshot can share.
 //!
-//! Items lie in chunks behind `Arc`: a clone copies chunk pointers, and a later push copies at most one chunk. Every item
-//! has a number that it keeps for life, so that indexes can point at it; numbers are not part of the logical state and
-//! never reach an outcome.
+//! Items lie in chunks behind `Arc`: a clone copies chunk pointers, and a later push copies at most one chunk. Every
+//! item has a number that it keeps for life, so that indexes can point at it; numbers are not part of the logical state
+//! and never reach an outcome.
 
 use std::{collections::VecDeque, sync::Arc};
 

@@ -4,8 +4,8 @@
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
-/// Log time: Unix milliseconds as the leaders stamped them. Never runs backwards, and is not a wall clock: a jump of the
-/// wall clock never moves it.
+/// Log time: Unix milliseconds as the leaders stamped them. Never runs backwards, and is not a wall clock: a jump of
+/// the wall clock never moves it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogTime(pub u64);
 

@@ -1,8 +1,8 @@
 //! Rebuilding a state from records.
 //!
 //! Indexes, lists and counts are computed anew, and the hash with them, so that what comes out is held against the hash
-//! of what was frozen. Records come from a checksummed file, so an error here is a defect or a foreign file; every one is found before the state
-//! can serve.
+//! of what was frozen. Records come from a checksummed file, so an error here is a defect or a foreign file; every one
+//! is found before the state can serve.
 
 use std::{collections::BTreeMap, sync::Arc};
 

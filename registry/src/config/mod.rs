@@ -1,12 +1,12 @@
 //! Configs: what each process should run with.
 //!
-//! A document is text as written, the canonical value its proposer found in it, and who published it and why. Nothing is
-//! parsed here. A publish changes all of its documents at one revision, or none.
+//! A document is text as written, the canonical value its proposer found in it, and who published it and why. Nothing
+//! is parsed here. A publish changes all of its documents at one revision, or none.
 //!
 //! Invariants:
-//! - Every path has one newest version; a deleted path's newest version says so, so that watchers that were away learn of
-//!   it. The last `limits::DELETIONS_KEPT` deleted paths are remembered; below the revision of the newest one forgotten,
-//!   changes are unknown.
+//! - Every path has one newest version; a deleted path's newest version says so, so that watchers that were away learn
+//!   of it. The last `limits::DELETIONS_KEPT` deleted paths are remembered; below the revision of the newest one
+//!   forgotten, changes are unknown.
 //! - Past versions never crowd out a publish: they are dropped, oldest first, per path and over all.
 
 mod document;

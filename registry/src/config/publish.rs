@@ -1,7 +1,7 @@
 //! Publishing: all documents or none, with compare-and-set.
 //!
-//! Everything is judged before anything changes. A text that is already what is published changes nothing and gets no new
-//! revision; a publish of nothing but such texts answers where they stand.
+//! Everything is judged before anything changes. A text that is already what is published changes nothing and gets no
+//! new revision; a publish of nothing but such texts answers where they stand.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Controls: what processes should do now.
 //!
 //! A control is addressed once, when it is applied, to the instances that are open then. Each answers for itself; the
-//! first answer counts. Whether an instance that has not answered is gone is seen from the instances, so that closing one
-//! costs nothing here.
+//! first answer counts. Whether an instance that has not answered is gone is seen from the instances, so that closing
+//! one costs nothing here.
 
 mod query;
 mod send;

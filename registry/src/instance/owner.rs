@@ -12,8 +12,8 @@ use crate::{
 
 /// An incarnation: open; or closed with rows still to be reaped.
 ///
-/// What an open one has (frames, notices, controls, topic counts) is dropped at closing, each in one deallocation, so that
-/// closing does not depend on how many sessions there are.
+/// What an open one has (frames, notices, controls, topic counts) is dropped at closing, each in one deallocation, so
+/// that closing does not depend on how many sessions there are.
 #[derive(Debug)]
 pub(crate) struct Owner {
     pub(crate) instance: Arc<Instance>,

@@ -1,8 +1,9 @@
 //! Rows by user.
 //!
 //! A table of row numbers in shards by the top bits of the user's hash: growing one shard of a state of ten million
-//! touches some six hundred rows, and the shards in their order are the fixed order of a walk. The slots of a user are entries of
-//! equal hash. The index is never shared with a snapshot, and rebuilt on thaw.
+//! moves some six hundred entries, and the shards in their order are the fixed order of a walk. An entry holds 32 bits
+//! of the hash beside the row number, so that neither growing nor a miss reads a row. The slots of a user are entries
+//! of equal hash. The index is never shared with a snapshot, and rebuilt on thaw.
 
 use std::ops::Range;
 
@@ -17,20 +18,33 @@ const SHARD_ROWS_KEPT: usize = 64;
 /// The most rows that room is made for on a snapshot's word.
 const RESERVED_ROWS_MAX: u64 = 1 << 26;
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Slot {
+    row: RowId,
+    /// The bits of the user's hash below those of the shard.
+    tag: u32,
+}
+
+impl Slot {
+    fn new(hash: u64, row: RowId) -> Self {
+        Self { row, tag: (hash >> (u64::BITS - SHARD_BITS - u32::BITS)) as u32 }
+    }
+
+    /// A table looks at the top and the lowest bits.
+    fn spread(&self) -> u64 {
+        u64::from(self.tag).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Index {
-    shards: Box<[HashTable<RowId>]>,
+    shards: Box<[HashTable<Slot>]>,
 }
 
 impl Default for Index {
     fn default() -> Self {
         Self { shards: (0..SHARDS).map(|_| HashTable::new()).collect() }
     }
-}
-
-/// The shard has used the top bits, and the table uses the top and the lowest ones: give it others.
-fn within_shard(hash: u64) -> u64 {
-    hash.rotate_left(32)
 }
 
 impl Index {
@@ -42,9 +56,11 @@ impl Index {
         Self::shard_of(hash)..SHARDS
     }
 
-    /// Rows that may be of a user with this hash; a few others among them.
+    /// Rows that may be of a user with this hash; seldom others among them.
     pub(super) fn candidates(&self, hash: u64) -> impl Iterator<Item = RowId> {
-        self.shards[Self::shard_of(hash)].iter_hash(within_shard(hash)).copied()
+        let wanted = Slot::new(hash, RowId::NONE);
+        let found = self.shards[Self::shard_of(hash)].iter_hash(wanted.spread());
+        found.filter(move |slot| slot.tag == wanted.tag).map(|slot| slot.row)
     }
 
     /// Reads where the candidates would be found.
@@ -52,25 +68,25 @@ impl Index {
         self.candidates(hash).next().map_or(0, |row| row.0)
     }
 
-    pub(super) fn insert(&mut self, hash: u64, row: RowId, hash_of: impl Fn(RowId) -> u64) {
-        let rehash = |row: &RowId| within_shard(hash_of(*row));
-        self.shards[Self::shard_of(hash)].insert_unique(within_shard(hash), row, rehash);
+    pub(super) fn insert(&mut self, hash: u64, row: RowId) {
+        let slot = Slot::new(hash, row);
+        self.shards[Self::shard_of(hash)].insert_unique(slot.spread(), slot, Slot::spread);
     }
 
-    pub(super) fn remove(&mut self, hash: u64, row: RowId, hash_of: impl Fn(RowId) -> u64) {
-        let shard = &mut self.shards[Self::shard_of(hash)];
-        if let Ok(entry) = shard.find_entry(within_shard(hash), |other| *other == row) {
+    pub(super) fn remove(&mut self, hash: u64, row: RowId) {
+        let (slot, shard) = (Slot::new(hash, row), &mut self.shards[Self::shard_of(hash)]);
+        if let Ok(entry) = shard.find_entry(slot.spread(), |other| *other == slot) {
             entry.remove();
         }
         // A storm that is over gives its memory back.
         if shard.capacity() > SHARD_ROWS_KEPT && shard.len() * 8 < shard.capacity() {
-            shard.shrink_to(shard.len() * 2, |row| within_shard(hash_of(*row)));
+            shard.shrink_to(shard.len() * 2, Slot::spread);
         }
     }
 
     /// Rows of one shard, in no order.
     pub(super) fn rows(&self, shard: usize) -> impl ExactSizeIterator<Item = RowId> {
-        self.shards[shard].iter().copied()
+        self.shards[shard].iter().map(|slot| slot.row)
     }
 
     /// Makes room for this many rows in all, spread evenly. The index is empty.

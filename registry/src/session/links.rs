@@ -1,7 +1,7 @@
 //! Which rows belong together: a doubly linked list for each owner, oldest registration first, and the vacant rows.
 //!
-//! Links lie outside the pages, because relinking a row changes its neighbours, and a snapshot must not be the reason to
-//! copy their pages. They are rebuilt on thaw.
+//! Links lie outside the pages, because relinking a row changes its neighbours, and a snapshot must not be the reason
+//! to copy their pages. They are rebuilt on thaw.
 
 use super::{row::RowId, rows::BLOCK_ROWS};
 

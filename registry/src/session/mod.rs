@@ -1,13 +1,13 @@
 //! Sessions: where each user is connected.
 //!
-//! A session is a 32-byte row and its bytes in a page (`page`); pages are shared with snapshots (`rows`). Beside them lie
-//! what a snapshot need not hold, since it can be rebuilt: the index by user (`index`), each owner's list of rows in the
-//! order of their epochs (`links`), and counts by topic (`topic`). A typical session (16-byte user, 8-byte connection,
-//! one topic) takes 28 bytes of heap, 32 of row, 8 of links and 6 to 12 of index.
+//! A session is a 32-byte row and its bytes in a page (`page`); pages are shared with snapshots (`rows`). Beside them
+//! lie what a snapshot need not hold, since it can be rebuilt: the index by user (`index`), each owner's list of rows
+//! in the order of their epochs (`links`), and counts by topic (`topic`). A typical session (16-byte user, 8-byte
+//! connection, one topic) takes 28 bytes of heap, 32 of row, 8 of links and 10 to 20 of index.
 //!
 //! Invariants:
-//! - A key has at most one row. Its owner is open, and it is live; or closed, and it is a leftover that answers nothing,
-//!   counts nothing, and waits for the reaper or for the next register of its key.
+//! - A key has at most one row. Its owner is open, and it is live; or closed, and it is a leftover that answers
+//!   nothing, counts nothing, and waits for the reaper or for the next register of its key.
 //! - An owner's list is ordered by epoch, on a replica rebuilt from a snapshot too: the reaper takes its head.
 //! - Row, owner and topic numbers and the order of the index differ between replicas, and never reach an outcome.
 //!
@@ -105,7 +105,7 @@ impl Sessions {
         let row = old.unwrap_or_else(|| self.links.take());
         self.rows.put(row, content);
         if old.is_none() {
-            self.insert_in_index(row, content.user);
+            self.index.insert(self.hash_of_user(content.user), row);
             self.stored += 1;
         }
         self.count(instances, row);
@@ -122,7 +122,9 @@ impl Sessions {
     pub(crate) fn remove(&mut self, instances: &mut Instances, row: RowId) {
         self.uncount(instances, row);
         self.unlink(instances, row);
-        self.remove_from_index(row);
+        if let Some(entry) = self.rows.get(row) {
+            self.index.remove(self.hash_of_user(entry.user()), row);
+        }
         self.rows.clear(row);
         self.links.give_back(row);
         self.stored -= 1;
@@ -171,16 +173,6 @@ impl Sessions {
         }
     }
 
-    fn insert_in_index(&mut self, row: RowId, user: &[u8]) {
-        let (rows, seed) = (&self.rows, self.seed);
-        self.index.insert(xxh3_64_with_seed(user, seed), row, |row| hash_of_row(rows, seed, row));
-    }
-
-    fn remove_from_index(&mut self, row: RowId) {
-        let (rows, seed) = (&self.rows, self.seed);
-        self.index.remove(hash_of_row(rows, seed, row), row, |row| hash_of_row(rows, seed, row));
-    }
-
     fn digest(&self, entry: Entry<'_>, incarnation: u64) -> u64 {
         let epoch = entry.row.epoch();
         let digest = Digest::of(Kind::Session)
@@ -192,8 +184,4 @@ impl Sessions {
             .bytes(entry.text());
         entry.topics().fold(digest, |digest, topic| digest.number(self.topics.digest(topic))).finish()
     }
-}
-
-fn hash_of_row(rows: &Rows, seed: u64, row: RowId) -> u64 {
-    rows.get(row).map_or(0, |entry| xxh3_64_with_seed(entry.user(), seed))
 }

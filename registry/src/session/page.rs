@@ -1,9 +1,9 @@
 //! Some sessions side by side, copied as one when a snapshot holds them.
 //!
-//! The rows are plain and of one size, and lie in the page itself, so that a reader who knows the page needs one step to a
-//! row; everything of variable length lies in one heap beside them. A row whose bytes keep their length is overwritten in
-//! place, which is what nearly every reconnect does; otherwise the old bytes become garbage, and the heap is compacted
-//! once half of it is.
+//! The rows are plain and of one size, and lie in the page itself, so that a reader who knows the page needs one step
+//! to a row; everything of variable length lies in one heap beside them. A row whose bytes keep their length is
+//! overwritten in place, which is what nearly every reconnect does; otherwise the old bytes become garbage, and the
+//! heap is compacted once half of it is.
 
 use super::row::{Content, Entry, Row};
 
@@ -113,5 +113,52 @@ impl Page {
         }
         self.heap = heap;
         self.garbage = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEAP_BYTES_MAX, PAGE_ROWS, Page};
+    use crate::{
+        Epoch, LogTime, limits,
+        session::{Content, OwnerId, TopicId},
+    };
+
+    fn content<'a>(user: &'a [u8], attributes: &'a [u8], topics: &'a [TopicId]) -> Content<'a> {
+        Content {
+            owner: OwnerId(0),
+            epoch: Epoch::default(),
+            registered_at: LogTime(0),
+            user,
+            slot: &[1; limits::SLOT_BYTES_MAX],
+            connection: &[2; limits::CONNECTION_BYTES_MAX],
+            attributes,
+            conn_seq: Some(u64::MAX),
+            topics,
+        }
+    }
+
+    /// The largest sessions fill a page, and go on changing size, without a row ever losing its bytes.
+    #[test]
+    fn a_page_of_the_largest_sessions_survives_every_change_of_size() {
+        let mut page = Page::default();
+        let topics = [TopicId(7); limits::TOPICS_PER_SESSION_MAX];
+        let lengths = (0..10 * PAGE_ROWS).map(|step| (step * 97) % (limits::ATTRIBUTES_BYTES_MAX + 1));
+        let mut wanted = vec![Vec::new(); PAGE_ROWS];
+        for (step, length) in lengths.enumerate() {
+            let length = if step < PAGE_ROWS { limits::ATTRIBUTES_BYTES_MAX } else { length };
+            let place = (step * 29) % PAGE_ROWS;
+            wanted[place] = vec![step as u8; length];
+            page.put(place, &content(&[step as u8; limits::USER_BYTES_MAX], &wanted[place], &topics));
+            assert!(page.heap.len() <= HEAP_BYTES_MAX);
+            for (place, wanted) in wanted.iter().enumerate() {
+                let found = page.get(place).map_or(&[][..], |entry| entry.attributes());
+                assert_eq!(found, wanted, "row {place} after step {step}");
+            }
+        }
+        for place in 0..PAGE_ROWS {
+            page.clear(place);
+        }
+        assert!(page.is_empty() && page.heap.is_empty());
     }
 }

@@ -3,10 +3,10 @@
 //! Newest wins by log order, except that a lower `conn_seq` never displaces a higher one: a register delayed in a slow
 //! gateway must not steal from the live one. Equal or absent, and log order decides.
 //!
-//! Every register gets a new epoch, also one that repeats the owner's own: the gateway asked for a token, and the one it
-//! got before may have been lost with the reply. What was displaced is in the reply whenever the connection was another
-//! one; a notice goes to the former owner only when that is another incarnation, since a gateway that displaced itself
-//! knows it from the reply.
+//! Every register gets a new epoch, also one that repeats the owner's own: the gateway asked for a token, and the one
+//! it got before may have been lost with the reply. What was displaced is in the reply whenever the connection was
+//! another one; a notice goes to the former owner only when that is another incarnation, since a gateway that displaced
+//! itself knows it from the reply.
 
 use smallvec::SmallVec;
 

@@ -1,8 +1,8 @@
 //! All rows, by number.
 //!
-//! Pages lie in blocks, both behind `Arc`: a snapshot clones one pointer for each 7,936 rows, 1,261 for ten million. While
-//! it holds a block, the first write to it copies the block's page pointers, and the first write to a page that page. A page without rows is
-//! given back.
+//! Pages lie in blocks, both behind `Arc`: a snapshot clones one pointer for each 7,936 rows, 1,261 for ten million.
+//! While it holds a block, the first write to it copies the block's page pointers, and the first write to a page that
+//! page. A page without rows is given back.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! A walk over all live sessions, in the fixed order of (hash of the user, user, slot).
 //!
-//! The order is one for all replicas and does not move when sessions come and go, so a walk that goes on from a position
-//! meets every session that was there throughout exactly once, whatever is written between its pages and whichever node
-//! serves them. A position is a key: it says nothing about where rows lie, and whether the session it names still
-//! exists does not matter.
+//! The order is one for all replicas and does not move when sessions come and go, so a walk that goes on from a
+//! position meets every session that was there throughout exactly once, whatever is written between its pages and
+//! whichever node serves them. A position is a key: it says nothing about where rows lie, and whether the session it
+//! names still exists does not matter.
 
 use bytes::Bytes;
 
@@ -88,8 +88,11 @@ impl State {
 impl Sessions {
     /// The rows of one shard after a place, sorted.
     fn ordered<'a>(&'a self, shard: usize, after: Option<Place<'_>>) -> Vec<(Place<'a>, Entry<'a>)> {
-        let entries = self.index.rows(shard).filter_map(|row| self.rows.get(row));
-        let mut placed: Vec<_> = entries
+        let rows: Vec<_> = self.index.rows(shard).collect();
+        self.warm_rows(&rows);
+        let mut placed: Vec<_> = rows
+            .into_iter()
+            .filter_map(|row| self.rows.get(row))
             .map(|entry| ((self.hash_of_user(entry.user()), entry.user(), entry.slot()), entry))
             .filter(|(place, _)| after.is_none_or(|after| *place > after))
             .collect();

@@ -1,8 +1,8 @@
 //! Bringing the sessions of a whole batch into the cache, before they are used one by one.
 //!
-//! In a state of millions nearly every step to a session (index, page, row, bytes, links) waits for memory, and each needs the one
-//! before. Taken one session after another, the waits add up; taken step by step for many sessions, the processor waits
-//! for all of them at once. Nothing but time depends on it.
+//! In a state of millions nearly every step to a session (index, page, row, bytes, links) waits for memory, and each
+//! needs the one before. Taken one session after another, the waits add up; taken step by step for many sessions, the
+//! processor waits for all of them at once. Nothing but time depends on it.
 
 use std::hint::black_box;
 
@@ -22,8 +22,14 @@ impl Sessions {
             black_box(hashes.iter().fold(0, |sum, hash| sum ^ self.index.touch(*hash)));
             let candidates = hashes.iter().filter_map(|hash| self.index.candidates(*hash).next());
             let rows: SmallVec<[RowId; GROUP]> = candidates.collect();
-            black_box(rows.iter().fold(0, |sum, row| sum ^ self.rows.touch_row(*row)));
-            black_box(rows.iter().fold(0, |sum, row| sum ^ self.rows.touch_bytes(*row)));
+            self.warm_rows(&rows);
+        }
+    }
+
+    pub(super) fn warm_rows(&self, rows: &[RowId]) {
+        for group in rows.chunks(GROUP) {
+            black_box(group.iter().fold(0, |sum, row| sum ^ self.rows.touch_row(*row)));
+            black_box(group.iter().fold(0, |sum, row| sum ^ self.rows.touch_bytes(*row)));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Sessions, instances and configs in ordered maps: slow, obvious, and without any of the machinery under test.
 //!
-//! The model is told the outcome and checks the decision: which operations are taken, the epochs they get, and what they
-//! displace. It knows no retries: a frame that is answered from memory is recognised by its number.
+//! The model is told the outcome and checks the decision: which operations are taken, the epochs they get, and what
+//! they displace. It knows no retries: a frame that is answered from memory is recognised by its number.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -231,7 +231,13 @@ fn request(command: &Command) -> Option<RequestId> {
         Command::Kick(kick) => kick.request,
         Command::OpenInstance(open) => open.request,
         Command::Publish(publish) => publish.request,
-        _ => None,
+        Command::Found(_)
+        | Command::Frame(_)
+        | Command::CloseInstance(_)
+        | Command::Expire(_)
+        | Command::Reap
+        | Command::SendControl(_)
+        | Command::AcknowledgeControl(_) => None,
     }
 }
 

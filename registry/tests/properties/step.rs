@@ -1,4 +1,5 @@
-//! Steps: commands from small alphabets, so that they collide, and filled in from the state, so that they often succeed.
+//! Steps: commands from small alphabets, so that they collide, and filled in from the state, so that they often
+//! succeed.
 
 use bytes::Bytes;
 use keeper_registry::{
@@ -78,11 +79,13 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (place(), any::<bool>()).prop_map(|(place, expired)| Act::Close { place, expired }),
         10 => (place(), sequence, operations)
             .prop_map(|(place, sequence, operations)| Act::Frame { place, sequence, operations }),
-        1 => (0_u8..4, option::of(0_u8..3), request()).prop_map(|(user, slot, request)| Act::Kick { user, slot, request }),
+        1 => (0_u8..4, option::of(0_u8..3), request())
+            .prop_map(|(user, slot, request)| Act::Kick { user, slot, request }),
         2 => Just(Act::Reap),
         3 => (vec((0_u8..4, option::weighted(0.8, 0_u8..3), expected), 1..4), request())
             .prop_map(|(changes, request)| Act::Publish { changes, request }),
-        1 => (any::<bool>(), 0_u8..4, 0_u32..1_000).prop_map(|(all, name, deadline_ms)| Act::Send { all, name, deadline_ms }),
+        1 => (any::<bool>(), 0_u8..4, 0_u32..1_000)
+            .prop_map(|(all, name, deadline_ms)| Act::Send { all, name, deadline_ms }),
         1 => (place(), any::<bool>(), any::<bool>())
             .prop_map(|(place, known, done)| Act::Acknowledge { place, known, done }),
     ]

@@ -1,8 +1,8 @@
 //! Runs the scripts in `tests/scripts`: what the state decides, written so that it reads as its specification.
 //!
-//! A script is a list of blocks: input lines, `----`, and the exact output. All commands of a block are one log entry: they
-//! share a revision, one above the last block's. Lines that only ask make no entry. `UPDATE=1` writes the output that came
-//! out into the scripts; the diff is then read by a human.
+//! A script is a list of blocks: input lines, `----`, and the exact output. All commands of a block are one log entry:
+//! they share a revision, one above the last block's. Lines that only ask make no entry. `UPDATE=1` writes the output
+//! that came out into the scripts; the diff is then read by a human.
 
 mod command;
 mod print;
