@@ -1,7 +1,7 @@
 //! Why a command did not do what it was asked, and what to type instead.
 //!
-//! A failure is words for people: one sentence, and remedies as lines of their own. Its kind alone decides the exit code,
-//! which `main` gives.
+//! A failure is words for people: one sentence, and remedies as lines of their own. Its kind alone decides the exit
+//! code, which `main` gives.
 
 use keeper_client_sdk::{Endpoint, Error};
 
@@ -92,6 +92,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
+            Error::Refused { field, .. } if field == "format" => {
+                Self::refused(message).remedy("name it with `--format`: toml, yaml, json or ini")
+            }
             Error::Refused { .. } => Self::refused(message),
             Error::Unavailable { reason, .. } if reason == "unreachable" => Self::unreachable(message),
             Error::Timeout { .. } => Self::failed(message).remedy("wait longer with `--timeout 30s`"),

@@ -1,8 +1,8 @@
 //! `keeperctl`: asks and tells a Keeper cluster, on the client library alone.
 //!
-//! What was typed (`args`) is not what it means: each noun has its module, which turns verbs into calls and answers into
-//! reports. Reports go to standard output, as tables or JSON; words go to standard error. Exit codes are given here and
-//! nowhere else: 0 done, 1 refused or not there, 2 wrong usage or failure.
+//! What was typed (`args`) is not what it means: each noun has its module, which turns verbs into calls and answers
+//! into reports. Reports go to standard output, as tables or JSON; words go to standard error. Exit codes are given
+//! here and nowhere else: 0 done, 1 refused or not there, 2 wrong usage or failure.
 
 mod admin;
 mod args;
@@ -65,18 +65,19 @@ fn run(Typed { options, noun }: Typed, console: &mut Console<'_>) -> Result<(), 
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-    runtime.block_on(ask(&options, noun, console)).map_err(|failure| failure.asked(&options.endpoints))
+    runtime.block_on(ask(&options, noun, console))
 }
 
 async fn ask(options: &Options, noun: Noun, console: &mut Console<'_>) -> Result<(), Failure> {
     let mut admin = Admin::new(options, console)?;
-    match noun {
+    let done = match noun {
         Noun::Session { verb } => session::run(&mut admin, verb).await,
         Noun::Instance { verb } => instance::run(&mut admin, verb).await,
         Noun::Config { verb } => config::run(&mut admin, verb).await,
         Noun::Cluster { verb: ClusterVerb::Status } => cluster::status(&mut admin, &options.endpoints).await,
         Noun::Completions { shell } => completions(shell, admin.console),
-    }
+    };
+    done.map_err(|failure| failure.asked(&admin.keeper.endpoints()))
 }
 
 fn completions(shell: clap_complete::Shell, console: &mut Console<'_>) -> Result<(), Failure> {

@@ -1,8 +1,8 @@
 //! Users, slots, topics and connections are bytes; people read and type them as text.
 //!
-//! What is printed can be typed: text stands for itself, and everything else for `0x` and its hex digits. Text that begins
-//! with `0x` or could not be told apart on a screen (control and invisible characters, white space at its ends) is
-//! printed as hex too, so that no two names look alike and none can move a terminal's cursor.
+//! What is printed can be typed: text stands for itself, and everything else for `0x` and its hex digits. Text that
+//! begins with `0x` or could not be told apart on a screen (control and invisible characters, white space at its ends)
+//! is printed as hex too, so that no two names look alike and none can move a terminal's cursor.
 
 use std::{fmt, fmt::Write, str::FromStr};
 

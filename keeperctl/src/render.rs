@@ -1,7 +1,8 @@
 //! How data looks: tables for people, JSON for programs.
 //!
-//! A table is text in columns, without lines, colours or regard for the terminal's width, so that it reads the same in a
-//! pipe, in a log and in a test. What the servers hold is other people's text: control characters are shown, not obeyed.
+//! A table is text in columns, without lines, colours or regard for the terminal's width, so that it reads the same in
+//! a pipe, in a log and in a test. What the servers hold is other people's text: control characters are shown, not
+//! obeyed.
 
 use std::time::{Duration, SystemTime};
 

@@ -125,6 +125,10 @@ pub(crate) struct EditConfig {
     #[arg(long)]
     pub(crate) create: bool,
 
+    /// How the new document is written; by the path's ending unless given
+    #[arg(long, value_enum, requires = "create")]
+    pub(crate) format: Option<FormatName>,
+
     #[command(flatten)]
     pub(crate) reason: Reason,
 }

@@ -1,4 +1,5 @@
-//! What was typed. What it means is decided by the noun it names: `session.rs`, `instance.rs`, `config.rs`, `cluster.rs`.
+//! What was typed. What it means is decided by the noun it names: `session.rs`, `instance.rs`, `config.rs`,
+//! `cluster.rs`.
 
 mod config;
 mod instance;
@@ -11,7 +12,7 @@ use keeper_client_sdk::Endpoint;
 
 use crate::console::Output;
 pub(crate) use config::{
-    ConfigVerb, DeleteConfig, DiffConfig, EditConfig, GetConfig, LintConfig, PutConfig, WatchConfigs,
+    ConfigVerb, DeleteConfig, DiffConfig, EditConfig, GetConfig, LintConfig, PutConfig, Reason, WatchConfigs,
 };
 pub(crate) use instance::{InstanceName, InstanceVerb};
 pub(crate) use session::{CountSessions, GetSession, KickSession, ListSessions, SessionVerb};

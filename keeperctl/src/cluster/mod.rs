@@ -1,6 +1,7 @@
 //! `keeperctl cluster`: the nodes themselves.
 //!
-//! Each node is asked for itself and answers without its peers, so the status of a cluster without a quorum is told too.
+//! Each node is asked for itself and answers without its peers, so the status of a cluster without a quorum is told
+//! too.
 
 mod report;
 mod survey;

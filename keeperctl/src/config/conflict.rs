@@ -9,16 +9,17 @@ pub(super) fn is_one(error: &Error) -> bool {
     error.reason() == "revision-mismatch"
 }
 
-/// The refusal, with who changed the document. If that cannot be learnt the refusal still stands.
-pub(super) async fn told(configs: &Configs, path: &str, error: Error) -> Failure {
+/// The refusal, with who changed the document; `command` is what to type once that is taken over. If that cannot be
+/// learnt the refusal still stands.
+pub(super) async fn told(configs: &Configs, path: &str, error: Error, command: &str) -> Failure {
     let failure = Failure::from(error);
     match configs.history(path, 1, Detail::Summary).await.map(|mut history| history.documents.pop()) {
-        Ok(Some(newest)) => with_who(failure, &newest),
+        Ok(Some(newest)) => with_who(failure, &newest, command),
         Ok(None) | Err(_) => failure,
     }
 }
 
-fn with_who(failure: Failure, newest: &Document) -> Failure {
+fn with_who(failure: Failure, newest: &Document, command: &str) -> Failure {
     let Document { path, revision, author, message, published_at_ms, deleted, .. } = newest;
     let what = if *deleted { "deleted" } else { "changed" };
     let why = if message.is_empty() { String::new() } else { format!(": {message:?}") };
@@ -26,7 +27,7 @@ fn with_who(failure: Failure, newest: &Document) -> Failure {
     failure
         .remedy(render::printable(&who))
         .remedy(format!("see what that was with `keeperctl config diff {path} --to {revision}`"))
-        .remedy(format!("then take it over and publish with `--expect {}`", if *deleted { 0 } else { *revision }))
+        .remedy(format!("then `keeperctl config {command} --expect {}`", if *deleted { 0 } else { *revision }))
 }
 
 #[cfg(test)]
@@ -36,11 +37,11 @@ mod tests {
 
     #[test]
     fn who_was_earlier_is_told() {
-        let failure = with_who(Failure::refused("too late"), &document("a.toml", 9, "{}"));
+        let failure = with_who(Failure::refused("too late"), &document("a.toml", 9, "{}"), "put a.toml FILE");
         let expected = [
             "ann@desk changed it at 2026-11-22T15:36:02Z, revision 9: \"raise limits\"",
             "see what that was with `keeperctl config diff a.toml --to 9`",
-            "then take it over and publish with `--expect 9`",
+            "then `keeperctl config put a.toml FILE --expect 9`",
         ];
         assert_eq!(failure.remedies, expected);
     }
@@ -48,8 +49,8 @@ mod tests {
     #[test]
     fn a_deletion_is_a_change_too() {
         let deleted = Document { deleted: true, message: String::new(), ..document("a.toml", 9, "") };
-        let failure = with_who(Failure::refused("too late"), &deleted);
+        let failure = with_who(Failure::refused("too late"), &deleted, "put a.toml FILE");
         assert_eq!(failure.remedies[0], "ann@desk deleted it at 2026-11-22T15:36:02Z, revision 9");
-        assert_eq!(failure.remedies[2], "then take it over and publish with `--expect 0`");
+        assert_eq!(failure.remedies[2], "then `keeperctl config put a.toml FILE --expect 0`");
     }
 }

@@ -1,8 +1,8 @@
 //! `keeperctl config edit`: fetch, edit, check, publish.
 //!
-//! Promises: nothing is published that the servers find unsound, and nothing over somebody else's change, for the publish
-//! expects the revision that was fetched. Whatever goes wrong once the text was edited, it is kept in a file that is
-//! named.
+//! Promises: nothing is published that the servers find unsound, and nothing over somebody else's change, for the
+//! publish expects the revision that was fetched. Whatever goes wrong once the text was edited, it is kept in a file
+//! that is named.
 
 use std::io::{self, IsTerminal};
 
@@ -58,7 +58,7 @@ impl Base {
                 let Document { revision, format, text, .. } = document;
                 Ok(Self { revision, format, text, value })
             }
-            None if edit.create => Ok(Self::default()),
+            None if edit.create => Ok(Self { format: edit.format.map(Format::from), ..Self::default() }),
             None => {
                 Err(absent::absent(&configs, &edit.path, "edit").await?.remedy("begin a new document with `--create`"))
             }
@@ -95,7 +95,7 @@ async fn work(
     if let Some(format) = base.format {
         change = change.format(format);
     }
-    put::publish(admin, &edit.path, change, &edit.reason.message).await.map(Some)
+    put::publish(admin, &edit.path, change, &edit.reason, "put").await.map(Some)
 }
 
 /// What will be published, before it is: words, for the data of this command is where the document stands afterwards.

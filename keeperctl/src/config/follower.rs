@@ -1,8 +1,8 @@
 //! What a watch has told, so that each frame becomes what changed since.
 //!
-//! Pure: frames in, changes out. A frame that is reset holds the full set and may come at any time (the cursor fell below
-//! what the servers keep, or the state was rebuilt); it is compared with what is known, so that nothing is told twice and
-//! nothing that happened in between is lost.
+//! Pure: frames in, changes out. A frame that is reset holds the full set and may come at any time (the cursor fell
+//! below what the servers keep, or the state was rebuilt); it is compared with what is known, so that nothing is told
+//! twice and nothing that happened in between is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 

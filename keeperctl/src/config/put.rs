@@ -1,11 +1,11 @@
 //! `keeperctl config put` and `delete`: one change, published.
 
-use keeper_client_sdk::{Edit, Publish, Published};
+use keeper_client_sdk::{Edit, Error, Publish, Published};
 use serde::Serialize;
 
 use crate::{
     admin::Admin,
-    args::{DeleteConfig, PutConfig},
+    args::{DeleteConfig, PutConfig, Reason},
     config::{absent, conflict, excerpt, source},
     failure::Failure,
     render::{self, Report},
@@ -20,7 +20,7 @@ pub(super) async fn put(admin: &mut Admin<'_, '_>, put: &PutConfig) -> Result<()
     if let Some(revision) = put.expect {
         edit = edit.expecting(revision);
     }
-    let done = publish(admin, &put.path, edit, &put.reason.message).await;
+    let done = publish(admin, &put.path, edit, &put.reason, "put").await;
     let done = done.map_err(|failure| excerpt::beside(failure, &text))?;
     admin.console.print(&done)
 }
@@ -32,19 +32,39 @@ pub(super) async fn delete(admin: &mut Admin<'_, '_>, delete: &DeleteConfig) -> 
     if let Some(revision) = delete.expect {
         edit = edit.expecting(revision);
     }
-    let done = publish(admin, &delete.path, edit, &delete.reason.message).await?;
+    let done = publish(admin, &delete.path, edit, &delete.reason, "delete").await?;
     admin.console.print(&done)
 }
 
-/// Publishes one change in the name of whoever sits there.
-pub(super) async fn publish(admin: &Admin<'_, '_>, path: &str, edit: Edit, message: &str) -> Result<Done, Failure> {
-    let publish = Publish::of(edit).author(admin.author.clone()).message(message);
+/// Publishes one change in the name of whoever sits there; `verb` is what to type if it came too late.
+pub(super) async fn publish(
+    admin: &Admin<'_, '_>,
+    path: &str,
+    edit: Edit,
+    reason: &Reason,
+    verb: &str,
+) -> Result<Done, Failure> {
+    let publish = Publish::of(edit).author(admin.author.clone()).message(reason.message.clone());
     let configs = admin.keeper.configs();
-    match configs.publish(publish).await {
-        Ok(Published { revision, changed }) => Ok(Done { path: path.to_owned(), revision, changed }),
-        Err(error) if conflict::is_one(&error) => Err(conflict::told(&configs, path, error).await),
-        Err(error) => Err(Failure::of_change(error, &format!("keeperctl config history {path}"))),
+    let error = match configs.publish(publish).await {
+        Ok(Published { revision, changed }) => return Ok(Done { path: path.to_owned(), revision, changed }),
+        Err(error) => error,
+    };
+    if conflict::is_one(&error) {
+        let file = if verb == "put" { " FILE" } else { "" };
+        return Err(conflict::told(&configs, path, error, &format!("{verb} {path}{file}")).await);
     }
+    Err(named(error, path))
+}
+
+/// The failure of a publish, with how a path is written when that was wrong.
+fn named(error: Error, path: &str) -> Failure {
+    let is_path = error.reason() == "bad-name";
+    let failure = Failure::of_change(error, &format!("keeperctl config history {path}"));
+    if !is_path {
+        return failure;
+    }
+    failure.remedy(format!("typed was {path:?}; a path is written like `push/room.toml`"))
 }
 
 /// A change that stands.

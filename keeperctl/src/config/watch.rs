@@ -16,7 +16,7 @@ pub(super) async fn watch(admin: &mut Admin<'_, '_>, watch: &WatchConfigs) -> Re
     let revision = first.revision;
     let mut follower = Follower::begin(first)?;
     let documents = follower.documents();
-    admin.console.say(format_args!("watching {documents} documents from revision {revision} on"));
+    admin.console.say(format_args!("watching from revision {revision} on; documents now: {documents}"));
     if documents == 0 && watch.selectors.iter().any(|selector| !selector.ends_with('/')) {
         admin.console.say("there is none of that name yet; a prefix ends in \"/\"");
     }

@@ -18,15 +18,21 @@ pub(crate) async fn kick(admin: &mut Admin<'_, '_>, kick: &KickSession) -> Resul
         reason: kick.reason.clone(),
         author: admin.author.clone(),
     };
-    let kicked = admin.keeper.sessions().kick(request).await;
-    let kicked = kicked.map_err(|error| Failure::of_change(error, &format!("keeperctl session get {}", kick.user)))?;
-    let nobody = kicked.sessions.is_empty();
-    admin.console.print(&Ended::from(kicked))?;
-    if nobody {
-        return Err(Failure::refused(format!("nobody to kick: user {} is not connected there", kick.user))
-            .remedy(format!("see where with `keeperctl session get {}`", kick.user)));
+    match admin.keeper.sessions().kick(request).await {
+        Ok(kicked) if !kicked.sessions.is_empty() => admin.console.print(&Ended::from(kicked)),
+        Ok(_) => Err(nobody(kick)),
+        Err(error) if error.reason() == "not-found" => Err(nobody(kick)),
+        Err(error) => Err(Failure::of_change(error, &format!("keeperctl session get {}", kick.user))),
     }
-    Ok(())
+}
+
+fn nobody(kick: &KickSession) -> Failure {
+    let user = &kick.user;
+    match &kick.slot {
+        None => Failure::refused(format!("nobody to kick: user {user} is not connected")),
+        Some(slot) => Failure::refused(format!("nobody to kick: user {user} is not connected in slot \"{slot}\""))
+            .remedy(format!("see in which with `keeperctl session get {user}`")),
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -92,6 +98,14 @@ mod tests {
         };
         let key = SessionKey::of_user("ann").expect("within limits");
         Kicked { revision: 60, sessions: vec![KickedSession { key, holder: Some(holder) }] }.into()
+    }
+
+    #[test]
+    fn nobody_is_named() {
+        let kick = |slot| KickSession { user: Name::from(&b"ann"[..]), slot, reason: String::new() };
+        assert_eq!(nobody(&kick(None)).message, "nobody to kick: user ann is not connected");
+        let tv = Some(Name::from(&b"tv"[..]));
+        assert_eq!(nobody(&kick(tv)).message, "nobody to kick: user ann is not connected in slot \"tv\"");
     }
 
     #[test]

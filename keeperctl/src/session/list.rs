@@ -1,7 +1,7 @@
 //! `keeperctl session list`: a walk over live sessions, printed page by page.
 //!
-//! A walk may have a hundred million sessions, so no more than a page is held: each page of a table is aligned by itself,
-//! and the JSON array is written as it grows.
+//! A walk may have a hundred million sessions, so no more than a page is held: each page of a table is aligned by
+//! itself, and the JSON array is written as it grows.
 
 use keeper_client_sdk as sdk;
 
@@ -9,7 +9,7 @@ use crate::{
     admin::Admin,
     args::ListSessions,
     console::Output,
-    failure::Failure,
+    failure::{Failure, Kind},
     instance, limits,
     name::{Name, hex},
     render,
@@ -22,7 +22,10 @@ pub(crate) async fn list(admin: &mut Admin<'_, '_>, list: &ListSessions) -> Resu
     let mut token = list.after.as_ref().map(|token| token.bytes().to_vec()).unwrap_or_default();
     let next = loop {
         let limit = u32::try_from(left).unwrap_or(u32::MAX).min(limits::PAGE_SESSIONS_MAX);
-        let page = admin.keeper.sessions().list(request(list, token, limit)).await?;
+        let page = match admin.keeper.sessions().list(request(list, token, limit)).await {
+            Ok(page) => page,
+            Err(error) => return Err(refused(admin, list, error.into()).await),
+        };
         left = left.saturating_sub(page.sessions.len() as u64);
         let rows: Vec<Row> = page.sessions.into_iter().map(Row::from).collect();
         admin.console.write(printer.page(&rows)?.as_bytes())?;
@@ -37,11 +40,16 @@ pub(crate) async fn list(admin: &mut Admin<'_, '_>, list: &ListSessions) -> Resu
     }
     if printer.printed == 0 {
         admin.console.say("no session is like that");
-        if let Some(name) = &list.instance {
-            instance::find(admin, name).await?;
-        }
     }
     Ok(())
+}
+
+/// A refusal may be about the instance that was named; then the names are offered that were probably meant.
+async fn refused(admin: &Admin<'_, '_>, list: &ListSessions, failure: Failure) -> Failure {
+    match &list.instance {
+        Some(name) if failure.kind == Kind::Refused => instance::find(admin, name).await.err().unwrap_or(failure),
+        Some(_) | None => failure,
+    }
 }
 
 fn request(list: &ListSessions, token: Vec<u8>, limit: u32) -> sdk::ListSessions {
