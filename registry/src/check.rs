@@ -31,8 +31,10 @@ pub(crate) fn path(text: &str) -> Result<(), Rejection> {
     if text.split('/').all(is_plain) { Ok(()) } else { Err(Rejection::BadName { field: "path" }) }
 }
 
+/// `.` and `..` are folders to whoever writes documents to a disk.
 fn is_plain(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    !matches!(text, "" | "." | "..") && text.bytes().all(is_plain)
 }
 
 pub(crate) fn author(text: &str) -> Result<(), Rejection> {

@@ -76,6 +76,8 @@ impl Node {
     pub async fn shutdown(self) {
         self.streams.stop().await;
         self.services.stop().await;
+        // Told first: Raft's tasks end with it, and that is no failure.
+        self.consensus.stopping().cancel();
         self.raft.shutdown().await;
         self.consensus.stop().await;
         tracing::info!("the node has stopped");

@@ -1,0 +1,218 @@
+//! Nodes of a cluster in this process.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use keeper::node::{Node, Runtimes};
+use keeper::raft::Member;
+use keeper::settings::Settings;
+use keeper_client_sdk::{Endpoint, Keeper, NodeStatus};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::ports;
+use crate::wait::{until, until_some};
+
+/// A cluster whose nodes live in this process. Dropping it ends them and removes their data.
+#[derive(Debug)]
+pub struct InProcess {
+    nodes: Vec<Slot>,
+    _folder: TempDir,
+}
+
+#[derive(Debug)]
+struct Slot {
+    settings: Settings,
+    running: Option<Running>,
+}
+
+/// A node and the threads it runs on. They are its own, so that a crash takes every task along: those of openraft and of
+/// open connections belong to nobody but the runtime.
+#[derive(Debug)]
+struct Running {
+    node: Node,
+    runtime: Runtime,
+}
+
+impl InProcess {
+    /// Starts and founds a cluster of the default settings, and waits for its leader.
+    pub async fn start(nodes: usize) -> Self {
+        Self::start_with(nodes, |_| ()).await
+    }
+
+    /// The same, with other settings.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn start_with(nodes: usize, change: impl Fn(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the data");
+        let listeners = ports::free(nodes).expect("free ports");
+        let slot = |(at, listen)| {
+            let mut settings = Settings::new("test", at as u64 + 1, data(folder.path(), at));
+            settings.listen = listen;
+            change(&mut settings);
+            Slot { settings, running: None }
+        };
+        let nodes = listeners.into_iter().enumerate().map(slot).collect();
+        let mut cluster = Self { nodes, _folder: folder };
+        for at in 0..cluster.nodes.len() {
+            cluster.restart(at).await;
+        }
+        cluster.found().await;
+        cluster.leader().await;
+        cluster
+    }
+
+    async fn found(&self) {
+        let member = |slot: &Slot| {
+            let Settings { node_id, listen, .. } = &slot.settings;
+            let client_endpoint = format!("http://{}", listen.client);
+            (*node_id, Member { peer_endpoint: listen.peer.to_string(), client_endpoint })
+        };
+        let members: BTreeMap<_, _> = self.nodes.iter().map(member).collect();
+        self.node(0).raft().initialize(members).await.expect("a cluster is founded");
+    }
+
+    /// A running node.
+    ///
+    /// # Panics
+    /// It does not run.
+    #[must_use]
+    pub fn node(&self, at: usize) -> &Node {
+        &self.nodes[at].running.as_ref().expect("the node runs").node
+    }
+
+    /// How many nodes there are, running or not.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Ends a node where it stands: its tasks never run again. What it had handed to the system survives.
+    pub fn crash(&mut self, at: usize) {
+        if let Some(Running { node, runtime }) = self.nodes[at].running.take() {
+            runtime.shutdown_background();
+            drop(node);
+        }
+    }
+
+    /// Stops a node in order.
+    ///
+    /// # Panics
+    /// Stopping panicked.
+    pub async fn stop(&mut self, at: usize) {
+        if let Some(Running { node, runtime }) = self.nodes[at].running.take() {
+            runtime.spawn(node.shutdown()).await.expect("it stops");
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Starts a node on the data it left behind.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn restart(&mut self, at: usize) {
+        assert!(self.nodes[at].running.is_none(), "the node runs already");
+        let settings = self.nodes[at].settings.clone();
+        // A dropped node lets go of its ports and files a moment later.
+        let running = until_some("a node starts", async || {
+            let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+            let runtimes = Runtimes { serve: runtime.handle().clone(), raft: runtime.handle().clone() };
+            match runtime.spawn(Node::start(settings.clone(), runtimes)).await.expect("starting does not panic") {
+                Ok(node) => Some(Running { node, runtime }),
+                Err(error) => {
+                    eprintln!("not yet: {}", keeper::problem::chain(&error));
+                    runtime.shutdown_background();
+                    None
+                }
+            }
+        });
+        self.nodes[at].running = Some(running.await);
+    }
+
+    /// Waits until every running node follows one leader that is ready, and says which it is.
+    pub async fn leader(&self) -> usize {
+        until_some("one leader that all running nodes follow", async || {
+            let running = self.nodes.iter().filter_map(|slot| slot.running.as_ref());
+            let seen: Vec<_> = running.map(|running| running.node.raft().leadership().borrow().clone()).collect();
+            let (leader, term) = seen.iter().find(|it| it.ready).map(|it| (it.leader.clone(), it.term))?;
+            let agreed = seen.iter().all(|it| it.leader == leader && it.term == term);
+            let (id, _) = leader.filter(|_| agreed)?;
+            usize::try_from(id).ok()?.checked_sub(1)
+        })
+        .await
+    }
+
+    /// A running node that does not lead.
+    ///
+    /// # Panics
+    /// There is none.
+    pub async fn follower(&self) -> usize {
+        let leader = self.leader().await;
+        (0..self.size()).find(|at| *at != leader && self.nodes[*at].running.is_some()).expect("a follower")
+    }
+
+    /// Waits until all running nodes have applied the same and hold equal states.
+    pub async fn converge(&self) {
+        until("all running nodes hold equal states", async || {
+            let mut seen = Vec::new();
+            for (at, _) in self.nodes.iter().enumerate().filter(|(_, slot)| slot.running.is_some()) {
+                let status = self.status(at).await;
+                seen.push((status.applied_index, status.state_hash));
+            }
+            seen.windows(2).all(|pair| pair[0] == pair[1])
+        })
+        .await;
+    }
+
+    /// What a node says about itself.
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub async fn status(&self, at: usize) -> NodeStatus {
+        let endpoint = Endpoint::parse(&self.endpoint(at)).expect("an endpoint");
+        self.client(at).await.cluster().status_of(&endpoint).await.expect("a running node answers")
+    }
+
+    /// Where clients reach a node.
+    #[must_use]
+    pub fn endpoint(&self, at: usize) -> String {
+        format!("http://{}", self.nodes[at].settings.listen.client)
+    }
+
+    /// The settings of a node.
+    #[must_use]
+    pub fn settings(&self, at: usize) -> &Settings {
+        &self.nodes[at].settings
+    }
+
+    /// A client that knows all nodes.
+    ///
+    /// # Panics
+    /// No node answers.
+    pub async fn keeper(&self) -> Keeper {
+        let endpoints: Vec<_> = (0..self.size()).map(|at| self.endpoint(at)).collect();
+        Keeper::connect(endpoints).await.expect("a client connects")
+    }
+
+    /// A client that begins with one node.
+    ///
+    /// # Panics
+    /// The node does not answer.
+    pub async fn client(&self, at: usize) -> Keeper {
+        Keeper::connect([self.endpoint(at)]).await.expect("a client connects")
+    }
+}
+
+impl Drop for InProcess {
+    fn drop(&mut self) {
+        // A runtime must not be dropped where one may not block.
+        for at in 0..self.nodes.len() {
+            self.crash(at);
+        }
+    }
+}
+
+fn data(folder: &Path, at: usize) -> std::path::PathBuf {
+    folder.join(format!("node-{}", at + 1))
+}
