@@ -28,6 +28,7 @@ pub struct Entropy {
 impl Entropy {
     /// Seeded by the system.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the home of openraft's seed")]
     pub fn from_system() -> Self {
         Self::seeded(rand::random())
     }

@@ -13,8 +13,10 @@ use super::leadership::Leadership;
 use super::limits::READ_INDEX_MAX;
 use super::machine::RaftNode;
 use super::network::{Class, Peers};
+use super::offload::Offload;
 use super::proposal::{self, PendingProposal, ProposeError, Proposed};
 use super::read_rounds::{Confirmed, ReadError, ReadQueue, Want};
+use super::snapshot_files::SnapshotFiles;
 use super::status::{RaftStatus, StatusWatch};
 use super::type_config::Member;
 use crate::batch::Batch;
@@ -26,6 +28,8 @@ pub struct RaftHandle {
     pub(super) peers: Arc<Peers>,
     pub(super) reads: Arc<ReadQueue>,
     pub(super) leadership: watch::Receiver<Leadership>,
+    pub(super) snapshots: Arc<SnapshotFiles>,
+    pub(super) offload: Offload,
     pub(super) stopping: CancellationToken,
 }
 
@@ -184,6 +188,14 @@ impl RaftHandle {
         self.reads.close();
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(%error, "the Raft core ended badly");
+        }
+        let files = Arc::clone(&self.snapshots);
+        let closing = move || {
+            files.close();
+            Ok(())
+        };
+        if let Err(error) = self.offload.short(closing).await {
+            tracing::warn!(%error, "the writer of snapshots ended badly");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A snapshot on its way through openraft.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use keeper_registry::{Frozen, State};
@@ -49,8 +50,11 @@ pub(super) fn meta(file: &SnapshotFile) -> io::Result<SnapshotMetaOf<TypeConfig>
 
 /// Writes the state as the payload of a file. Each part of the codec is framed by its length: the file cuts its payload
 /// where it likes.
-pub(super) fn write(frozen: Frozen, writer: &mut SnapshotWriter) -> io::Result<()> {
+pub(super) fn write(frozen: Frozen, writer: &mut SnapshotWriter, give_up: &AtomicBool) -> io::Result<()> {
     record::write(frozen, |part: Bytes| {
+        if give_up.load(Ordering::Relaxed) {
+            return Err(io::Error::new(io::ErrorKind::Interrupted, "the node is stopping"));
+        }
         let length = u32::try_from(part.len()).map_err(|_| io::Error::other("a part of the state is too long"))?;
         writer.write(&length.to_be_bytes()).map_err(sentence)?;
         writer.write(&part).map_err(sentence)

@@ -1,6 +1,7 @@
 //! The snapshots of this node. One is current: the newest, whether it was written here or received.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keeper_registry::Frozen;
 use openraft::alias::{SnapshotMetaOf, SnapshotOf};
@@ -16,6 +17,9 @@ use crate::store::snapshot::{SnapshotFile, SnapshotReceiver, SnapshotStore};
 pub(super) struct SnapshotFiles {
     store: SnapshotStore,
     current: Mutex<Option<Current>>,
+    /// Held while a snapshot is written.
+    writing: Mutex<()>,
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
@@ -31,7 +35,7 @@ impl SnapshotFiles {
             Some(file) => Some(Current { meta: snapshot_data::meta(&file)?, file }),
             None => None,
         };
-        Ok(Self { store, current: Mutex::new(current) })
+        Ok(Self { store, current: Mutex::new(current), writing: Mutex::new(()), closed: AtomicBool::new(false) })
     }
 
     /// A handle to the current snapshot.
@@ -42,9 +46,10 @@ impl SnapshotFiles {
 
     /// Writes a frozen state. If a newer snapshot was installed meanwhile, that one stays current.
     pub(super) fn write(&self, meta: SnapshotMetaOf<TypeConfig>, frozen: Frozen) -> io::Result<Option<u64>> {
+        let _writing = self.writing.lock();
         let index = meta.last_log_id.map_or(0, |id| id.index);
         let mut writer = self.store.create(index, &encode::snapshot_meta(&meta)).map_err(sentence)?;
-        snapshot_data::write(frozen, &mut writer)?;
+        snapshot_data::write(frozen, &mut writer, &self.closed)?;
         let mut current = self.current.lock();
         if current.as_ref().is_some_and(|current| current.file.index() >= index) {
             return Ok(None);
@@ -54,6 +59,12 @@ impl SnapshotFiles {
         self.store.remove_older(index).map_err(sentence)?;
         *current = Some(Current { meta, file });
         Ok(Some(bytes))
+    }
+
+    /// Gives up what is being written, and waits until it has: the directory may be opened again afterwards.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        drop(self.writing.lock());
     }
 
     /// Begins to receive a peer's snapshot.

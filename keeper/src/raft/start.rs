@@ -95,6 +95,8 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         peers: Arc::clone(&peers),
         reads: Arc::clone(&reads),
         leadership: leadership_seen.clone(),
+        snapshots: Arc::clone(&files),
+        offload,
         stopping: stopping.clone(),
     };
     let rounds = ReadRounds {

@@ -9,13 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use keeper::batch::Batch;
 use keeper::raft::{
-    Entropy, Identity, Leadership, Member, Offload, ProposeError, Proposed, RaftGroup, RaftHandle, RaftLog, RaftOptions,
-    RaftParts, RaftStartError, RaftStatus, TcpDial, serve, start,
+    Entropy, Identity, Leadership, Member, Offload, ProposeError, Proposed, RaftGroup, RaftHandle, RaftLog,
+    RaftOptions, RaftParts, RaftStartError, RaftStatus, ReadError, TcpDial, serve, start,
 };
 use keeper::replica::Replica;
 use keeper::store::memory::SyncPolicy;
 use keeper::store::{Hooks, MemoryDisk, MemoryEngine, SnapshotStore};
-use keeper_registry::{Command, DocumentAction, DocumentChange, Format, LogTime, Publish};
+use keeper_registry::{Command, DocumentAction, DocumentChange, Format, LogTime, Publish, StateId};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -42,26 +42,32 @@ pub(crate) struct Cluster {
     places: BTreeMap<u64, Place>,
     pub(crate) nodes: BTreeMap<u64, Node>,
     options: RaftOptions,
+    offload: Offload,
 }
 
 impl Cluster {
     /// Starts nodes 1 to `count`, of no group yet.
-    pub(crate) fn idle(count: u64, options: RaftOptions) -> Self {
+    pub(crate) fn idle(count: u64, options: RaftOptions, offload: Offload) -> Self {
         let places = (1..=count).map(|id| (id, Place::new())).collect();
-        let mut cluster = Self { places, nodes: BTreeMap::new(), options };
+        let mut cluster = Self { places, nodes: BTreeMap::new(), options, offload };
         (1..=count).for_each(|id| cluster.start(id));
         cluster
     }
 
     /// Starts a group of three and waits for its leader.
     pub(crate) async fn three() -> Self {
-        Self::of(3, RaftOptions::default()).await
+        Self::of(3, RaftOptions::default(), Offload::Threads).await
     }
 
-    pub(crate) async fn of(count: u64, options: RaftOptions) -> Self {
-        let cluster = Self::idle(count, options);
+    pub(crate) async fn of(count: u64, options: RaftOptions, offload: Offload) -> Self {
+        let cluster = Self::idle(count, options, offload);
         cluster.nodes[&1].handle.initialize(cluster.members()).await.expect("a group");
-        cluster.leader().await;
+        let leader = cluster.leader().await;
+        let found = Batch::new(LogTime(1), vec![Command::Found(StateId(7))]);
+        cluster.nodes[&leader].handle.propose(found).await.expect("a state");
+        for node in cluster.nodes.values() {
+            node.sees("a leader", |seen| seen.leader.is_some()).await;
+        }
         cluster
     }
 
@@ -75,7 +81,7 @@ impl Cluster {
     }
 
     pub(crate) fn try_start(&mut self, id: u64) -> Result<(), RaftStartError> {
-        let node = self.places[&id].start(id, self.options.clone())?;
+        let node = self.places[&id].start(id, self.options.clone(), self.offload)?;
         self.nodes.insert(id, node);
         Ok(())
     }
@@ -86,7 +92,10 @@ impl Cluster {
 
     /// Stops a node as a crash would: whatever it was doing, it does no more.
     pub(crate) fn kill(&mut self, id: u64) {
-        drop(self.nodes.remove(&id).expect("a running node"));
+        let mut node = self.nodes.remove(&id).expect("a running node");
+        let runtime = node.runtime.take().expect("a runtime");
+        // Waits until nothing of it runs any more, which may not be done on a runtime's own thread.
+        std::thread::spawn(move || runtime.shutdown_timeout(PATIENCE)).join().expect("a stopped runtime");
         self.places[&id].disk.crash(0);
     }
 
@@ -108,8 +117,15 @@ impl Cluster {
     }
 
     pub(crate) async fn propose(&self, path: &str, text: &str) -> Proposed {
-        let leader = self.leader().await;
-        self.nodes[&leader].propose(path, text).await.expect("an answer")
+        loop {
+            let leader = self.leader().await;
+            match self.nodes[&leader].propose(path, text).await {
+                Ok(proposed) => return proposed,
+                // It certainly did not happen: a busy machine costs a leader its lease.
+                Err(ProposeError::NotLeader { .. }) => tokio::task::yield_now().await,
+                Err(other) => panic!("a proposal ended as {other}"),
+            }
+        }
     }
 }
 
@@ -125,7 +141,7 @@ impl Place {
         Member { peer_endpoint: address.to_string(), client_endpoint: format!("http://{address}") }
     }
 
-    fn start(&self, id: u64, options: RaftOptions) -> Result<Node, RaftStartError> {
+    fn start(&self, id: u64, options: RaftOptions, offload: Offload) -> Result<Node, RaftStartError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name(format!("node-{id}"))
@@ -133,10 +149,16 @@ impl Place {
             .build()
             .expect("a runtime");
         let replica = Arc::new(Replica::new());
-        let parts = parts(id, options, &self.disk, self.snapshots.path(), Arc::clone(&replica));
+        let parts = parts(id, options, offload, self, Arc::clone(&replica));
         let (started, starting) = std::sync::mpsc::channel();
         runtime.spawn(async move { started.send(start(parts).await) });
-        let group = starting.recv().expect("a start")?;
+        let group = match starting.recv().expect("a start") {
+            Ok(group) => group,
+            Err(refused) => {
+                runtime.shutdown_background();
+                return Err(refused);
+            }
+        };
         let RaftGroup { handle, service, driver } = group;
         runtime.spawn(driver.run());
         let listener = self.listener.try_clone().expect("a listener");
@@ -148,23 +170,17 @@ impl Place {
     }
 }
 
-fn parts(
-    id: u64,
-    options: RaftOptions,
-    disk: &MemoryDisk,
-    snapshots: &Path,
-    replica: Arc<Replica>,
-) -> RaftParts<RaftLog> {
-    let engine = Arc::new(MemoryEngine::open(disk, SyncPolicy::AtOnce, Hooks::ignore()));
+fn parts(id: u64, options: RaftOptions, offload: Offload, place: &Place, replica: Arc<Replica>) -> RaftParts<RaftLog> {
+    let engine = Arc::new(MemoryEngine::open(&place.disk, SyncPolicy::AtOnce, Hooks::ignore()));
     RaftParts {
         identity: Identity { cluster: "test".to_owned(), group: 0, node: id },
         options,
-        log: RaftLog::open(engine, 0, Offload::Threads).expect("a log"),
+        log: RaftLog::open(engine, 0, offload).expect("a log"),
         replica,
-        snapshots: SnapshotStore::open(snapshots).expect("a directory"),
+        snapshots: SnapshotStore::open(place.snapshots.path()).expect("a directory"),
         dial: Arc::new(TcpDial),
         entropy: Entropy::from_system(),
-        offload: Offload::Threads,
+        offload,
     }
 }
 
@@ -172,6 +188,20 @@ impl Node {
     /// Publishes a document.
     pub(crate) async fn propose(&self, path: &str, text: &str) -> Result<Proposed, ProposeError> {
         self.handle.propose(document(path, text)).await
+    }
+
+    /// Reads, and asks again as long as nothing is confirmed: a busy machine may miss a deadline.
+    pub(crate) async fn read(&self) -> u64 {
+        let reading = async {
+            loop {
+                match self.handle.read_index().await {
+                    Ok(index) => return index,
+                    Err(ReadError::Stopped) => panic!("the node has stopped"),
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, reading).await.expect("a confirmed read")
     }
 
     /// The text of a document, as this node has it.

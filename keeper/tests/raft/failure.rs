@@ -22,7 +22,7 @@ async fn another_leader_takes_over_and_nothing_is_lost() {
         cluster.start(dead);
         let returned = &cluster.nodes[&dead];
         returned.sees("a leader", |seen| seen.leader.is_some()).await;
-        returned.handle.read_index().await.expect("a read");
+        returned.read().await;
         assert_eq!(returned.text("limits").as_deref(), Some(text.as_bytes()));
     }
 }
@@ -62,7 +62,7 @@ async fn what_becomes_of_a_proposal_without_a_quorum_is_known_or_unknown_never_w
     others.iter().for_each(|id| cluster.start(*id));
     let outcome = tokio::time::timeout(PATIENCE, waiting.outcome()).await.expect("an outcome");
     let reader = &cluster.nodes[&cluster.leader().await];
-    reader.handle.read_index().await.expect("a read");
+    reader.read().await;
     match outcome {
         Ok(_) => assert!(reader.text("waiting").is_some(), "acknowledged, and lost"),
         Err(ProposeError::Unknown(_)) => {}

@@ -1,6 +1,6 @@
 //! A group that works.
 
-use keeper::raft::{InitializeRefused, ProposeError, RaftOptions};
+use keeper::raft::{InitializeRefused, Offload, ProposeError, RaftOptions};
 
 use crate::cluster::{Cluster, document};
 
@@ -10,7 +10,7 @@ async fn what_is_proposed_is_on_every_node() {
     let proposed = cluster.propose("limits", "1").await;
     assert!(proposed.replies.iter().all(Result::is_ok), "{:?}", proposed.replies);
     for node in cluster.nodes.values() {
-        let read = node.handle.read_index().await.expect("a read");
+        let read = node.read().await;
         assert!(read >= proposed.revision);
         assert_eq!(node.text("limits").as_deref(), Some(&b"1"[..]));
     }
@@ -18,10 +18,10 @@ async fn what_is_proposed_is_on_every_node() {
 
 #[tokio::test]
 async fn a_group_of_one_works() {
-    let cluster = Cluster::of(1, RaftOptions::default()).await;
+    let cluster = Cluster::of(1, RaftOptions::default(), Offload::Threads).await;
     let proposed = cluster.propose("limits", "1").await;
     let node = &cluster.nodes[&1];
-    assert!(node.handle.read_index().await.expect("a read") >= proposed.revision);
+    assert!(node.read().await >= proposed.revision);
     assert_eq!(node.handle.confirm_leadership().await.expect("a leader").term, node.handle.status().term);
 }
 
@@ -42,7 +42,7 @@ async fn a_proposal_for_another_term_is_refused() {
     let before = leader.handle.propose_in_term(document("limits", "1"), term).await.expect("an answer").revision;
     let refused = leader.handle.propose_in_term(document("limits", "2"), term + 1).await;
     assert!(matches!(refused, Err(ProposeError::NotLeader { .. })), "{refused:?}");
-    assert_eq!(leader.handle.read_index().await.expect("a read"), before);
+    assert_eq!(leader.read().await, before);
 }
 
 #[tokio::test]
@@ -79,6 +79,6 @@ async fn large_entries_pass() {
         assert!(proposed.expect("an answer").replies[0].is_ok());
     }
     let follower = &cluster.nodes[&cluster.follower().await];
-    follower.handle.read_index().await.expect("a read");
+    follower.read().await;
     assert!(paths.iter().all(|path| follower.text(path).is_some_and(|found| found.len() == text.len())));
 }

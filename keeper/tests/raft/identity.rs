@@ -1,10 +1,10 @@
 //! Messages that reach the wrong node.
 
 use bytes::Bytes;
-use keeper::raft::{InitializeRefused, Member, RaftOptions};
+use keeper::raft::{InitializeRefused, Member, Offload, RaftOptions};
+use keeper_proto::peer::Envelope;
 use keeper_proto::peer::envelope::Kind;
 use keeper_proto::peer::peer_client::PeerClient;
-use keeper_proto::peer::Envelope;
 use keeper_proto::v1::Problem;
 use prost::Message;
 
@@ -27,12 +27,15 @@ fn refusal(answer: Envelope) -> (String, String) {
 
 #[tokio::test]
 async fn a_message_for_another_cluster_or_node_is_refused() {
-    let cluster = Cluster::idle(1, RaftOptions::default());
+    let cluster = Cluster::idle(1, RaftOptions::default(), Offload::Threads);
     let mut client = client(&cluster).await;
     let answer = client.call(message("other", 1, Kind::Vote)).await.expect("an answer").into_inner();
     let (reason, sentence) = refusal(answer);
     assert_eq!(reason, "wrong-cluster");
-    assert_eq!(sentence, "the message is for cluster `other`; node 1 belongs to cluster `test`: check the peer addresses");
+    assert_eq!(
+        sentence,
+        "the message is for cluster `other`; node 1 belongs to cluster `test`: check the peer addresses"
+    );
     let answer = client.call(message("test", 2, Kind::Vote)).await.expect("an answer").into_inner();
     assert_eq!(refusal(answer).1, "the message is for node 2; this is node 1: check the peer addresses");
     let answer = client.call(message("test", 1, Kind::Vote)).await.expect("an answer").into_inner();
@@ -41,7 +44,7 @@ async fn a_message_for_another_cluster_or_node_is_refused() {
 
 #[tokio::test]
 async fn an_append_stream_for_another_node_ends_with_the_reason() {
-    let cluster = Cluster::idle(1, RaftOptions::default());
+    let cluster = Cluster::idle(1, RaftOptions::default(), Offload::Threads);
     let requests = futures_util::stream::iter([message("test", 2, Kind::Append)]);
     let mut answers = client(&cluster).await.append(requests).await.expect("a stream").into_inner();
     let answer = answers.message().await.expect("an answer").expect("an answer");
@@ -51,7 +54,7 @@ async fn an_append_stream_for_another_node_ends_with_the_reason() {
 
 #[tokio::test]
 async fn a_group_with_a_wrong_address_is_not_founded() {
-    let cluster = Cluster::idle(3, RaftOptions::default());
+    let cluster = Cluster::idle(3, RaftOptions::default(), Offload::Threads);
     let mut members = cluster.members();
     let (second, third) = (members[&2].clone(), members[&3].clone());
     members.insert(2, third);

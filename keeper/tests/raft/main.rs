@@ -2,7 +2,7 @@
 //!
 //! Each node runs on a runtime of its own, so that stopping the runtime is what `kill -9` is to a process.
 
-#![expect(clippy::expect_used, reason = "a failed expectation is how a test fails")]
+#![expect(clippy::disallowed_methods, reason = "a test measures, and its nodes are runtimes that it ends")]
 
 mod cluster;
 mod failure;

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,7 +102,7 @@ impl Peers {
         let (dial, address) = (Arc::clone(&self.dial), address.to_owned());
         endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
             let connecting = dial.dial(address.clone());
-            async move { connecting.await.map(TokioIo::<Box<dyn Connection>>::new).map_err(io::Error::from) }
+            async move { connecting.await.map(TokioIo::<Box<dyn Connection>>::new) }
         }))
     }
 }
