@@ -16,10 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile(files, [root])?;
     let out = std::env::var("OUT_DIR")?;
-    std::fs::write(
-        Path::new(&out).join("keeper_descriptor.bin"),
-        prost_types_encode(&descriptors),
-    )?;
+    std::fs::write(Path::new(&out).join("keeper_descriptor.bin"), prost_types_encode(&descriptors))?;
     tonic_prost_build::configure().bytes(".").btree_map(".").compile_fds(descriptors)?;
     Ok(())
 }

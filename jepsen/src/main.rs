@@ -1,7 +1,7 @@
 //! `keeper-jepsen`: real processes, real faults, a checked history.
 //!
-//! `SEMANTICS.md` is the contract: what a history says and what is checked on it. The checks look at the history alone, so
-//! that a saved one can be judged again.
+//! `SEMANTICS.md` is the contract: what a history says and what is checked on it. The checks look at the history alone,
+//! so that a saved one can be judged again.
 
 mod check;
 mod cluster;

@@ -1,7 +1,7 @@
 //! The payload of a log entry: commands of many clients under one stamp of time.
 //!
-//! A batch is encoded once, by the leader that proposes it; the same bytes go to disk, to the followers and, on them, to
-//! apply. The leader keeps the commands it encoded; a follower decodes them once, when it applies.
+//! A batch is encoded once, by the leader that proposes it; the same bytes go to disk, to the followers and, on them,
+//! to apply. The leader keeps the commands it encoded; a follower decodes them once, when it applies.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! The one module that reads the clock.
 //!
-//! Two clocks serve different ends. The monotonic one ([`now`]) measures timeouts, leases and ages; it is tokio's, so that
-//! a simulation can pause and advance it. The wall clock is read by [`LogClock`] alone, and only steers: log time is the
-//! last log time plus the monotonic time since, drifting towards the wall clock by at most [`STEER_PER_MILLE`]. A jump of
-//! the wall clock, in either direction, therefore never moves log time by more than a hundredth of the time that really
-//! passed.
+//! Two clocks serve different ends. The monotonic one ([`now`]) measures timeouts, leases and ages; it is tokio's, so
+//! that a simulation can pause and advance it. The wall clock is read by [`LogClock`] alone, and only steers: log time
+//! is the last log time plus the monotonic time since, drifting towards the wall clock by at most [`STEER_PER_MILLE`].
+//! A jump of the wall clock, in either direction, therefore never moves log time by more than a hundredth of the time
+//! that really passed.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

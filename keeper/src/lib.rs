@@ -6,9 +6,9 @@
 //! main → node → {rpc, http, lease} → {propose, view, watch} → {raft, replica} → {store, registry}
 //! ```
 //!
-//! [`batch`], [`clock`], [`codec`], [`format`], [`limits`], [`metrics`], [`problem`] and [`settings`] lie below all of them.
-//! `rpc` never sees `raft` or `store`; openraft is imported under `raft/` only, rocksdb under `store/` only, bincode under
-//! `codec/` only; `clock` alone reads the clock; `node` alone spawns tasks.
+//! [`batch`], [`clock`], [`codec`], [`format`], [`limits`], [`metrics`], [`problem`] and [`settings`] lie below all of
+//! them. `rpc` never sees `raft` or `store`; openraft is imported under `raft/` only, rocksdb under `store/` only,
+//! bincode under `codec/` only; `clock` alone reads the clock; `node` alone spawns tasks.
 
 pub mod batch;
 pub mod clock;

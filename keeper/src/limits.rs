@@ -14,7 +14,8 @@ pub const BATCH_COMMANDS_MAX: usize = 1_024;
 /// Session operations of one entry, at most, for the same reason.
 pub const BATCH_OPERATIONS_MAX: usize = 4_096;
 
-/// Entries proposed and not yet applied. More add latency, not throughput: while these are under way the next batch grows.
+/// Entries proposed and not yet applied. More add latency, not throughput: while these are under way the next batch
+/// grows.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 3;
 
 /// Bytes of proposals admitted and not yet answered, per lane. Full means a refusal with a retry hint, never a growing

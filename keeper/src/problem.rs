@@ -1,7 +1,7 @@
 //! Why something asked of this node was not done, in the three classes of the wire.
 //!
-//! Everything below `rpc` answers with this type; one exhaustive match in `rpc/error.rs` turns it into the wire's form. A
-//! rejection of the replicated state is a refusal that every node would give alike; the other kinds are this node's.
+//! Everything below `rpc` answers with this type; one exhaustive match in `rpc/error.rs` turns it into the wire's form.
+//! A rejection of the replicated state is a refusal that every node would give alike; the other kinds are this node's.
 
 use keeper_registry::Rejection;
 

@@ -1,8 +1,8 @@
 //! One device: from its handshake to its close.
 //!
 //! Two things go on at once until either ends: talking to the device, and keeping it registered. Then the connection
-//! leaves the table, the device is told why, and the session is given up, in this order, so that no push is accepted for
-//! a connection that is closing.
+//! leaves the table, the device is told why, and the session is given up, in this order, so that no push is accepted
+//! for a connection that is closing.
 
 use std::sync::Arc;
 
@@ -84,8 +84,8 @@ async fn handshake(stream: TcpStream) -> Result<(Socket, Params), Error> {
     asked.map(|params| (socket, params)).ok_or(Error::ConnectionClosed)
 }
 
-/// Reads what the device says and sends what is queued for it, until it goes or breaks a rule. Pings are answered by the
-/// library whenever it reads.
+/// Reads what the device says and sends what is queued for it, until it goes or breaks a rule. Pings are answered by
+/// the library whenever it reads.
 async fn talk(
     socket: &mut Socket,
     outbound: &mut mpsc::Receiver<String>,

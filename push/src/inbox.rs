@@ -1,7 +1,7 @@
 //! Where senders deliver: `POST /push?user=U`, on an address that devices cannot reach.
 //!
-//! A sender looks a user up, learns the room's inbox from the answer, and posts the text here. `GET /status` says how the
-//! room is.
+//! A sender looks a user up, learns the room's inbox from the answer, and posts the text here. `GET /status` says how
+//! the room is.
 
 use axum::{
     Router,

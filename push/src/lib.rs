@@ -2,18 +2,19 @@
 //!
 //! A room holds WebSocket connections of devices and keeps three promises by means of Keeper:
 //!
-//! - **Whoever has been greeted can be found.** A connection is registered before it is greeted, registered again in each
-//!   new life of the room's lease, and given up when it ends.
-//! - **One connection per session.** When a device connects elsewhere, or an admin kicks it, the old connection is closed
-//!   with a code and a reason that say so.
+//! - **Whoever has been greeted can be found.** A connection is registered before it is greeted, registered again in
+//!   each new life of the room's lease, and given up when it ends.
+//! - **One connection per session.** When a device connects elsewhere, or an admin kicks it, the old connection is
+//!   closed with a code and a reason that say so.
 //! - **The running configuration is the published one.** [`config`] follows one document live; a document that does not
 //!   fit is named in the log and the running values stay.
 //!
 //! [`room`] assembles; [`connection`] is one device; [`seat`] is its registration; [`tenure`] is the room's own lease;
-//! [`inbox`] is where senders deliver. [`crowd`] is the other side: devices by the thousand, for demonstrations and load.
+//! [`inbox`] is where senders deliver. [`crowd`] is the other side: devices by the thousand, for demonstrations and
+//! load.
 //!
-//! Left out on purpose: what devices say upstream is counted and dropped, and nothing is stored for devices that are away.
-//! Both belong to the application around the room.
+//! Left out on purpose: what devices say upstream is counted and dropped, and nothing is stored for devices that are
+//! away. Both belong to the application around the room.
 
 pub mod config;
 mod connection;

@@ -8,8 +8,8 @@ pub const HANDSHAKES_MAX: usize = 1_024;
 /// A device that has not finished its handshake by then never will.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Pushes waiting for one slow device. A push is small and rare; a device that is this far behind is as good as away, and
-/// the sender is told so.
+/// Pushes waiting for one slow device. A push is small and rare; a device that is this far behind is as good as away,
+/// and the sender is told so.
 pub const OUTBOUND_MAX: usize = 64;
 
 /// How long one message may take to leave for a device before its connection counts as dead.

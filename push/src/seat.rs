@@ -1,8 +1,8 @@
 //! The registration of one connection: made, made again in each life of the room's lease, given up.
 //!
-//! An operation that was sent is never abandoned: whoever stops waiting for a registration could not give up what it may
-//! still bring about. So the question lives here, not in the future that waits for it, and [`Seat::keep`] may be dropped
-//! at any await.
+//! An operation that was sent is never abandoned: whoever stops waiting for a registration could not give up what it
+//! may still bring about. So the question lives here, not in the future that waits for it, and [`Seat::keep`] may be
+//! dropped at any await.
 
 use std::sync::Arc;
 

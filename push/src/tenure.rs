@@ -1,7 +1,7 @@
 //! The room's own lease: one life after another.
 //!
-//! A lost lease means that none of the room's sessions answers any more. A new life is opened, and every connection, which
-//! follows [`Tenure`]s by itself, registers again in it.
+//! A lost lease means that none of the room's sessions answers any more. A new life is opened, and every connection,
+//! which follows [`Tenure`]s by itself, registers again in it.
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! A room over real sockets, before any Keeper node answers: it holds connections, delivers, refuses and drains. What it
-//! does with a cluster is shown by `make demo`.
+//! A room over real sockets, before any Keeper node answers: it holds connections, delivers, refuses and drains. What
+//! it does with a cluster is shown by `make demo`.
 
 use std::{net::SocketAddr, time::Duration};
 

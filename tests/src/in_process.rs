@@ -26,8 +26,8 @@ struct Slot {
     running: Option<Running>,
 }
 
-/// A node and the threads it runs on. They are its own, so that a crash takes every task along: those of openraft and of
-/// open connections belong to nobody but the runtime.
+/// A node and the threads it runs on. They are its own, so that a crash takes every task along: those of openraft and
+/// of open connections belong to nobody but the runtime.
 #[derive(Debug)]
 struct Running {
     node: Node,

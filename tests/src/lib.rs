@@ -1,7 +1,7 @@
 //! Real nodes for tests: in this process ([`InProcess`]), or as processes of their own ([`Processes`]).
 //!
-//! Both speak over real sockets on loopback and keep their data on disk. In-process nodes start in milliseconds and can be
-//! dropped in the middle of anything; processes can be killed and paused. Nothing here sleeps for a guessed time:
+//! Both speak over real sockets on loopback and keep their data on disk. In-process nodes start in milliseconds and can
+//! be dropped in the middle of anything; processes can be killed and paused. Nothing here sleeps for a guessed time:
 //! [`until`] waits for a condition and says which one never came.
 
 mod in_process;

@@ -191,7 +191,7 @@ impl Drop for Processes {
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this program has a path");
     let folder = test.ancestors().find(|it| it.join(name).is_file());
-    folder.map(|it: &Path| it.join(name)).unwrap_or_else(|| {
-        panic!("`{name}` is not built beside {}: run the tests with --workspace", test.display())
-    })
+    folder
+        .map(|it: &Path| it.join(name))
+        .unwrap_or_else(|| panic!("`{name}` is not built beside {}: run the tests with --workspace", test.display()))
 }

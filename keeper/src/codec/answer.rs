@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use keeper_registry::{
-    Holder, Incarnation, Kicked, OperationResult, Rejection, Reply, Revision, StateId,
-};
+use keeper_registry::{Holder, Incarnation, Kicked, OperationResult, Rejection, Reply, Revision, StateId};
 
 use crate::codec::command::{read_epoch, read_key, write_epoch, write_key};
 use crate::codec::{DecodeError, Input, Output, names};
@@ -115,9 +113,9 @@ fn read_reply(input: &mut Input) -> Decoded<Reply> {
     Ok(match input.u8()? {
         tag::FOUNDED => Reply::Founded(StateId(input.u64()?)),
         tag::FRAME => Reply::Frame { revision: Revision(input.u64()?), results: read_results(input)? },
-        tag::KICKED => Reply::Kicked(
-            input.list(|input| Ok(Kicked { key: read_key(input)?, holder: read_holder(input)? }))?,
-        ),
+        tag::KICKED => {
+            Reply::Kicked(input.list(|input| Ok(Kicked { key: read_key(input)?, holder: read_holder(input)? }))?)
+        }
         tag::OPENED => Reply::Opened { incarnation: Incarnation(input.u64()?) },
         tag::CLOSED => Reply::Closed,
         tag::REAPED => Reply::Reaped { removed: input.u32()?, more: input.flag()? },
@@ -233,9 +231,7 @@ fn write_named(out: &mut Output, tag: u8, name: &str, numbers: &[u64]) {
 fn read_rejection(input: &mut Input) -> Decoded<Rejection> {
     Ok(match input.u8()? {
         tag::ALREADY_FOUNDED => Rejection::AlreadyFounded(StateId(input.u64()?)),
-        tag::TOO_LARGE => {
-            Rejection::TooLarge { field: names::read(input)?, actual: input.u64()?, limit: input.u64()? }
-        }
+        tag::TOO_LARGE => Rejection::TooLarge { field: names::read(input)?, actual: input.u64()?, limit: input.u64()? },
         tag::OUT_OF_RANGE => Rejection::OutOfRange {
             field: names::read(input)?,
             actual: input.u64()?,

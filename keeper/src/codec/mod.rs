@@ -2,8 +2,8 @@
 //!
 //! bincode is imported here and nowhere else, so that it can be replaced in this one folder. Every value begins with a
 //! version byte. openraft's structs are never derive-serialised: `raft/encode.rs` writes them field by field with
-//! [`Output`] and [`Input`]. What the replicated state is made of is written here: [`batch`] for the log, [`record`] for
-//! snapshots.
+//! [`Output`] and [`Input`]. What the replicated state is made of is written here: [`batch`] for the log, [`record`]
+//! for snapshots.
 
 mod answer;
 pub mod batch;

@@ -1,7 +1,7 @@
 //! Names that the registry holds as `&'static str`, on their way back from disk.
 //!
-//! They come from a closed set in the registry's code (the fields and things a refusal can name), so each is leaked once
-//! and then found again. The bound is for damaged input.
+//! They come from a closed set in the registry's code (the fields and things a refusal can name), so each is leaked
+//! once and then found again. The bound is for damaged input.
 
 use std::collections::BTreeSet;
 

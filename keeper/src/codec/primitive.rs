@@ -1,8 +1,8 @@
 //! The primitives everything else is written with: bincode 2's variable-length integers, and byte strings that are read
 //! without copying.
 //!
-//! Values are written field by field, in an order that the encoding's version fixes; there is no reflection and no derive.
-//! A reader bounds every length by the bytes that remain, so that damaged or hostile input costs no memory.
+//! Values are written field by field, in an order that the encoding's version fixes; there is no reflection and no
+//! derive. A reader bounds every length by the bytes that remain, so that damaged or hostile input costs no memory.
 
 use bincode::config::{Configuration, standard};
 use bytes::Bytes;
@@ -191,8 +191,8 @@ impl Input {
             self.at += 1;
             return Ok(u64::from(small));
         }
-        let (value, length) = bincode::decode_from_slice::<u64, _>(rest, BINCODE)
-            .map_err(|_| DecodeError::Truncated { at: self.at })?;
+        let (value, length) =
+            bincode::decode_from_slice::<u64, _>(rest, BINCODE).map_err(|_| DecodeError::Truncated { at: self.at })?;
         self.at += length;
         Ok(value)
     }

@@ -1,8 +1,8 @@
 //! The state as a stream of chunks: what snapshots are made of.
 //!
-//! A chunk is a versioned value that holds whole records, so that one can be checked, decoded and dropped before the next
-//! is read: neither writing nor reading ever holds the whole state twice. Order and completeness are the registry's to
-//! judge: its header counts and hashes what follows.
+//! A chunk is a versioned value that holds whole records, so that one can be checked, decoded and dropped before the
+//! next is read: neither writing nor reading ever holds the whole state twice. Order and completeness are the
+//! registry's to judge: its header counts and hashes what follows.
 
 use bytes::Bytes;
 use keeper_registry::{Frozen, Record, State, ThawError, Thawing};

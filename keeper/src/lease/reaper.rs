@@ -1,7 +1,7 @@
 //! Removes the rows of closed incarnations, slice by slice.
 //!
-//! They answer nobody from the entry that closed them; reaping only frees memory. So it is governed: one slice at a time,
-//! with a pause after each that leaves the log to those who wait for it.
+//! They answer nobody from the entry that closed them; reaping only frees memory. So it is governed: one slice at a
+//! time, with a pause after each that leaves the log to those who wait for it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -85,12 +85,7 @@ struct Round {
 impl Leases {
     /// The handle and its worker.
     #[must_use]
-    pub fn new(
-        replica: Arc<Replica>,
-        raft: RaftHandle,
-        proposer: Proposer,
-        metrics: Arc<Metrics>,
-    ) -> (Self, Worker) {
+    pub fn new(replica: Arc<Replica>, raft: RaftHandle, proposer: Proposer, metrics: Arc<Metrics>) -> (Self, Worker) {
         let (sender, requests) = mpsc::channel(RENEWALS_WAITING_MAX);
         let worker = Worker {
             requests,
@@ -251,20 +246,19 @@ impl Worker {
         let gap = now.duration_since(office.ticked_at).saturating_sub(TICK);
         office.ticked_at = now;
         if office.table.shortest_ttl().is_some_and(|ttl| gap > ttl / 10) {
-            tracing::warn!(gap_ms = gap.as_millis(), "the leader's timer stood still; leases are lengthened by the gap");
+            tracing::warn!(
+                gap_ms = gap.as_millis(),
+                "the leader's timer stood still; leases are lengthened by the gap"
+            );
             office.table.shift(gap, now);
             return;
         }
         for incarnation in office.table.expire(now) {
             tracing::info!(incarnation = incarnation.0, "lease ran out; proposing its expiry");
-            let proposal = Proposal {
-                term: Some(office.term),
-                ..Proposal::new(Command::Expire(incarnation), EXPIRE_BYTES)
-            };
+            let proposal =
+                Proposal { term: Some(office.term), ..Proposal::new(Command::Expire(incarnation), EXPIRE_BYTES) };
             let proposer = self.proposer.clone();
-            self.expiries.push(Box::pin(async move {
-                (incarnation, proposer.propose(Lane::Lease, proposal).await)
-            }));
+            self.expiries.push(Box::pin(async move { (incarnation, proposer.propose(Lane::Lease, proposal).await) }));
         }
     }
 
@@ -288,7 +282,9 @@ impl Worker {
 }
 
 /// The round under way, or never.
-async fn confirmation(round: &mut Option<BoxFuture<'static, Result<Confirmed, ReadError>>>) -> Result<Confirmed, ReadError> {
+async fn confirmation(
+    round: &mut Option<BoxFuture<'static, Result<Confirmed, ReadError>>>,
+) -> Result<Confirmed, ReadError> {
     match round {
         Some(confirmation) => confirmation.await,
         None => std::future::pending().await,

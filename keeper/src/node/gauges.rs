@@ -47,9 +47,8 @@ impl Gauges {
         metrics.raft_committed_index.set(status.committed.unwrap_or(0));
         metrics.raft_applied_index.set(status.applied.unwrap_or(0));
         metrics.raft_snapshot_index.set(status.snapshot.unwrap_or(0));
-        let (sessions, instances, configs) = self.replica.read(|state| {
-            (state.sessions_live(), state.instances().count(), state.configs("").count())
-        });
+        let (sessions, instances, configs) =
+            self.replica.read(|state| (state.sessions_live(), state.instances().count(), state.configs("").count()));
         metrics.sessions_live.set(sessions);
         metrics.instances_open.set(instances as u64);
         metrics.configs.set(configs as u64);

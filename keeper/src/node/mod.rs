@@ -1,7 +1,7 @@
 //! A node put together: the one place that opens the store, binds the listeners and spawns tasks.
 //!
-//! **Tasks.** Each has a name and an owner, [`tasks::Tasks`]. A task that ends before it was told to is a failure of the
-//! node: [`Node::stopped`] says which and why, and the process ends.
+//! **Tasks.** Each has a name and an owner, [`tasks::Tasks`]. A task that ends before it was told to is a failure of
+//! the node: [`Node::stopped`] says which and why, and the process ends.
 //!
 //! **Shutdown has an order**: watches and streams first, so that clients go elsewhere; then rpc; then leases and the
 //! proposer, which answer what is under way; then Raft; the store last.

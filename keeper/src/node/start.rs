@@ -228,12 +228,7 @@ impl Tasks {
     }
 }
 
-fn serve_clients(
-    streams: &mut Tasks,
-    runtimes: &Runtimes,
-    listener: TcpListener,
-    routes: tonic::service::Routes,
-) {
+fn serve_clients(streams: &mut Tasks, runtimes: &Runtimes, listener: TcpListener, routes: tonic::service::Routes) {
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let stop = streams.stopping();
     let serving = tonic::transport::Server::builder()

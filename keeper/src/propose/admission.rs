@@ -4,8 +4,8 @@ use crate::limits;
 use crate::metrics::Lane;
 use crate::problem::Problem;
 
-/// The retry hint of a lane that is just full; one twice as full as that cannot be, so the hint is constant. It is about
-/// the time in which a healthy cluster answers a full lane.
+/// The retry hint of a lane that is just full; one twice as full as that cannot be, so the hint is constant. It is
+/// about the time in which a healthy cluster answers a full lane.
 const RETRY_AFTER_MS: u32 = 50;
 
 /// What a lane may hold between submission and answer.

@@ -1,14 +1,14 @@
 //! From many clients' operations to few log entries.
 //!
-//! **What it promises.** Operations of one lane enter the log in the order they were submitted, so that the frames of one
-//! gateway keep theirs. An operation answered with [`Problem::NotLeader`], [`Problem::Full`] or [`Problem::Expired`] did
-//! not happen and never will; [`Problem::Unknown`] says that it may have. Nothing waits for a timer: while
-//! [`crate::limits::BATCHES_IN_FLIGHT_MAX`] entries are under way the next batch grows, and an idle proposer proposes at
-//! once.
+//! **What it promises.** Operations of one lane enter the log in the order they were submitted, so that the frames of
+//! one gateway keep theirs. An operation answered with [`Problem::NotLeader`], [`Problem::Full`] or
+//! [`Problem::Expired`] did not happen and never will; [`Problem::Unknown`] says that it may have. Nothing waits for a
+//! timer: while [`crate::limits::BATCHES_IN_FLIGHT_MAX`] entries are under way the next batch grows, and an idle
+//! proposer proposes at once.
 //!
 //! **Admission comes first.** Each lane admits a bounded number of proposals and bytes, counted from submission to
-//! answer, before openraft sees anything: its own brakes are channels, and a full one blocks its core. Full is a refusal
-//! with a retry hint, never a growing queue.
+//! answer, before openraft sees anything: its own brakes are channels, and a full one blocks its core. Full is a
+//! refusal with a retry hint, never a growing queue.
 //!
 //! **Lanes.** A batch is filled by priority: leases and control, then config, then session writes, then upkeep. A storm
 //! of registrations delays no lease by more than the entries already under way.
@@ -16,11 +16,11 @@
 //! **Deadlines.** An operation whose deadline passed is dropped before it is proposed. A frame keeps its place in the
 //! order of its gateway: its operations are dropped, its sequence number is not.
 //!
-//! **Terms.** An entry is proposed in one term of office or not at all, so that what was decided in one term (an expiry,
-//! a stamp of time) never enters the log in another.
+//! **Terms.** An entry is proposed in one term of office or not at all, so that what was decided in one term (an
+//! expiry, a stamp of time) never enters the log in another.
 //!
-//! **Time.** The proposer stamps log time. It begins at the newest applied log time when this node takes office, which is
-//! why it proposes only once the leader's own first entry has been applied.
+//! **Time.** The proposer stamps log time. It begins at the newest applied log time when this node takes office, which
+//! is why it proposes only once the leader's own first entry has been applied.
 
 mod admission;
 mod queue;
@@ -33,8 +33,8 @@ use keeper_registry::{Command, Reply, Revision};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-pub use admission::AdmissionLimits;
 pub use crate::metrics::Lane;
+pub use admission::AdmissionLimits;
 pub use worker::Worker;
 
 use crate::metrics::{Metrics, Outcome};
@@ -42,8 +42,8 @@ use crate::problem::Problem;
 use crate::propose::queue::{Queue, Waiting};
 use crate::raft::RaftHandle;
 
-/// How long a caller waits for the outcome of a proposal. Past it the outcome is unknown: without a quorum an entry stays
-/// pending for as long as the quorum stays away.
+/// How long a caller waits for the outcome of a proposal. Past it the outcome is unknown: without a quorum an entry
+/// stays pending for as long as the quorum stays away.
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a proposal came to.

@@ -1,10 +1,10 @@
 //! Where openraft's random numbers come from.
 //!
-//! [`TypeConfig`](super::TypeConfig) runs openraft on `DeterministicRng`, whose `spawn` and `thread_rng` read a seed kept
-//! in a task-local scope and **panic outside one**. A task spawned inside a scope opens its own with a seed derived from
-//! its parent's, so that one scope around the start covers everything openraft ever spawns by itself: the core, the state
-//! machine's worker, replication, heartbeats, timers. Of openraft's other calls only `stream_append` spawns, in the task
-//! of whoever serves it; the remaining ones send a message to the core and draw nothing.
+//! [`TypeConfig`](super::TypeConfig) runs openraft on `DeterministicRng`, whose `spawn` and `thread_rng` read a seed
+//! kept in a task-local scope and **panic outside one**. A task spawned inside a scope opens its own with a seed
+//! derived from its parent's, so that one scope around the start covers everything openraft ever spawns by itself: the
+//! core, the state machine's worker, replication, heartbeats, timers. Of openraft's other calls only `stream_append`
+//! spawns, in the task of whoever serves it; the remaining ones send a message to the core and draw nothing.
 //!
 //! The daemon seeds from the system, a simulation with its own seed: the code is the same. The price is a thread-local
 //! swapped at each poll.

@@ -101,8 +101,8 @@ impl RaftHandle {
         Ok(self.reads.confirm(Want::Applied).await?.index)
     }
 
-    /// Everything acknowledged before this moment is in this node's state; `None` when nothing was ever confirmed. Asking
-    /// brings it forward, in the background.
+    /// Everything acknowledged before this moment is in this node's state; `None` when nothing was ever confirmed.
+    /// Asking brings it forward, in the background.
     #[must_use]
     pub fn up_to_date_at(&self) -> Option<Instant> {
         self.reads.up_to_date_at()

@@ -1,8 +1,8 @@
 //! Who a node is, and the check that a message reached whom it was meant for.
 //!
-//! openraft asserts that a node id answers for itself only: a message that reaches another node by a wrong address, or a
-//! node of another cluster on a reused port, would corrupt the log or stop the process. So every message names cluster,
-//! group, sender and target, and the receiver refuses whatever is not its own before looking at the content.
+//! openraft asserts that a node id answers for itself only: a message that reaches another node by a wrong address, or
+//! a node of another cluster on a reused port, would corrupt the log or stop the process. So every message names
+//! cluster, group, sender and target, and the receiver refuses whatever is not its own before looking at the content.
 
 use bytes::Bytes;
 use keeper_proto::peer::{Envelope, envelope::Kind};

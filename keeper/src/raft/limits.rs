@@ -55,7 +55,8 @@ pub(super) const READ_INDEX_MAX: Duration = Duration::from_secs(1);
 /// A confirmed read waits this long for the entries it must see to be applied here.
 pub(super) const READ_APPLY_MAX: Duration = Duration::from_secs(5);
 
-/// A node asked for its state's age brings it forward if it is older than this: a round of reads a heartbeat costs nothing.
+/// A node asked for its state's age brings it forward if it is older than this: a round of reads a heartbeat costs
+/// nothing.
 pub(super) const AGE_REFRESH: Duration = Duration::from_millis(100);
 
 /// Pause before a snapshot that is still due is asked for again.

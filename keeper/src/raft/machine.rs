@@ -1,8 +1,8 @@
 //! The state machine as openraft sees it: the [`Replica`], what the log says about it, and its snapshots.
 //!
 //! All of it runs on openraft's one worker task, so an apply, a freeze and an install never overlap: the data of a
-//! snapshot is exactly that of its metadata. The state lives in memory; after a start it comes from the last snapshot and
-//! the log behind it. Every responder is answered in the order of the log, after its entry shows in the replica.
+//! snapshot is exactly that of its metadata. The state lives in memory; after a start it comes from the last snapshot
+//! and the log behind it. Every responder is answered in the order of the log, after its entry shows in the replica.
 
 use std::io;
 use std::sync::Arc;

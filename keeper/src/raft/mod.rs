@@ -1,7 +1,7 @@
 //! Consensus: openraft, and everything that touches it.
 //!
-//! Nothing outside this folder imports openraft. What leaves it is [`RaftHandle`]: propose a batch, confirm a read, follow
-//! the leadership, report status. [`start`] puts a node together; [`serve`] serves its peers.
+//! Nothing outside this folder imports openraft. What leaves it is [`RaftHandle`]: propose a batch, confirm a read,
+//! follow the leadership, report status. [`start`] puts a node together; [`serve`] serves its peers.
 
 mod driver;
 mod encode;

@@ -1,7 +1,7 @@
 //! Timings and thresholds of a Raft group.
 //!
-//! Failover takes the leader's lease (`election_max`) plus a sampled election timeout plus one vote. Everything else that
-//! openraft lets one set is fixed here, with its reason, because a wrong choice costs data or availability.
+//! Failover takes the leader's lease (`election_max`) plus a sampled election timeout plus one vote. Everything else
+//! that openraft lets one set is fixed here, with its reason, because a wrong choice costs data or availability.
 
 use openraft::{Config, ConfigError, SnapshotPolicy};
 

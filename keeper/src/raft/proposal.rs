@@ -1,11 +1,11 @@
 //! What becomes of a proposal.
 //!
-//! Only two outcomes are certain not to have happened, and both are decided by the core before it appends: this node does
-//! not lead (or leads another term than asked for, hands leadership over, or has not heard from its quorum for a lease),
-//! and the core no longer takes messages. Every failure after that is [`ProposeError::Unknown`]:
+//! Only two outcomes are certain not to have happened, and both are decided by the core before it appends: this node
+//! does not lead (or leads another term than asked for, hands leadership over, or has not heard from its quorum for a
+//! lease), and the core no longer takes messages. Every failure after that is [`ProposeError::Unknown`]:
 //!
-//! - *discarded*: a new leader overwrote the entry here. Another replica may still hold it and win a later election, and
-//!   then commits it.
+//! - *discarded*: a new leader overwrote the entry here. Another replica may still hold it and win a later election,
+//!   and then commits it.
 //! - *dropped*: the core stopped, or died, between the append and the answer.
 //!
 //! A proposal that is under way when the quorum is lost stays under way until there is a quorum again. There is no

@@ -1,12 +1,12 @@
 //! Confirming reads and leadership, many at a time.
 //!
-//! A linearizable read needs a quorum to confirm, **after the read arrived**, that the leader still leads; then it may be
-//! answered from any state that has applied what the leader had committed by then. One such round serves everybody who
-//! arrived before it started. So there is at most one round under way: whoever arrives meanwhile waits for the next,
-//! which starts as soon as this one ends and is shared by all of them. Load makes rounds larger, not more.
+//! A linearizable read needs a quorum to confirm, **after the read arrived**, that the leader still leads; then it may
+//! be answered from any state that has applied what the leader had committed by then. One such round serves everybody
+//! who arrived before it started. So there is at most one round under way: whoever arrives meanwhile waits for the
+//! next, which starts as soon as this one ends and is shared by all of them. Load makes rounds larger, not more.
 //!
-//! On the leader a round is openraft's ReadIndex, never its lease: a lease trusts clocks, and a follower's does not survive
-//! its restart. On a follower it is one question to the leader, whose own round it joins there.
+//! On the leader a round is openraft's ReadIndex, never its lease: a lease trusts clocks, and a follower's does not
+//! survive its restart. On a follower it is one question to the leader, whose own round it joins there.
 //!
 //! Waiting for the state to catch up happens beside the next round, not before it.
 

@@ -1,8 +1,8 @@
 //! Writes a frozen state to a file, beside everything else the node does.
 //!
-//! The state was frozen on the state machine's worker, by cloning pointers to its pages. The writer runs on a thread of low
-//! priority and gives up each page as soon as it is written, so that the memory held twice shrinks as it goes. A write
-//! that fails stops the node: its disk is full or broken, and the log is on it too.
+//! The state was frozen on the state machine's worker, by cloning pointers to its pages. The writer runs on a thread of
+//! low priority and gives up each page as soon as it is written, so that the memory held twice shrinks as it goes. A
+//! write that fails stops the node: its disk is full or broken, and the log is on it too.
 
 use std::io;
 use std::sync::Arc;

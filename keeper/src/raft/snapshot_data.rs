@@ -17,8 +17,8 @@ use crate::store::snapshot::{SnapshotError, SnapshotFile, SnapshotReceiver, Snap
 pub(super) enum SnapshotData {
     /// The current one, or the one found at the start.
     Kept(SnapshotFile),
-    /// Received, verified and thawed, and of no name yet: the file gets one when openraft decides to install it, which is
-    /// after the log that contradicts it was truncated.
+    /// Received, verified and thawed, and of no name yet: the file gets one when openraft decides to install it, which
+    /// is after the log that contradicts it was truncated.
     Received(Box<Received>),
 }
 

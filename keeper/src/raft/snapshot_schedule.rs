@@ -1,9 +1,9 @@
 //! When a snapshot is due, and how much log to keep behind it.
 //!
-//! Both are counted in bytes, because entries are batches of anything between one operation and thousands. A snapshot is
-//! due when the log applied since the last one exceeds a floor and half the last snapshot's size: a state of any size is
-//! then written no oftener than it has changed by half. Nodes wait for a little more or less of it, by their number, so
-//! that they do not all write at once.
+//! Both are counted in bytes, because entries are batches of anything between one operation and thousands. A snapshot
+//! is due when the log applied since the last one exceeds a floor and half the last snapshot's size: a state of any
+//! size is then written no oftener than it has changed by half. Nodes wait for a little more or less of it, by their
+//! number, so that they do not all write at once.
 //!
 //! openraft counts entries, so its own policies are switched off and this one drives its triggers.
 

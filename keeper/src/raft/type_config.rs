@@ -11,8 +11,8 @@ openraft::declare_raft_types!(
         R = ReplyBatch,
         NodeId = u64,
         Node = Member,
-        // The simulation runs on the same runtime type: its random numbers come from a scope that a seed opens, and outside
-        // such a scope it behaves as plain tokio.
+        // The simulation runs on the same runtime type: its random numbers come from a scope that a seed opens, and
+        // outside such a scope it behaves as plain tokio.
         AsyncRuntime = openraft_rt::deterministic_rng::DeterministicRng<openraft_rt_tokio::TokioRuntime>,
 );
 

@@ -1,12 +1,12 @@
 //! The replicated state on this node: one lock, one order of changes, and the signals that say what changed.
 //!
-//! Only the Raft side calls [`Replica::apply`], [`Replica::advance`] and [`Replica::install`], from one task, in log order.
-//! Everybody else reads.
+//! Only the Raft side calls [`Replica::apply`], [`Replica::advance`] and [`Replica::install`], from one task, in log
+//! order. Everybody else reads.
 //!
-//! **One lock, held for one entry.** A reader sees whole entries only: a cursor that says "revision R" has seen all of R.
-//! An entry holds at most [`crate::limits::BATCH_OPERATIONS_MAX`] operations, and a read is bounded by the limits of its
-//! frame, so that neither side waits for long. The lock is taken once a frame of lookups, not once a key, which is why one
-//! lock for the state serves as well as a lock a shard would.
+//! **One lock, held for one entry.** A reader sees whole entries only: a cursor that says "revision R" has seen all of
+//! R. An entry holds at most [`crate::limits::BATCH_OPERATIONS_MAX`] operations, and a read is bounded by the limits of
+//! its frame, so that neither side waits for long. The lock is taken once a frame of lookups, not once a key, which is
+//! why one lock for the state serves as well as a lock a shard would.
 //!
 //! **Signals are level-triggered.** They say that something moved, not what; a reader that missed ten signals reads the
 //! state once. There is no queue a watcher, and so nothing to overflow.

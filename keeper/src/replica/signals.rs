@@ -59,9 +59,7 @@ impl Signals {
             match event {
                 Event::Config { .. } => _ = self.configs.send_replace(revision),
                 Event::Instances => _ = self.instances.send_replace(revision),
-                Event::IncarnationClosed(incarnation)
-                | Event::Notice(incarnation)
-                | Event::Control(incarnation) => {
+                Event::IncarnationClosed(incarnation) | Event::Notice(incarnation) | Event::Control(incarnation) => {
                     if let Some(sender) = self.addressed.lock().get(incarnation) {
                         sender.send_replace(revision);
                     }

@@ -71,7 +71,10 @@ impl ClusterService {
         }
         let count = request.members.len();
         if count == 0 || count > INITIAL_MEMBERS_MAX {
-            return Err(invalid("members", format!("{count} members; a cluster begins with 1 to {INITIAL_MEMBERS_MAX}")));
+            return Err(invalid(
+                "members",
+                format!("{count} members; a cluster begins with 1 to {INITIAL_MEMBERS_MAX}"),
+            ));
         }
         let mut members = BTreeMap::new();
         for member in request.members {

@@ -1,15 +1,13 @@
 //! `keeper.v1.Configs`.
 //!
-//! The text is parsed here, on the leader, before it is proposed: the entry carries the text and the canonical value, and
-//! no replica ever parses.
+//! The text is parsed here, on the leader, before it is proposed: the entry carries the text and the canonical value,
+//! and no replica ever parses.
 
 use bytes::Bytes;
 use futures_util::stream;
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::configs_server::Configs;
-use keeper_registry::{
-    Command, DocumentAction, DocumentChange, Format, Publish, Reply, Revision, StateId,
-};
+use keeper_registry::{Command, DocumentAction, DocumentChange, Format, Publish, Reply, Revision, StateId};
 use tonic::{Request, Response, Status};
 
 use crate::format;
@@ -107,10 +105,7 @@ impl Configs for ConfigService {
         Ok(Response::new(wire::LintReply { value, problem, format: to_proto::format(format).into() }))
     }
 
-    async fn watch(
-        &self,
-        request: Request<wire::WatchConfigsRequest>,
-    ) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(&self, request: Request<wire::WatchConfigsRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let wire::WatchConfigsRequest { selectors, cursor, state_id } = request.into_inner();
         if selectors.len() > limits::SELECTORS_MAX {
             let (given, limit) = (selectors.len(), limits::SELECTORS_MAX);

@@ -68,10 +68,7 @@ impl Controls for ControlService {
         Ok(Response::new(reply.ok_or_else(missing)?))
     }
 
-    async fn watch(
-        &self,
-        request: Request<wire::WatchControlsRequest>,
-    ) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(&self, request: Request<wire::WatchControlsRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let wire::WatchControlsRequest { incarnation, state_id } = request.into_inner();
         self.view.wait(Consistency::Linearizable).await.map_err(|problem| error::status(&problem))?;
         let state = (state_id != 0).then_some(StateId(state_id));

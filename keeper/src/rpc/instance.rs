@@ -3,7 +3,7 @@
 use futures_util::{TryStreamExt, stream};
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::instances_server::Instances;
-use keeper_registry::{ClosingCause, CloseInstance, Command, Incarnation, Rejection, Reply, Revision, StateId};
+use keeper_registry::{CloseInstance, ClosingCause, Command, Incarnation, Rejection, Reply, Revision, StateId};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::lease::Leases;

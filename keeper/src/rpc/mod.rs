@@ -1,7 +1,7 @@
 //! gRPC for clients: parse, one call, answer.
 //!
-//! Nothing here knows Raft or the disk. Handlers of streams return a stream that does the work as it is polled, so that no
-//! task is spawned and a client that goes away takes its work along.
+//! Nothing here knows Raft or the disk. Handlers of streams return a stream that does the work as it is polled, so that
+//! no task is spawned and a client that goes away takes its work along.
 
 mod cluster;
 mod config;
@@ -56,20 +56,11 @@ pub struct Parts {
 /// The descriptors compiled into this binary are not sound.
 pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
     let Parts { view, proposer, leases, watches, cluster, metrics } = parts;
-    let sessions = session::SessionService {
-        view: view.clone(),
-        proposer: proposer.clone(),
-        watches: watches.clone(),
-        metrics,
-    };
-    let instances = instance::InstanceService {
-        view: view.clone(),
-        proposer: proposer.clone(),
-        leases,
-        watches: watches.clone(),
-    };
-    let configs =
-        config::ConfigService { view: view.clone(), proposer: proposer.clone(), watches: watches.clone() };
+    let sessions =
+        session::SessionService { view: view.clone(), proposer: proposer.clone(), watches: watches.clone(), metrics };
+    let instances =
+        instance::InstanceService { view: view.clone(), proposer: proposer.clone(), leases, watches: watches.clone() };
+    let configs = config::ConfigService { view: view.clone(), proposer: proposer.clone(), watches: watches.clone() };
     let controls = control::ControlService { view, proposer, watches };
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(keeper_proto::FILE_DESCRIPTOR_SET)

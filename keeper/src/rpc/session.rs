@@ -113,10 +113,7 @@ impl Sessions for SessionService {
         Ok(Response::new(reply))
     }
 
-    async fn notices(
-        &self,
-        request: Request<wire::NoticesRequest>,
-    ) -> Result<Response<Self::NoticesStream>, Status> {
+    async fn notices(&self, request: Request<wire::NoticesRequest>) -> Result<Response<Self::NoticesStream>, Status> {
         let request = request.into_inner();
         let watch = self.follow(&request).await.map_err(|problem| error::status(&problem))?;
         let replies = stream::unfold(watch, |mut watch| async move {

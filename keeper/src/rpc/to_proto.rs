@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use keeper_proto::v1 as wire;
 use keeper_registry::{
-    Document, Epoch, Format, Holder, Incarnation, Instance, Notice, NoticeCause, OperationResult, SessionKey, SessionView,
+    Document, Epoch, Format, Holder, Incarnation, Instance, Notice, NoticeCause, OperationResult, SessionKey,
+    SessionView,
 };
 use prost::Message;
 
@@ -97,10 +98,9 @@ pub(crate) fn holder(holder: &Holder) -> wire::Holder {
 pub(crate) fn operation_result(result: &OperationResult) -> wire::OperationResult {
     use wire::operation_result::{Done, Refused, Registered, Result};
     let result = match result {
-        OperationResult::Registered { epoch: token, displaced } => Result::Registered(Registered {
-            epoch: Some(epoch(*token)),
-            displaced: displaced.as_deref().map(holder),
-        }),
+        OperationResult::Registered { epoch: token, displaced } => {
+            Result::Registered(Registered { epoch: Some(epoch(*token)), displaced: displaced.as_deref().map(holder) })
+        }
         OperationResult::Done => Result::Done(Done {}),
         OperationResult::Refused(rejection) => Result::Refused(Refused {
             reason: error::rejection_reason(rejection).to_owned(),

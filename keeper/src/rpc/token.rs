@@ -1,5 +1,5 @@
-//! The opaque tokens clients hand back: where a listing stands, where a gateway's notices stand. Each has a version byte
-//! and, where it matters, the state id it belongs to.
+//! The opaque tokens clients hand back: where a listing stands, where a gateway's notices stand. Each has a version
+//! byte and, where it matters, the state id it belongs to.
 
 use bytes::Bytes;
 use keeper_registry::{NoticeCursor, Revision, ScanPosition, SessionKey, StateId};

@@ -9,7 +9,8 @@ use crate::problem::Problem;
 use crate::replica::AddressedSignal;
 use crate::watch::{Watches, Watching};
 
-/// The watcher of one incarnation. An action is told once a watch; one that is not acknowledged is told again by the next.
+/// The watcher of one incarnation. An action is told once a watch; one that is not acknowledged is told again by the
+/// next.
 #[derive(Debug)]
 pub struct ControlWatch {
     watching: Watching,

@@ -1,12 +1,12 @@
 //! Watches: cursors over the state.
 //!
-//! **What it promises.** A watcher is told everything that changed since its cursor, once, in order, and nothing else. A
-//! cursor is valid on every node of the cluster. Below the retained floor, and when the state id is another, the watcher
-//! gets `reset` and the full set. What one entry changed arrives together.
+//! **What it promises.** A watcher is told everything that changed since its cursor, once, in order, and nothing else.
+//! A cursor is valid on every node of the cluster. Below the retained floor, and when the state id is another, the
+//! watcher gets `reset` and the full set. What one entry changed arrives together.
 //!
 //! **How.** Level-triggered: a signal says "the state moved", the watcher reads what is new since its cursor under the
-//! state's lock, and waits for the next signal. There is no queue a watcher; a slow one reads a longer difference later,
-//! and slows nobody. Memory per watcher is its cursor and its selectors.
+//! state's lock, and waits for the next signal. There is no queue a watcher; a slow one reads a longer difference
+//! later, and slows nobody. Memory per watcher is its cursor and its selectors.
 //!
 //! Watches end when this node stops; the client goes on elsewhere from its cursor.
 

@@ -69,18 +69,16 @@ impl NoticeWatch {
     /// Waits for the next notices; none when the incarnation has closed, or this node stops.
     pub async fn next(&mut self) -> Option<Notices> {
         loop {
-            let notices = self.watching.replica.read(|state| match state.notices_since(
-                self.incarnation,
-                self.cursor,
-                NOTICES_TOLD_MAX,
-            ) {
-                keeper_registry::Notices::Page { notices, next } => {
-                    Some(Notices { cursor: next, reset: false, notices: notices.into_iter().cloned().collect() })
+            let notices = self.watching.replica.read(|state| {
+                match state.notices_since(self.incarnation, self.cursor, NOTICES_TOLD_MAX) {
+                    keeper_registry::Notices::Page { notices, next } => {
+                        Some(Notices { cursor: next, reset: false, notices: notices.into_iter().cloned().collect() })
+                    }
+                    keeper_registry::Notices::Reset { next } => {
+                        Some(Notices { cursor: next, reset: true, notices: Vec::new() })
+                    }
+                    keeper_registry::Notices::Closed => None,
                 }
-                keeper_registry::Notices::Reset { next } => {
-                    Some(Notices { cursor: next, reset: true, notices: Vec::new() })
-                }
-                keeper_registry::Notices::Closed => None,
             })?;
             if notices.reset || !notices.notices.is_empty() {
                 self.cursor = notices.cursor;

@@ -7,7 +7,8 @@ use keeper_registry::Revision;
 
 use crate::cluster::Cluster;
 
-/// Where a node is killed, its snapshots are written in place: a thread would outlive it, as it could not outlive a process.
+/// Where a node is killed, its snapshots are written in place: a thread would outlive it, as it could not outlive a
+/// process.
 fn eager() -> RaftOptions {
     RaftOptions { snapshot_log_entries: Some(20), log_keep_entries: 5, ..RaftOptions::default() }
 }

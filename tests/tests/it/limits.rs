@@ -23,7 +23,8 @@ async fn a_frame_over_the_limit_is_refused_whole_and_a_bad_operation_alone() {
     let refused = raw::frames(&channel, vec![huge]).await;
     assert!(refusal(&refused[0]).contains("1025 operations; the limit is 1024"), "{:?}", refused[0]);
 
-    let mixed = raw::frame(&gateway, 1, vec![register("x".repeat(129)), register("ok".to_owned()), register(String::new())]);
+    let mixed =
+        raw::frame(&gateway, 1, vec![register("x".repeat(129)), register("ok".to_owned()), register(String::new())]);
     let reply = &raw::frames(&channel, vec![mixed]).await[0];
     let said = reply.results.iter().map(|it| match &it.result {
         Some(wire::operation_result::Result::Refused(refused)) => refused.reason.clone(),

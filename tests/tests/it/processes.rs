@@ -26,7 +26,10 @@ async fn no_acknowledged_session_is_lost_when_processes_are_killed() {
             }
         };
         let killing = async {
-            until("some are acknowledged", async || keeper.sessions().count(None).await.is_ok_and(|it| it.total > acknowledged)).await;
+            until("some are acknowledged", async || {
+                keeper.sessions().count(None).await.is_ok_and(|it| it.total > acknowledged)
+            })
+            .await;
             cluster.kill(leader);
         };
         tokio::join!(writing, killing);
@@ -85,10 +88,12 @@ async fn what_cannot_start_says_why_in_one_sentence() {
     // A second process on the same directory, on other ports.
     let text = std::fs::read_to_string(cluster.settings(0)).unwrap();
     let change = |edit: &dyn Fn(&str) -> String| {
-        let moved = text.lines().map(|line| if line.contains("127.0.0.1:") {
-            format!("{} = \"127.0.0.1:0\"\n", line.split(' ').next().unwrap_or_default())
-        } else {
-            format!("{line}\n")
+        let moved = text.lines().map(|line| {
+            if line.contains("127.0.0.1:") {
+                format!("{} = \"127.0.0.1:0\"\n", line.split(' ').next().unwrap_or_default())
+            } else {
+                format!("{line}\n")
+            }
         });
         let path = cluster.data(0).with_extension("other.toml");
         std::fs::write(&path, edit(&moved.collect::<String>())).unwrap();
@@ -115,7 +120,8 @@ async fn a_directory_of_another_node_is_refused() {
     let text = std::fs::read_to_string(cluster.settings(0)).unwrap();
     for (from, to, wanted) in [("node_id = 1", "node_id = 7", "node 1"), ("\"test\"", "\"prod\"", "`test`")] {
         std::fs::write(cluster.settings(0), text.replace(from, to)).unwrap();
-        let output = Command::new(binary("keeper")).args(["start", "--config"]).arg(cluster.settings(0)).output().unwrap();
+        let output =
+            Command::new(binary("keeper")).args(["start", "--config"]).arg(cluster.settings(0)).output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{words}");
         assert!(words.contains(wanted), "{words}");

@@ -15,12 +15,8 @@ pub(crate) async fn leader(cluster: &InProcess) -> Channel {
 
 /// Opens an instance that nobody renews.
 pub(crate) async fn open(channel: &Channel, id: &str, ttl_ms: u32) -> wire::OpenInstanceReply {
-    let request = wire::OpenInstanceRequest {
-        service: "room".to_owned(),
-        id: id.to_owned(),
-        ttl_ms,
-        ..Default::default()
-    };
+    let request =
+        wire::OpenInstanceRequest { service: "room".to_owned(), id: id.to_owned(), ttl_ms, ..Default::default() };
     InstancesClient::new(channel.clone()).open(request).await.expect("an instance opens").into_inner()
 }
 

@@ -18,7 +18,8 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("keeper-bench", &["keeper-client-sdk"]),
 ];
 
-/// What the pure state may name beyond the workspace: containers, a hash, derived errors; no runtime, no clock, no chance.
+/// What the pure state may name beyond the workspace: containers, a hash, derived errors; no runtime, no clock, no
+/// chance.
 const STATE_NEEDS: [&str; 5] = ["bytes", "hashbrown", "smallvec", "thiserror", "xxhash-rust"];
 
 /// The modules of the daemon, top to bottom, and the ones each may import beside [`BASE`].

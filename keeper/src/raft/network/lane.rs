@@ -1,9 +1,10 @@
 //! One append stream to one peer, kept open between uses.
 //!
 //! openraft opens an append stream for each session: a long one for replication, one of a single request for every
-//! heartbeat and every round of reads. Opening an HTTP/2 stream costs more than the request itself, so the lane outlives
-//! the session and the next one goes on with it, **provided nothing is under way on it**: then the next answer can only
-//! belong to the next request. A session given up with requests under way leaves a lane that nobody uses again.
+//! heartbeat and every round of reads. Opening an HTTP/2 stream costs more than the request itself, so the lane
+//! outlives the session and the next one goes on with it, **provided nothing is under way on it**: then the next answer
+//! can only belong to the next request. A session given up with requests under way leaves a lane that nobody uses
+//! again.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};

@@ -1,7 +1,7 @@
 //! The client side of what nodes say to each other.
 //!
-//! [`Network`] gives openraft one [`PeerNetwork`] per peer and purpose. Deadlines are openraft's own for single calls; a
-//! stream has a watchdog on silence instead, because openraft sets it none.
+//! [`Network`] gives openraft one [`PeerNetwork`] per peer and purpose. Deadlines are openraft's own for single calls;
+//! a stream has a watchdog on silence instead, because openraft sets it none.
 
 mod append_stream;
 mod dial;

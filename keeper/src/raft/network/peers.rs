@@ -1,7 +1,7 @@
 //! The connections to the other nodes.
 //!
-//! Three a peer, so that none waits behind another's bytes: log entries; heartbeats, votes and read rounds; snapshots. A
-//! connection is made when first used and made again after it broke, by whoever uses it next.
+//! Three a peer, so that none waits behind another's bytes: log entries; heartbeats, votes and read rounds; snapshots.
+//! A connection is made when first used and made again after it broke, by whoever uses it next.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Sends a snapshot file to a peer.
 //!
-//! The file's own framing carries its checksums and what it covers; the peer verifies all of it before it installs. There
-//! is a limit on silence, none on the whole: a transfer that moves goes on. The peer may answer early, to refuse.
+//! The file's own framing carries its checksums and what it covers; the peer verifies all of it before it installs.
+//! There is a limit on silence, none on the whole: a transfer that moves goes on. The peer may answer early, to refuse.
 
 use std::pin::pin;
 

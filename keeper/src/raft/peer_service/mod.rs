@@ -1,7 +1,8 @@
 //! The server side of what nodes say to each other: `keeper.peer.v1.Peer`, served on the Raft runtime.
 //!
-//! A message that is not for this node, group and cluster is refused before it is looked into. A refusal is an answer of
-//! its own kind, not a gRPC error, so that it reaches the log of whoever has the wrong address as one clear sentence.
+//! A message that is not for this node, group and cluster is refused before it is looked into. A refusal is an answer
+//! of its own kind, not a gRPC error, so that it reaches the log of whoever has the wrong address as one clear
+//! sentence.
 
 mod append;
 mod call;

@@ -1,5 +1,5 @@
-//! Receives a snapshot: into a temporary file, then verified and thawed whole, and only then shown to Raft. Installing it
-//! is a swap of pointers; a transfer that ends early or is damaged leaves nothing behind.
+//! Receives a snapshot: into a temporary file, then verified and thawed whole, and only then shown to Raft. Installing
+//! it is a swap of pointers; a transfer that ends early or is damaged leaves nothing behind.
 
 use std::io;
 
