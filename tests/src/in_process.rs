@@ -121,7 +121,7 @@ impl InProcess {
             match runtime.spawn(Node::start(settings.clone(), runtimes)).await.expect("starting does not panic") {
                 Ok(node) => Some(Running { node, runtime }),
                 Err(error) => {
-                    eprintln!("not yet: {}", keeper::problem::chain(&error));
+                    tracing::debug!(error = keeper::problem::chain(&error), "not yet");
                     runtime.shutdown_background();
                     None
                 }

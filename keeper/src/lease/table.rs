@@ -28,7 +28,7 @@ enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Renewed {
     /// A full TTL runs from the instant given.
-    Renewed,
+    Extended,
     /// Its expiry is under way: ask again when that is decided.
     Closing,
     /// There is no such lease.
@@ -69,7 +69,7 @@ impl Table {
         self.due.remove(&(lease.deadline, incarnation));
         lease.deadline = lease.deadline.max(at + lease.ttl);
         self.due.insert((lease.deadline, incarnation));
-        Renewed::Renewed
+        Renewed::Extended
     }
 
     /// Takes the leases that have run out, and marks them closing.
@@ -110,8 +110,8 @@ impl Table {
         }
     }
 
-    /// When the next lease runs out.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
+    #[cfg(test)]
+    fn next_deadline(&self) -> Option<Instant> {
         self.due.first().map(|(deadline, _)| *deadline)
     }
 
@@ -142,7 +142,7 @@ mod tests {
         let start = crate::clock::now();
         let mut table = Table::default();
         table.open(A, TTL, start);
-        assert_eq!(table.renew(A, second(start, 7)), Renewed::Renewed);
+        assert_eq!(table.renew(A, second(start, 7)), Renewed::Extended);
         assert!(table.expire(second(start, 16)).is_empty());
         assert_eq!(table.expire(second(start, 17)), vec![A]);
     }
@@ -152,7 +152,7 @@ mod tests {
         let start = crate::clock::now();
         let mut table = Table::default();
         table.open(A, TTL, second(start, 5));
-        assert_eq!(table.renew(A, start), Renewed::Renewed);
+        assert_eq!(table.renew(A, start), Renewed::Extended);
         assert!(table.expire(second(start, 14)).is_empty());
     }
 
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(table.expire(second(start, 10)), vec![A]);
         assert_eq!(table.renew(A, second(start, 10)), Renewed::Closing);
         table.expiry_failed(A, second(start, 11));
-        assert_eq!(table.renew(A, second(start, 11)), Renewed::Renewed);
+        assert_eq!(table.renew(A, second(start, 11)), Renewed::Extended);
         assert!(table.expire(second(start, 20)).is_empty());
         table.close(A);
         assert_eq!(table.renew(A, second(start, 20)), Renewed::Unknown);

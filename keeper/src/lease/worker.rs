@@ -223,7 +223,7 @@ impl Worker {
         let mut renewal = Renewal::default();
         for &incarnation in &request.incarnations {
             match office.table.renew(incarnation, at) {
-                Renewed::Renewed => renewal.renewed.push(incarnation),
+                Renewed::Extended => renewal.renewed.push(incarnation),
                 Renewed::Unknown => renewal.lost.push(incarnation),
                 Renewed::Closing => {
                     // Asked again as a whole: renewing the others twice only lengthens them.

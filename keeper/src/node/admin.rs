@@ -7,9 +7,11 @@ use futures_util::future::BoxFuture;
 use keeper_proto::v1 as wire;
 
 use crate::http::Readiness;
+use crate::node::Addresses;
 use crate::problem::Problem;
 use crate::raft::{InitializeRefused, Member, RaftHandle, Role};
 use crate::rpc::{InitialMember, Node};
+use crate::settings::{Advertise, Settings};
 
 /// Committed entries not yet applied up to which a node is ready: about a second's worth.
 const LAG_READY_MAX: u64 = 1_000;
@@ -17,7 +19,41 @@ const LAG_READY_MAX: u64 = 1_000;
 /// The node as its admins see it.
 #[derive(Debug, Clone)]
 pub(super) struct Admin {
-    pub(super) raft: RaftHandle,
+    node_id: u64,
+    /// Where this node says it is reached.
+    advertised: Member,
+    raft: RaftHandle,
+}
+
+impl Admin {
+    pub(super) fn new(settings: &Settings, addresses: Addresses, raft: RaftHandle) -> Self {
+        let Advertise { client, peer } = settings.advertise.clone();
+        let advertised = Member {
+            peer_endpoint: peer.unwrap_or_else(|| addresses.peer.to_string()),
+            client_endpoint: client.unwrap_or_else(|| addresses.client.to_string()),
+        };
+        Self { node_id: settings.node_id, advertised, raft }
+    }
+
+    /// A list of members that names this node by other addresses than its settings do was written for another node.
+    fn check_own(&self, members: &BTreeMap<u64, InitialMember>) -> Result<(), Problem> {
+        let Some(named) = members.get(&self.node_id) else { return Ok(()) };
+        let bare = |endpoint: &str| endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let pairs = [
+            ("peer", &named.peer_endpoint, &self.advertised.peer_endpoint),
+            ("client", &named.client_endpoint, &self.advertised.client_endpoint),
+        ];
+        match pairs.into_iter().find(|(_, named, own)| bare(named) != bare(own)) {
+            None => Ok(()),
+            Some((key, named, own)) => Err(Problem::Invalid {
+                field: "members".to_owned(),
+                message: format!(
+                    "node {} is reached at {own} (its setting advertise.{key}, or else listen.{key}), not at {named}",
+                    self.node_id
+                ),
+            }),
+        }
+    }
 }
 
 impl Node for Admin {
@@ -43,12 +79,17 @@ impl Node for Admin {
     }
 
     fn initialize(&self, members: BTreeMap<u64, InitialMember>) -> BoxFuture<'_, Result<(), Problem>> {
+        let checked = self.check_own(&members);
         let members = members.into_iter().map(|(id, member)| {
             let InitialMember { peer_endpoint, client_endpoint } = member;
             (id, Member { peer_endpoint, client_endpoint })
         });
         let founding = members.collect();
-        async move { self.raft.initialize(founding).await.map_err(refused) }.boxed()
+        async move {
+            checked?;
+            self.raft.initialize(founding).await.map_err(refused)
+        }
+        .boxed()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::replica::Replica;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Free space where the data lies; none where there is no disk.
-pub type FreeBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
+pub(super) type FreeBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
 
 /// What the gauges show.
 pub(super) struct Gauges {
@@ -24,9 +24,12 @@ pub(super) struct Gauges {
 impl Gauges {
     pub(super) async fn run(self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
-        let mut leader = None;
+        let (mut leader, mut rounds) = (None, 0);
         loop {
             leader = self.set(leader);
+            let rounds_now = self.raft.read_rounds();
+            self.metrics.read_index_rounds.inc_by(rounds_now - rounds);
+            rounds = rounds_now;
             tokio::select! {
                 () = &mut stop => return,
                 () = tokio::time::sleep(INTERVAL) => {}

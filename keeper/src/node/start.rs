@@ -13,7 +13,7 @@ use crate::http;
 use crate::lease::{Leases, Reaper};
 use crate::metrics::Metrics;
 use crate::node::admin::Admin;
-use crate::node::gauges::{FreeBytes, Gauges};
+use crate::node::gauges::Gauges;
 use crate::node::tasks::{Tasks, fail};
 use crate::node::{Addresses, Node};
 use crate::propose::{AdmissionLimits, Proposer};
@@ -98,7 +98,7 @@ pub struct Parts {
     /// The snapshots.
     pub snapshots: SnapshotStore,
     /// Free space, for the gauges.
-    pub free_bytes: FreeBytes,
+    pub free_bytes: Arc<dyn Fn() -> Option<u64> + Send + Sync>,
     /// How other nodes are reached.
     pub dial: Arc<dyn Dial>,
     /// Random numbers of consensus.
@@ -188,7 +188,7 @@ impl Node {
             Gauges { metrics: Arc::clone(&metrics), replica: Arc::clone(&replica), raft: raft.clone(), free_bytes };
         services.spawn_service(&runtimes, "proposer", {
             let replica = Arc::clone(&replica);
-            move |stop| worker.run(replica, rand::random, stop)
+            move |stop| worker.run(replica, new_state_id, stop)
         });
         services.spawn_service(&runtimes, "leases", move |stop| lease_worker.run(stop));
         services.spawn_service(&runtimes, "reaper", move |stop| reaper.run(stop));
@@ -196,7 +196,7 @@ impl Node {
 
         let mut streams = Tasks::new(failure.clone());
         let view = View::new(Arc::clone(&replica), raft.clone());
-        let admin = Arc::new(Admin { raft: raft.clone() });
+        let admin = Arc::new(Admin::new(&settings, addresses, raft.clone()));
         let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: settings.node_id };
         let cluster = ClusterService::new(identity, view.clone(), Arc::clone(&admin) as Arc<dyn rpc::Node>);
         let watches = Watches::new(replica, Arc::clone(&metrics), streams.stopping());
@@ -271,14 +271,20 @@ async fn start_raft(
         log_keep_entries: settings.raft.log_keep_entries,
     };
     let identity = raft::Identity { cluster: settings.cluster.clone(), group: 0, node: settings.node_id };
-    let Parts { log, snapshots, dial, entropy, offload, .. } = parts;
+    let Parts { log, snapshots, dial, entropy, offload, metrics, .. } = parts;
     let starting = async move {
         let log = RaftLog::open(log, identity.group, offload).map_err(StartError::RaftLog)?;
-        let parts = RaftParts { identity, options, log, replica, snapshots, dial, entropy, offload };
+        let parts = RaftParts { identity, options, log, replica, snapshots, dial, entropy, offload, metrics };
         raft::start(parts).await.map_err(StartError::Raft)
     };
     // openraft's own tasks run where it is started.
     start_on(&runtimes.raft, starting).await
+}
+
+/// A number that no other history of any cluster has.
+#[expect(clippy::disallowed_methods, reason = "one draw in the life of a cluster; the simulation passes its own")]
+fn new_state_id() -> u64 {
+    rand::random()
 }
 
 /// Runs a future on another runtime, and waits for it here.

@@ -37,7 +37,7 @@ pub struct RaftHandle {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InitializeRefused {
     /// It was founded before: this node has a log or has voted.
-    #[error("this node already belongs to a group")]
+    #[error("this node already belongs to a cluster: it is initialized once, and for ever")]
     AlreadyInitialized,
     /// The list of members has no entry for the node that was asked.
     #[error("node {node} is not among the members")]

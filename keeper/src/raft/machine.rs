@@ -19,6 +19,7 @@ use super::snapshot_data::{self, Received, SnapshotData};
 use super::snapshot_files::SnapshotFiles;
 use super::snapshot_schedule::SnapshotSchedule;
 use super::type_config::{ReplyBatch, TypeConfig};
+use crate::metrics::Metrics;
 use crate::replica::Replica;
 
 /// openraft, instantiated.
@@ -30,6 +31,7 @@ pub(super) struct Machine {
     files: Arc<SnapshotFiles>,
     schedule: Arc<SnapshotSchedule>,
     offload: Offload,
+    metrics: Arc<Metrics>,
     applied: Option<LogIdOf<TypeConfig>>,
     membership: StoredMembershipOf<TypeConfig>,
     /// Who led when the newest applied entry was proposed; moves once a leadership.
@@ -42,9 +44,10 @@ impl Machine {
         files: Arc<SnapshotFiles>,
         schedule: Arc<SnapshotSchedule>,
         offload: Offload,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let membership = StoredMembershipOf::<TypeConfig>::default();
-        Self { replica, files, schedule, offload, applied: None, membership, leader: watch::Sender::new(None) }
+        Self { replica, files, schedule, offload, metrics, applied: None, membership, leader: watch::Sender::new(None) }
     }
 
     /// Who led when the newest applied entry was proposed.
@@ -114,7 +117,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         self.schedule.frozen();
         let meta = SnapshotMetaOf::<TypeConfig> { last_log_id: self.applied, last_membership: self.membership.clone() };
         let (files, schedule) = (Arc::clone(&self.files), Arc::clone(&self.schedule));
-        SnapshotBuilder::new(self.replica.freeze(), meta, files, schedule, self.offload)
+        SnapshotBuilder::new(self.replica.freeze(), meta, files, schedule, self.offload, Arc::clone(&self.metrics))
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMetaOf<TypeConfig>, snapshot: SnapshotData) -> io::Result<()> {
@@ -134,6 +137,8 @@ impl RaftStateMachine<TypeConfig> for Machine {
         self.moved_to(meta.last_log_id);
         self.schedule.frozen();
         self.schedule.written(bytes);
+        self.metrics.snapshot_bytes.set(bytes);
+        self.metrics.snapshots_installed.inc();
         Ok(())
     }
 

@@ -16,6 +16,8 @@ use super::snapshot_data::SnapshotData;
 use super::snapshot_files::SnapshotFiles;
 use super::snapshot_schedule::SnapshotSchedule;
 use super::type_config::TypeConfig;
+use crate::clock;
+use crate::metrics::Metrics;
 
 /// A frozen state, to be written once.
 pub(super) struct SnapshotBuilder {
@@ -24,6 +26,7 @@ pub(super) struct SnapshotBuilder {
     files: Arc<SnapshotFiles>,
     schedule: Arc<SnapshotSchedule>,
     offload: Offload,
+    metrics: Arc<Metrics>,
 }
 
 impl SnapshotBuilder {
@@ -33,8 +36,9 @@ impl SnapshotBuilder {
         files: Arc<SnapshotFiles>,
         schedule: Arc<SnapshotSchedule>,
         offload: Offload,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { frozen: Some(frozen), meta, files, schedule, offload }
+        Self { frozen: Some(frozen), meta, files, schedule, offload, metrics }
     }
 }
 
@@ -44,9 +48,12 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<TypeConfig, SnapshotData>> {
         let frozen = self.frozen.take().ok_or_else(|| io::Error::other("a frozen state is written once"))?;
         let (files, meta) = (Arc::clone(&self.files), self.meta.clone());
+        let begun_at = clock::now();
         let written = self.offload.background("keeper-snapshot", move || files.write(meta, frozen)).await?;
         if let Some(bytes) = written {
             self.schedule.written(bytes);
+            self.metrics.snapshot_bytes.set(bytes);
+            self.metrics.snapshot_seconds.observe(clock::now().duration_since(begun_at).as_secs_f64());
         }
         self.files.current().ok_or_else(|| io::Error::other("the snapshot that was written is gone"))
     }

@@ -22,6 +22,7 @@ use super::read_rounds::{ReadQueue, ReadRounds};
 use super::snapshot_files::SnapshotFiles;
 use super::snapshot_schedule::SnapshotSchedule;
 use super::type_config::TypeConfig;
+use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::store::snapshot::SnapshotStore;
 
@@ -44,6 +45,8 @@ pub struct RaftParts<L> {
     pub entropy: Entropy,
     /// Where it does what blocks.
     pub offload: Offload,
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
 }
 
 /// A running Raft node. Nothing of it works until [`RaftGroup::driver`] is driven.
@@ -76,12 +79,12 @@ pub enum RaftStartError {
 /// # Errors
 /// See [`RaftStartError`]. The node took no part in anything.
 pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result<RaftGroup, RaftStartError> {
-    let RaftParts { identity, options, log, replica, snapshots, dial, entropy, offload } = parts;
+    let RaftParts { identity, options, log, replica, snapshots, dial, entropy, offload, metrics } = parts;
     let config = options.config(&identity.cluster).map_err(|error| RaftStartError::Options(error.to_string()))?;
     let files = Arc::new(SnapshotFiles::open(snapshots).map_err(RaftStartError::Snapshots)?);
     let schedule = Arc::new(SnapshotSchedule::new(&options, identity.node));
     let peers = Arc::new(Peers::new(identity.clone(), dial));
-    let machine = Machine::new(Arc::clone(&replica), Arc::clone(&files), Arc::clone(&schedule), offload);
+    let machine = Machine::new(Arc::clone(&replica), Arc::clone(&files), Arc::clone(&schedule), offload, metrics);
     let applied_leader = machine.watch_leader();
     let network = Network::new(Arc::clone(&peers), offload);
     let starting = Raft::new(identity.node, Arc::new(config), network, log, machine);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use keeper::batch::Batch;
+use keeper::metrics::Metrics;
 use keeper::raft::{
     Entropy, Identity, Leadership, Member, Offload, ProposeError, Proposed, RaftGroup, RaftHandle, RaftLog,
     RaftOptions, RaftParts, RaftStartError, RaftStatus, ReadError, TcpDial, serve, start,
@@ -16,6 +17,7 @@ use keeper::replica::Replica;
 use keeper::store::memory::SyncPolicy;
 use keeper::store::{Hooks, MemoryDisk, MemoryEngine, SnapshotStore};
 use keeper_registry::{Command, DocumentAction, DocumentChange, Format, LogTime, Publish, StateId};
+use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -181,6 +183,7 @@ fn parts(id: u64, options: RaftOptions, offload: Offload, place: &Place, replica
         dial: Arc::new(TcpDial),
         entropy: Entropy::from_system(),
         offload,
+        metrics: Arc::new(Metrics::register(&mut Registry::default())),
     }
 }
 
