@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{gateway, workload::Workload};
+use crate::{gateway, node, workload::Workload};
 
 /// Worker threads of the client. One leaves a core to the nodes on a machine of two, and the client library needs less than
 /// one: measured, see `docs/benchmarks.md`.
@@ -26,6 +26,9 @@ pub(crate) enum Part {
     /// A gateway that is going to be killed.
     #[command(name = "__gateway", hide = true)]
     Gateway(gateway::Args),
+    /// A node that ends with its parent.
+    #[command(name = "__node", hide = true)]
+    Node(node::Args),
     /// A server that answers what it hears.
     #[command(name = "__echo", hide = true)]
     Echo,

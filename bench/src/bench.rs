@@ -36,11 +36,6 @@ impl Bench {
         Ok(())
     }
 
-    /// Whether half a minute is all there is.
-    pub(crate) const fn is_quick(&self) -> bool {
-        self.choice.quick
-    }
-
     /// How long a line is measured.
     pub(crate) fn seconds(&self, full: u64, quick: u64) -> Duration {
         Duration::from_secs(self.choice.seconds.unwrap_or_else(|| self.pick(full, quick)))

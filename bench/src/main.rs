@@ -76,6 +76,7 @@ fn start(args: Args) -> Result<()> {
 async fn run(args: Args) -> Result<()> {
     match args.part {
         Some(Part::Gateway(gateway)) => gateway::serve(gateway).await,
+        Some(Part::Node(node)) => node::become_keeper(&node),
         Some(Part::Echo) => echo::serve().await,
         None => {
             let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;

@@ -1,8 +1,13 @@
 //! One `keeper` process, its settings, its data and its log.
+//!
+//! It dies with this process however this one ends, by `kill -9` too: three daemons left behind would disturb every later
+//! measurement. The system can promise that to a program about itself only, so the process begins as this program, asks for
+//! it, and becomes the daemon.
 
 use std::{
     fs::{self, File},
     net::Ipv4Addr,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -10,7 +15,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use keeper_client_sdk::{Endpoint, InitialMember};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
 use crate::{
     ports::Ports,
@@ -22,6 +27,20 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Lines of a node's log that are told when it ends unasked.
 const LOG_LINES_TOLD: usize = 5;
+
+/// What a process that becomes a node is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    keeper: PathBuf,
+    settings: PathBuf,
+}
+
+/// Becomes the daemon. Returns only when it cannot.
+pub(crate) fn become_keeper(args: &Args) -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL)).context("asking to end with the parent")?;
+    let error = Command::new(&args.keeper).args(["start", "--config"]).arg(&args.settings).exec();
+    Err(error).with_context(|| format!("starting {}", args.keeper.display()))
+}
 
 /// One node. Its process ends with it.
 #[derive(Debug)]
@@ -96,14 +115,14 @@ impl Node {
     pub(crate) fn start(&mut self) -> Result<()> {
         let log = File::options().create(true).append(true).open(self.log_file()).context("opening a node's log")?;
         let output = log.try_clone().context("opening a node's log")?;
-        let child = Command::new(&self.keeper)
-            .args(["start", "--config"])
-            .arg(self.settings_file())
+        let own = std::env::current_exe().context("finding this program")?;
+        let child = Command::new(own)
+            .args(["__node".as_ref(), self.keeper.as_os_str(), self.settings_file().as_os_str()])
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(log)
             .spawn()
-            .with_context(|| format!("starting {}", self.keeper.display()))?;
+            .context("starting a node")?;
         self.child = Some(child);
         Ok(())
     }
@@ -180,17 +199,15 @@ mod tests {
     #[test]
     fn a_node_that_ends_by_itself_is_told_with_its_last_words() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, missing) = (dir.path().join("1"), Path::new("/nonexistent/keeper"));
-        let mut node = Node::prepare(1, missing, path, &mut Ports::new(), "").unwrap();
-        assert!(node.start().unwrap_err().to_string().contains("/nonexistent/keeper"));
-        node.keeper = "false".into();
-        node.start().unwrap();
-        fs::write(node.log_file(), "the port is taken\n").unwrap();
+        let mut node = Node::prepare(1, Path::new("keeper"), dir.path().join("1"), &mut Ports::new(), "").unwrap();
+        let mut failing = Command::new("false");
+        fs::write(node.log_file(), "a line\nthe port is taken\n").unwrap();
+        node.child = Some(failing.spawn().unwrap());
         let error = loop {
             if let Err(error) = node.check() {
                 break error.to_string();
             }
         };
-        assert!(error.ends_with("its last words:\nthe port is taken"), "{error}");
+        assert!(error.ends_with("its last words:\na line\nthe port is taken"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! What Linux tells about a process: `/proc/PID/stat` and `/proc/PID/status`.
 
-use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
+use std::{fs, io, path::Path};
 
 /// What a process has used.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,14 +32,15 @@ fn rss_bytes(status: &str) -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1_024)
 }
 
-/// What a directory takes on disk: blocks, not lengths, because files may be preallocated or sparse.
+/// What was written into a directory: lengths, not blocks, because a log is preallocated, and a share of room that nobody
+/// has used yet says nothing about a session.
 pub(crate) fn disk_bytes(dir: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         bytes += match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => disk_bytes(&entry.path())?,
-            Ok(metadata) => metadata.blocks() * 512,
+            Ok(metadata) => metadata.len(),
             // A node at work removes files while they are counted.
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error),

@@ -136,14 +136,15 @@ const LAST: [&str; 5] = ["seconds", "errors", "server_cpu_s", "client_cpu_s", "r
 
 fn table(lines: &[Cells]) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_BORDERS_ONLY);
     let columns = lines.first().map(Cells::columns).unwrap_or_default();
     table.set_header(columns.iter().map(|name| name.replace('_', " ")));
     for line in lines {
         table.add_row(columns.iter().map(|name| line.get(name).map(shown).unwrap_or_default()));
     }
-    for column in table.column_iter_mut() {
-        column.set_cell_alignment(CellAlignment::Right);
+    for (name, column) in columns.iter().zip(table.column_iter_mut()) {
+        let is_text = lines.iter().any(|line| line.get(name).is_some_and(Value::is_string));
+        column.set_cell_alignment(if is_text { CellAlignment::Left } else { CellAlignment::Right });
     }
     table.to_string()
 }

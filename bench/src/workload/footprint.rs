@@ -30,17 +30,18 @@ const SESSIONS: [u64; 2] = [1_000_000, 10_000_000];
 const SESSIONS_QUICK: [u64; 1] = [1_000_000];
 
 /// A load in a hurry ends here, with fewer sessions, and says with how many.
-const LOAD_TIME_QUICK: Duration = Duration::from_secs(12);
+const LOAD_TIME_QUICK: Duration = Duration::from_secs(10);
 const LOAD_TIME: Duration = Duration::from_secs(900);
 
 const OTHERS: usize = 16;
 
 /// Entries after which a snapshot is due. Sixteen writers make thousands a second; a load makes far fewer, because its frames
 /// are full.
-const SNAPSHOT_ENTRIES: u64 = 20_000;
+const SNAPSHOT_ENTRIES: u64 = 10_000;
 
 /// How long a snapshot may be waited for.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(90);
+const SNAPSHOT_PATIENCE_QUICK: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Footprint {
@@ -90,9 +91,10 @@ async fn footprint(bench: &mut Bench, cluster: &Cluster, sessions: u64) -> Resul
             .map(rounded),
         others_p99_us_during_snapshot: None,
     };
-    if !bench.is_quick() && !cluster.nodes().is_empty() {
+    if !cluster.nodes().is_empty() {
         bench.say(&format!("  {OTHERS} others write until a snapshot is taken"));
-        if let Some((taken_ms, p99_us)) = snapshot_under_writes(cluster, fleet.writer(), sessions).await? {
+        let patience = bench.pick(SNAPSHOT_PATIENCE, SNAPSHOT_PATIENCE_QUICK);
+        if let Some((taken_ms, p99_us)) = snapshot_under_writes(cluster, fleet.writer(), sessions, patience).await? {
             figures.snapshot_ms = Some(rounded(taken_ms));
             figures.others_p99_us_during_snapshot = Some(p99_us);
         }
@@ -138,7 +140,12 @@ async fn snapshots(nodes: &[Node]) -> Result<Vec<Snapshots>> {
 }
 
 /// Writes until a node has taken a snapshot: its milliseconds, and the p99 of the writes that were under way meanwhile.
-async fn snapshot_under_writes(cluster: &Cluster, writer: Writer, sessions: u64) -> Result<Option<(f64, u64)>> {
+async fn snapshot_under_writes(
+    cluster: &Cluster,
+    writer: Writer,
+    sessions: u64,
+    patience: Duration,
+) -> Result<Option<(f64, u64)>> {
     let log: Arc<Mutex<Vec<(Instant, Duration)>>> = Arc::default();
     let written = log.clone();
     let crew = Crew::start(OTHERS, move |number| {
@@ -152,7 +159,7 @@ async fn snapshot_under_writes(cluster: &Cluster, writer: Writer, sessions: u64)
         }
     });
     let before = snapshots(cluster.nodes()).await?;
-    let taken = wait_for("a snapshot", SNAPSHOT_PATIENCE, async || {
+    let taken = wait_for("a snapshot", patience, async || {
         let now = snapshots(cluster.nodes()).await?;
         let new = now.iter().zip(&before).map(|(now, before)| now.since(*before));
         Ok(new.filter_map(|it| it.mean_ms()).next().map(|ms| (ms, Instant::now())))

@@ -129,6 +129,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
                 let Received { state, file, receiver } = *received;
                 let (files, meta) = (Arc::clone(&self.files), meta.clone());
                 self.offload.short(move || files.keep(meta, &file, receiver)).await?;
+                self.metrics.snapshots_installed.inc();
                 state
             }
         };
@@ -138,7 +139,6 @@ impl RaftStateMachine<TypeConfig> for Machine {
         self.schedule.frozen();
         self.schedule.written(bytes);
         self.metrics.snapshot_bytes.set(bytes);
-        self.metrics.snapshots_installed.inc();
         Ok(())
     }
 
