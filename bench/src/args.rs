@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{gateway, node, workload::Workload};
 
-/// Worker threads of the client. One leaves a core to the nodes on a machine of two, and the client library needs less than
-/// one: measured, see `docs/benchmarks.md`.
+/// Worker threads of the client. One leaves a core to the nodes on a machine of two, and the client library needs less
+/// than one: measured, see `docs/benchmarks.md`.
 const THREADS: usize = 1;
 
 /// Measures Keeper: throughput, latency, footprint, and how it takes failures.

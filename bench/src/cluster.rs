@@ -16,7 +16,8 @@ use crate::{
 /// Nodes of a cluster of our own.
 const NODES: u64 = 3;
 
-/// How long nodes may take to answer, to elect, and to catch up. Generous: what is slow is to be measured, not given up.
+/// How long nodes may take to answer, to elect, and to catch up. Generous: what is slow is to be measured, not given
+/// up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What to start.

@@ -44,7 +44,8 @@ pub(crate) struct Done {
 }
 
 impl Crew {
-    /// `call` gets a number that no other call gets. Caller `n` of `callers` gets `n`, `n + callers`, `n + 2 * callers` ...
+    /// `call` gets a number that no other call gets. Caller `n` of `callers` gets `n`, `n + callers`, `n + 2 * callers`
+    /// ...
     pub(crate) fn start<C, F>(callers: usize, call: C) -> Self
     where
         C: Fn(u64) -> F + Clone + Send + 'static,

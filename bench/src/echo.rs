@@ -64,9 +64,9 @@ pub(crate) async fn serve() -> Result<()> {
     writeln!(std::io::stdout(), "{grpc_address} {tcp_address}").context("telling the parent")?;
     let mut stdin = tokio::io::stdin();
     let mut byte = [0];
+    let server = Server::builder().tcp_nodelay(true).add_service(EchoService);
     tokio::select! {
-        served = Server::builder().tcp_nodelay(true).add_service(EchoService).serve_with_incoming(TcpListenerStream::new(grpc)) =>
-            served.context("serving gRPC"),
+        served = server.serve_with_incoming(TcpListenerStream::new(grpc)) => served.context("serving gRPC"),
         served = answer_connections(tcp) => served,
         // A read that ends is the end of the parent.
         _ = stdin.read(&mut byte) => Ok(()),

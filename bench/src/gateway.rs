@@ -1,8 +1,8 @@
 //! A gateway that is going to be killed: a process of its own, because only then nobody closes its lease.
 //!
-//! It tells its parent on stdout, one line each: `loaded` when every session is registered, and `held MICROSECONDS` (Unix
-//! time) whenever a renewal was acknowledged: until then the lease is held without another one. It ends with its stdin, so
-//! that it never outlives its parent.
+//! It tells its parent on stdout, one line each: `loaded` when every session is registered, and `held MICROSECONDS`
+//! (Unix time) whenever a renewal was acknowledged: until then the lease is held without another one. It ends with its
+//! stdin, so that it never outlives its parent.
 
 use std::{
     io::Write,

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 /// The longest that is told apart; anything longer counts as this.
 const LONGEST_US: u64 = 120_000_000;
 
-/// Recorders that share the callers among them: enough that two threads seldom meet, few enough to stay in the caches. One
-/// per caller would be 150 KiB times 1,024.
+/// Recorders that share the callers among them: enough that two threads seldom meet, few enough to stay in the caches.
+/// One per caller would be 150 KiB times 1,024.
 const SHARDS: usize = 8;
 
 /// A set of latencies.

@@ -1,8 +1,9 @@
 //! How fast, how late and how large Keeper is: `keeper-bench WORKLOAD`.
 //!
-//! Each workload starts three `keeper` processes of the same build on loopback, with data on disk, drives them through the
-//! client library as an application would, and prints one line per measurement (`docs/benchmarks.md` says what each field
-//! means). Nodes, load and disk share one machine: figures are for comparison on that machine and for nothing else.
+//! Each workload starts three `keeper` processes of the same build on loopback, with data on disk, drives them through
+//! the client library as an application would, and prints one line per measurement (`docs/benchmarks.md` says what each
+//! field means). Nodes, load and disk share one machine: figures are for comparison on that machine and for nothing
+//! else.
 //!
 //! [`workload`] holds one file per workload; the rest is what they share: the nodes ([`cluster`], [`node`]), the load
 //! ([`crew`], [`fleet`]), the figures ([`latency`], [`meter`], [`process`]) and the lines ([`report`]).

@@ -1,8 +1,8 @@
 //! One `keeper` process, its settings, its data and its log.
 //!
-//! It dies with this process however this one ends, by `kill -9` too: three daemons left behind would disturb every later
-//! measurement. The system can promise that to a program about itself only, so the process begins as this program, asks for
-//! it, and becomes the daemon.
+//! It dies with this process however this one ends, by `kill -9` too: three daemons left behind would disturb every
+//! later measurement. The system can promise that to a program about itself only, so the process begins as this
+//! program, asks for it, and becomes the daemon.
 
 use std::{
     fs::{self, File},

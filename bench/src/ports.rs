@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Result, bail};
 
-/// Below the range that the system takes the near ends of connections from: thousands of clients would otherwise take the
-/// port of a node that is down for a moment.
+/// Below the range that the system takes the near ends of connections from: thousands of clients would otherwise take
+/// the port of a node that is down for a moment.
 const FIRST: u16 = 15_000;
 const LAST: u16 = 30_000;
 

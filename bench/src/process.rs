@@ -32,8 +32,8 @@ fn rss_bytes(status: &str) -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1_024)
 }
 
-/// What was written into a directory: lengths, not blocks, because a log is preallocated, and a share of room that nobody
-/// has used yet says nothing about a session.
+/// What was written into a directory: lengths, not blocks, because a log is preallocated, and a share of room that
+/// nobody has used yet says nothing about a session.
 pub(crate) fn disk_bytes(dir: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(dir)? {

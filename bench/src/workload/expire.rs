@@ -1,11 +1,11 @@
 //! A gateway dies with all its sessions: how soon nobody finds them, how soon they are gone, and what others notice.
 //!
-//! The gateway is a process that is killed right after one of its renewals was acknowledged; its TTL runs from the sending of
-//! that renewal, as its own client library counts it, which is a little earlier than the daemon does. `invisible_after_ttl_ms` is
-//! the time from the end of that TTL to the first linearizable lookup that does not find one of its sessions;
-//! `reaped_after_ttl_ms` to the last proposal of upkeep that the leader counts. Sixteen others register new users all the
-//! while: "before" is the time up to the kill, "during" the time from the end of the TTL until everything is reaped, at least
-//! a second.
+//! The gateway is a process that is killed right after one of its renewals was acknowledged; its TTL runs from the
+//! sending of that renewal, as its own client library counts it, which is a little earlier than the daemon does.
+//! `invisible_after_ttl_ms` is the time from the end of that TTL to the first linearizable lookup that does not find
+//! one of its sessions; `reaped_after_ttl_ms` to the last proposal of upkeep that the leader counts. Sixteen others
+//! register new users all the while: "before" is the time up to the kill, "during" the time from the end of the TTL
+//! until everything is reaped, at least a second.
 
 use std::time::{Duration, Instant, SystemTime};
 

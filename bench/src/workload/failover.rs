@@ -1,7 +1,7 @@
 //! The leader dies: the longest time without an acknowledged write.
 //!
-//! Sixteen writers register new users through one client, which has to find the new leader by itself. The gap is between two
-//! acknowledgements, whoever got them. The dead node is started again and caught up before the next run.
+//! Sixteen writers register new users through one client, which has to find the new leader by itself. The gap is
+//! between two acknowledgements, whoever got them. The dead node is started again and caught up before the next run.
 
 use std::{
     sync::{

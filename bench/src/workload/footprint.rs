@@ -1,8 +1,9 @@
 //! What a session takes: memory and disk of the largest node, and what a snapshot of them all takes from others.
 //!
-//! Memory is what a node has more than it had while it was empty, some time after the load, when caches and buffers of the
-//! load are gone. A snapshot is then provoked by sixteen writers: the nodes' settings make one due after so many entries.
-//! When it was taken and for how long is what the node tells; what the writers had to wait meanwhile is measured.
+//! Memory is what a node has more than it had while it was empty, some time after the load, when caches and buffers of
+//! the load are gone. A snapshot is then provoked by sixteen writers: the nodes' settings make one due after so many
+//! entries. When it was taken and for how long is what the node tells; what the writers had to wait meanwhile is
+//! measured.
 
 use std::{
     sync::Arc,
@@ -35,8 +36,8 @@ const LOAD_TIME: Duration = Duration::from_secs(900);
 
 const OTHERS: usize = 16;
 
-/// Entries after which a snapshot is due. Sixteen writers make thousands a second; a load makes far fewer, because its frames
-/// are full.
+/// Entries after which a snapshot is due. Sixteen writers make thousands a second; a load makes far fewer, because its
+/// frames are full.
 const SNAPSHOT_ENTRIES: u64 = 10_000;
 
 /// How long a snapshot may be waited for.

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `fdatasync_4k` | appending 4 KiB to a file and `fdatasync` |
 //! | `tonic_unary_echo` | a gRPC call of 100 bytes, 64 callers on one connection |
-//! | `tonic_stream_echo_256` | an item of 100 bytes in a frame of 256 on one gRPC stream, 4 frames under way; latencies are of frames |
+//! | `tonic_stream_echo_256` | an item of 100 bytes, 256 a frame, 4 frames under way on one gRPC stream |
 //! | `tcp_ping` | 100 bytes there and back over one TCP connection |
+//!
+//! Latencies of the stream are those of its frames.
 
 use std::{
     collections::VecDeque,

@@ -1,7 +1,8 @@
 //! The workloads: one file each, and this list of them.
 //!
-//! A workload starts what it needs, measures, and hands over its lines; whatever it started ends with it. To add one: a file
-//! with its figures and `run`, a variant here, its fields in the test of `report`, a section in `docs/benchmarks.md`.
+//! A workload starts what it needs, measures, and hands over its lines; whatever it started ends with it. To add one: a
+//! file with its figures and `run`, a variant here, its fields in the test of `report`, a section in
+//! `docs/benchmarks.md`.
 
 pub(crate) mod expire;
 pub(crate) mod failover;

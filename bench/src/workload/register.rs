@@ -1,6 +1,7 @@
 //! Registering sessions: callers that each await one session at a time, through one client and a few gateways.
 //!
-//! Every line begins on an empty cluster, and every session is a new user: a 16-byte id, an 8-byte connection id, one topic.
+//! Every line begins on an empty cluster, and every session is a new user: a 16-byte id, an 8-byte connection id, one
+//! topic.
 
 use anyhow::Result;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Every node dies at once: how long until a session that was there before is found again.
 //!
-//! The client lives through it, as a sender would, and asks for linearizable answers all the while. A miss is not an answer:
-//! it would be a lost session, and fails the run.
+//! The client lives through it, as a sender would, and asks for linearizable answers all the while. A miss is not an
+//! answer: it would be a lost session, and fails the run.
 
 use std::time::{Duration, Instant};
 

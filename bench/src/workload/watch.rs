@@ -1,8 +1,8 @@
 //! From the call that publishes a document to its receipt by each watcher, every watcher on a connection of its own.
 //!
-//! Publishes come at a fixed rate, and a latency begins when its publish was due: a publish that had to wait for the one
-//! before counts its waiting. Each document says its number: a watcher that sees a number again has had it twice, and one
-//! that sees a later number has missed those between, although a watch promises only the latest.
+//! Publishes come at a fixed rate, and a latency begins when its publish was due: a publish that had to wait for the
+//! one before counts its waiting. Each document says its number: a watcher that sees a number again has had it twice,
+//! and one that sees a later number has missed those between, although a watch promises only the latest.
 
 use std::{
     sync::{
