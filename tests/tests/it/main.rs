@@ -4,6 +4,7 @@
 
 mod cluster;
 mod config;
+mod ctl;
 mod instance;
 mod limits;
 mod processes;
