@@ -41,6 +41,12 @@ pub const FRAMES_IN_FLIGHT_MAX: usize = keeper_registry::limits::FRAME_REPLIES_K
 /// Sessions on one page of a listing.
 pub const PAGE_SESSIONS_MAX: usize = 1_000;
 
+/// Where a frame of a watch ends, give or take one document: a full set of 256 MiB travels in many frames.
+pub const WATCH_FRAME_BYTES: usize = 1 << 20;
+
+/// Instances in one frame of a watch.
+pub const WATCH_FRAME_INSTANCES_MAX: usize = 1_024;
+
 /// Selectors of one config watch.
 pub const SELECTORS_MAX: usize = 1_024;
 

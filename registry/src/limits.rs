@@ -25,7 +25,7 @@ pub const FRAME_OPERATIONS_MAX: usize = 1_024;
 /// Answered frames kept per incarnation: how many a gateway may have under way when its stream breaks.
 pub const FRAME_REPLIES_KEPT: usize = 8;
 
-/// Rows one `Reap` removes: about half a millisecond, so that other writers' commands never wait noticeably behind it.
+/// Rows one `Reap` removes: about a millisecond, so that other writers' commands never wait noticeably behind it.
 pub const REAP_SLICE: u32 = 1_000;
 
 /// A service, an instance id, an action: names that appear in paths and labels.

@@ -106,4 +106,12 @@ impl Follow for Selected {
         let request = WatchConfigsRequest { selectors: self.selectors.clone(), cursor, state_id };
         Box::pin(async move { client(channel).watch(request).await })
     }
+
+    fn is_partial(frame: &v1::ConfigsChanged) -> bool {
+        frame.more
+    }
+
+    fn join(whole: &mut v1::ConfigsChanged, next: v1::ConfigsChanged) {
+        whole.documents.extend(next.documents);
+    }
 }

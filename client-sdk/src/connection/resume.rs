@@ -23,6 +23,14 @@ pub(crate) trait Follow: Send {
 
     /// Asks a node to go on from the cursor.
     fn open(&self, channel: Channel) -> Opening<Self::Frame>;
+
+    /// Whether the rest of a change is in the frames behind this one.
+    fn is_partial(_frame: &Self::Frame) -> bool {
+        false
+    }
+
+    /// Adds the next frame of the same change.
+    fn join(_whole: &mut Self::Frame, _next: Self::Frame) {}
 }
 
 /// A stream being opened.
@@ -34,17 +42,20 @@ pub(crate) struct Resumed<W: Follow> {
     nodes: Arc<Nodes>,
     backoff: Backoff,
     stream: Option<(Node, Streaming<W::Frame>)>,
+    /// The beginning of a change whose rest is still to come on this stream.
+    begun: Option<W::Frame>,
 }
 
 impl<W: Follow> Resumed<W> {
     pub(crate) fn new(nodes: Arc<Nodes>, followed: W) -> Self {
         let backoff = Backoff::new(nodes.random.clone());
-        Self { followed, nodes, backoff, stream: None }
+        Self { followed, nodes, backoff, stream: None, begun: None }
     }
 
     /// Opens anew before the next frame: what is followed has changed.
     pub(crate) fn reopen(&mut self) {
         self.stream = None;
+        self.begun = None;
     }
 
     /// The next frame, after however many reconnects it takes. Fails only with what no other node would answer
@@ -60,7 +71,10 @@ impl<W: Follow> Resumed<W> {
                     let failure = match stream.message().await {
                         Ok(Some(frame)) => {
                             self.backoff.reset();
-                            return Ok(frame);
+                            match self.whole(frame) {
+                                Some(whole) => return Ok(whole),
+                                None => continue,
+                            }
                         }
                         Ok(None) => Failure::gone(Error::unreachable("the node ended the stream", Happened::No)),
                         Err(status) => Failure::from_status(&status),
@@ -69,7 +83,7 @@ impl<W: Follow> Resumed<W> {
                     failure
                 }
             };
-            self.stream = None;
+            self.reopen();
             if !failure.error.is_retryable() {
                 return Err(failure.error);
             }
@@ -77,6 +91,23 @@ impl<W: Follow> Resumed<W> {
             let pause = self.backoff.next(asked(&failure.error));
             self.nodes.pause(pause).await;
         }
+    }
+
+    /// The change this frame completes, if it does.
+    fn whole(&mut self, frame: W::Frame) -> Option<W::Frame> {
+        let is_partial = W::is_partial(&frame);
+        let whole = match self.begun.take() {
+            Some(mut begun) => {
+                W::join(&mut begun, frame);
+                begun
+            }
+            None => frame,
+        };
+        if is_partial {
+            self.begun = Some(whole);
+            return None;
+        }
+        Some(whole)
     }
 
     async fn connect(&mut self) -> Result<(), Failure> {

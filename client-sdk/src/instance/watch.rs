@@ -78,4 +78,13 @@ impl Follow for Followed {
         let mut client = InstancesClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX);
         Box::pin(async move { client.watch(request).await })
     }
+
+    fn is_partial(frame: &v1::InstancesChanged) -> bool {
+        frame.more
+    }
+
+    fn join(whole: &mut v1::InstancesChanged, next: v1::InstancesChanged) {
+        whole.opened.extend(next.opened);
+        whole.closed.extend(next.closed);
+    }
 }

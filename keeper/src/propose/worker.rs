@@ -1,6 +1,7 @@
 //! The task that turns queued operations into entries.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -24,6 +25,9 @@ struct Office {
 }
 
 type InFlight = FuturesUnordered<BoxFuture<'static, (Vec<Asker>, Result<Proposed, ProposeError>)>>;
+
+/// How long proposals under way may take to be answered when the node stops.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// Runs for a [`crate::propose::Proposer`].
 pub struct Worker {
@@ -58,8 +62,14 @@ impl Worker {
             }
         }
         self.queue.close();
-        while let Some((askers, outcome)) = self.in_flight.next().await {
-            self.answer(askers, outcome);
+        let drained = async {
+            while let Some((askers, outcome)) = self.in_flight.next().await {
+                self.answer(askers, outcome);
+            }
+        };
+        // Without a quorum there is no answer to wait for; those who wait hear that it is unknown.
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("stopping with proposals under way; their outcome is unknown");
         }
     }
 

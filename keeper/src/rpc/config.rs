@@ -4,7 +4,7 @@
 //! and no replica ever parses.
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::configs_server::Configs;
 use keeper_registry::{Command, DocumentAction, DocumentChange, Format, Publish, Reply, Revision, StateId};
@@ -114,10 +114,8 @@ impl Configs for ConfigService {
         }
         let state = (state_id != 0).then_some(StateId(state_id));
         let watch = self.watches.configs(selectors, Revision(cursor), state);
-        let replies = stream::unfold(watch, |mut watch| async move {
-            let changed = watch.next().await?;
-            Some((Ok(changed_reply(&changed)), watch))
-        });
+        let changes = stream::unfold(watch, |mut watch| async move { Some((watch.next().await?, watch)) });
+        let replies = changes.flat_map(|changed| stream::iter(frames(changed)).map(Ok));
         Ok(Response::new(Box::pin(replies)))
     }
 }
@@ -197,11 +195,23 @@ fn consistency(request: &wire::GetConfigRequest) -> Consistency {
     }
 }
 
-fn changed_reply(changed: &ConfigsChanged) -> wire::ConfigsChanged {
-    wire::ConfigsChanged {
-        cursor: changed.cursor.0,
-        state_id: changed.state.0,
-        reset: changed.reset,
-        documents: changed.documents.iter().map(|it| to_proto::document(it, to_proto::Body::Whole)).collect(),
-    }
+/// A change, in frames of bounded size. Each is made when it is sent.
+fn frames(changed: ConfigsChanged) -> impl Iterator<Item = wire::ConfigsChanged> + Send {
+    let ConfigsChanged { cursor, state, reset, documents } = changed;
+    let mut rest = documents.into_iter().peekable();
+    let mut first = true;
+    std::iter::from_fn(move || {
+        if !std::mem::take(&mut first) && rest.peek().is_none() {
+            return None;
+        }
+        let (mut bytes, mut documents) = (0, Vec::new());
+        while bytes < limits::WATCH_FRAME_BYTES
+            && let Some(document) = rest.next()
+        {
+            bytes += document.text.len() + document.value.len();
+            documents.push(to_proto::document(&document, to_proto::Body::Whole));
+        }
+        let more = rest.peek().is_some();
+        Some(wire::ConfigsChanged { cursor: cursor.0, state_id: state.0, reset, documents, more })
+    })
 }

@@ -1,9 +1,11 @@
 //! `keeper.v1.Instances`.
 
-use futures_util::{TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::instances_server::Instances;
-use keeper_registry::{CloseInstance, ClosingCause, Command, Incarnation, Rejection, Reply, Revision, StateId};
+use keeper_registry::{
+    CloseInstance, Closing, ClosingCause, Command, Incarnation, Rejection, Reply, Revision, StateId,
+};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::lease::Leases;
@@ -87,13 +89,8 @@ impl Instances for InstanceService {
         let state = (state_id != 0).then_some(StateId(state_id));
         let watch = self.watches.instances(service, Revision(cursor), state);
         let view = self.view.clone();
-        let replies = stream::unfold(watch, move |mut watch| {
-            let view = view.clone();
-            async move {
-                let changed = watch.next().await?;
-                Some((Ok(changed_reply(&view, changed)), watch))
-            }
-        });
+        let changes = stream::unfold(watch, |mut watch| async move { Some((watch.next().await?, watch)) });
+        let replies = changes.flat_map(move |changed| stream::iter(frames(&view, &changed)).map(Ok));
         Ok(Response::new(Box::pin(replies)))
     }
 }
@@ -143,12 +140,33 @@ impl InstanceService {
     }
 }
 
-fn changed_reply(view: &View, changed: InstancesChanged) -> wire::InstancesChanged {
-    let opened = view.read(|state| {
+/// A change, in frames of bounded size.
+fn frames(view: &View, changed: &InstancesChanged) -> Vec<wire::InstancesChanged> {
+    let opened: Vec<_> = view.read(|state| {
         let opened = changed.opened.iter();
         opened.map(|it| to_proto::instance(it, state.sessions_of_instance(it.incarnation))).collect()
     });
-    let closed = changed.closed.iter().map(|closing| wire::instances_changed::Closed {
+    let frame = |opened: &[wire::Instance], closed: &[Closing]| wire::InstancesChanged {
+        cursor: changed.cursor.0,
+        state_id: changed.state.0,
+        reset: changed.reset,
+        opened: opened.to_vec(),
+        closed: closed.iter().map(closed_reply).collect(),
+        more: true,
+    };
+    let closings = changed.closed.chunks(limits::WATCH_FRAME_INSTANCES_MAX).map(|closed| frame(&[], closed));
+    let openings = opened.chunks(limits::WATCH_FRAME_INSTANCES_MAX).map(|opened| frame(opened, &[]));
+    let mut frames: Vec<_> = closings.chain(openings).collect();
+    match frames.last_mut() {
+        Some(last) => last.more = false,
+        // A full set may be empty.
+        None => frames.push(wire::InstancesChanged { more: false, ..frame(&[], &[]) }),
+    }
+    frames
+}
+
+fn closed_reply(closing: &Closing) -> wire::instances_changed::Closed {
+    wire::instances_changed::Closed {
         service: closing.service.to_string(),
         id: closing.id.to_string(),
         incarnation: closing.incarnation.0,
@@ -158,12 +176,5 @@ fn changed_reply(view: &View, changed: InstancesChanged) -> wire::InstancesChang
             ClosingCause::Replaced => "replaced",
         }
         .to_owned(),
-    });
-    wire::InstancesChanged {
-        cursor: changed.cursor.0,
-        state_id: changed.state.0,
-        reset: changed.reset,
-        opened,
-        closed: closed.collect(),
     }
 }

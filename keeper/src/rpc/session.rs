@@ -153,7 +153,7 @@ impl SessionService {
         let topic = (!topic.is_empty()).then_some(&topic[..]);
         let keys = std::mem::take(&mut request.keys);
         let users = std::mem::take(&mut request.users);
-        Ok(self.view.read(|state| {
+        let reply = self.view.read(|state| {
             let mut owners = to_proto::Owners::default();
             let keys = keys.into_iter().map(|key| {
                 let session = state.session(&key.user, &key.slot).filter(|session| is_bound(session, topic));
@@ -181,7 +181,17 @@ impl SessionService {
                 users,
                 problem: None,
             }
-        }))
+        });
+        // The answer about a key is small; one about a user may hold all its devices.
+        let bytes = if reply.users.is_empty() { 0 } else { prost::Message::encoded_len(&reply) };
+        if bytes > limits::MESSAGE_BYTES_MAX {
+            let limit = limits::MESSAGE_BYTES_MAX;
+            return Err(from_proto::invalid(
+                "users",
+                format!("the answer has {bytes} bytes; the limit is {limit}: ask for fewer"),
+            ));
+        }
+        Ok(reply)
     }
 
     async fn page(&self, request: wire::ListSessionsRequest) -> Result<wire::ListSessionsReply, Problem> {

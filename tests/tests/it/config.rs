@@ -127,3 +127,18 @@ async fn a_watch_goes_on_from_its_cursor_on_another_node_without_gap_or_duplicat
     }
     assert_eq!(told, (1..=30).collect::<Vec<_>>());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_set_larger_than_any_message_arrives_whole() {
+    let cluster = InProcess::start(1).await;
+    let keeper = cluster.keeper().await;
+    let text = format!("{{\"text\":\"{}\"}}", "x".repeat(900_000));
+    for n in 0..12 {
+        keeper.configs().publish(Edit::put(format!("big/{n:02}.json"), text.clone())).await.unwrap();
+    }
+    let mut watch = keeper.configs().watch(["big/"]);
+    let told = watch.next().await.unwrap().unwrap();
+    assert!(told.reset);
+    assert_eq!(told.documents.len(), 12);
+    assert!(told.documents.iter().all(|it| it.text == text));
+}

@@ -95,5 +95,6 @@ fn since(book: &Book, selectors: &[String], cursor: u64) -> Option<ConfigsChange
         state_id: STATE_ID,
         reset,
         documents,
+        more: false,
     })
 }
