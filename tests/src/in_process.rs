@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use keeper::node::{Node, Runtimes};
-use keeper::raft::Member;
+use keeper::raft::{InitializeRefused, Member};
 use keeper::settings::Settings;
 use keeper_client_sdk::{Endpoint, Keeper, NodeStatus};
 use tempfile::TempDir;
@@ -58,19 +58,23 @@ impl InProcess {
         for at in 0..cluster.nodes.len() {
             cluster.restart(at).await;
         }
-        cluster.found().await;
+        cluster.found_by(0).await.expect("a cluster is founded");
         cluster.leader().await;
         cluster
     }
 
-    async fn found(&self) {
+    /// Tries to found a cluster of all nodes through one of them.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub async fn found_by(&self, at: usize) -> Result<(), InitializeRefused> {
         let member = |slot: &Slot| {
             let Settings { node_id, listen, .. } = &slot.settings;
             let client_endpoint = format!("http://{}", listen.client);
-            (*node_id, Member { peer_endpoint: listen.peer.to_string(), client_endpoint })
+            (*node_id, Member { peer_endpoint: listen.peer.to_string(), client_endpoint, disk_id: 0 })
         };
         let members: BTreeMap<_, _> = self.nodes.iter().map(member).collect();
-        self.node(0).raft().initialize(members).await.expect("a cluster is founded");
+        self.node(at).raft().initialize(members).await
     }
 
     /// A running node.

@@ -31,6 +31,7 @@ impl Admin {
         let advertised = Member {
             peer_endpoint: peer.unwrap_or_else(|| addresses.peer.to_string()),
             client_endpoint: client.unwrap_or_else(|| addresses.client.to_string()),
+            disk_id: 0,
         };
         Self { node_id: settings.node_id, advertised, raft }
     }
@@ -82,7 +83,8 @@ impl Node for Admin {
         let checked = self.check_own(&members);
         let members = members.into_iter().map(|(id, member)| {
             let InitialMember { peer_endpoint, client_endpoint } = member;
-            (id, Member { peer_endpoint, client_endpoint })
+            // Which data directory each has, it says itself.
+            (id, Member { peer_endpoint, client_endpoint, disk_id: 0 })
         });
         let founding = members.collect();
         async move {
@@ -117,7 +119,9 @@ const fn role(role: Role) -> &'static str {
 fn refused(refused: InitializeRefused) -> Problem {
     let field = match refused {
         InitializeRefused::AlreadyInitialized => "cluster",
-        InitializeRefused::NotAMember { .. } | InitializeRefused::MemberUnreachable { .. } => "members",
+        InitializeRefused::NotAMember { .. }
+        | InitializeRefused::MemberUnreachable { .. }
+        | InitializeRefused::MemberTaken { .. } => "members",
         InitializeRefused::Stopped => return Problem::Stopping,
     };
     Problem::Invalid { field: field.to_owned(), message: refused.to_string() }

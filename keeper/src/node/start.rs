@@ -95,6 +95,8 @@ pub enum StartError {
 pub struct Parts {
     /// The log.
     pub log: Arc<dyn LogEngine>,
+    /// Names the data directory.
+    pub disk_id: u64,
     /// The snapshots.
     pub snapshots: SnapshotStore,
     /// Free space, for the gauges.
@@ -131,6 +133,7 @@ impl Node {
             cluster: settings.cluster.clone(),
             node_id: settings.node_id,
             created_at_ms: crate::clock::wall_ms(),
+            disk_id: new_disk_id(),
         };
         let directory = DataDirectory::open(&settings.data_dir, &identity, settings.storage.disk_reserve_bytes)?;
         let mut registry = prometheus_client::registry::Registry::default();
@@ -142,6 +145,7 @@ impl Node {
         let log = RocksEngine::open(&directory.log(), &directory.mark(), &options, hooks).map_err(StartError::Log)?;
         let snapshots = SnapshotStore::open(&directory.snapshots()).map_err(StartError::Snapshots)?;
         let parts = Parts {
+            disk_id: directory.identity().disk_id,
             log: Arc::new(log),
             snapshots,
             // The directory's lock is held for as long as its free space can be asked for.
@@ -270,7 +274,8 @@ async fn start_raft(
         log_keep_bytes: settings.raft.log_keep_bytes,
         log_keep_entries: settings.raft.log_keep_entries,
     };
-    let identity = raft::Identity { cluster: settings.cluster.clone(), group: 0, node: settings.node_id };
+    let (cluster, node) = (settings.cluster.clone(), settings.node_id);
+    let identity = raft::Identity { cluster, group: 0, node, disk_id: parts.disk_id };
     let Parts { log, snapshots, dial, entropy, offload, metrics, .. } = parts;
     let starting = async move {
         let log = RaftLog::open(log, identity.group, offload).map_err(StartError::RaftLog)?;
@@ -279,6 +284,12 @@ async fn start_raft(
     };
     // openraft's own tasks run where it is started.
     start_on(&runtimes.raft, starting).await
+}
+
+/// A number that no other data directory has, for one that is new.
+#[expect(clippy::disallowed_methods, reason = "one draw in the life of a disk; the simulation passes its own")]
+fn new_disk_id() -> u64 {
+    rand::random::<u64>().max(1)
 }
 
 /// A number that no other history of any cluster has.

@@ -9,10 +9,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::identity::Introduction;
 use super::leadership::Leadership;
 use super::limits::READ_INDEX_MAX;
 use super::machine::RaftNode;
-use super::network::{Class, Peers};
+use super::network::{CallError, Class, Peers};
 use super::offload::Offload;
 use super::proposal::{self, PendingProposal, ProposeError, Proposed};
 use super::read_rounds::{Confirmed, ReadError, ReadQueue, Want};
@@ -52,6 +53,12 @@ pub enum InitializeRefused {
         node: u64,
         /// What happened instead.
         reason: String,
+    },
+    /// A member belongs to a group already; nothing was changed.
+    #[error("member {node} already belongs to a cluster: a node that was wiped takes a new id in that cluster")]
+    MemberTaken {
+        /// The member.
+        node: u64,
     },
     /// This node is stopping.
     #[error("this node is stopping")]
@@ -154,7 +161,7 @@ impl RaftHandle {
     ///
     /// # Errors
     /// See [`InitializeRefused`]; nothing was changed.
-    pub async fn initialize(&self, members: BTreeMap<u64, Member>) -> Result<(), InitializeRefused> {
+    pub async fn initialize(&self, mut members: BTreeMap<u64, Member>) -> Result<(), InitializeRefused> {
         let own = *self.raft.node_id();
         if !members.contains_key(&own) {
             return Err(InitializeRefused::NotAMember { node: own });
@@ -162,16 +169,30 @@ impl RaftHandle {
         if self.is_initialized().await? {
             return Err(InitializeRefused::AlreadyInitialized);
         }
-        for (id, member) in members.iter().filter(|(id, _)| **id != own) {
-            let peer = self.peers.peer(Class::Control, *id, member);
-            let answer = peer.call(Kind::Identify, bytes::Bytes::new(), READ_INDEX_MAX).await;
-            answer.map_err(|error| InitializeRefused::MemberUnreachable { node: *id, reason: error.to_string() })?;
+        for (&id, member) in &mut members {
+            if id == own {
+                member.disk_id = self.peers.disk_id();
+                continue;
+            }
+            let introduced = self.introduce(id, member).await;
+            let introduced = introduced
+                .map_err(|error| InitializeRefused::MemberUnreachable { node: id, reason: error.to_string() })?;
+            if introduced.initialized {
+                return Err(InitializeRefused::MemberTaken { node: id });
+            }
+            member.disk_id = introduced.disk_id;
         }
         self.raft.initialize(members).await.map_err(|error| match error {
             RaftError::APIError(InitializeError::NotAllowed(_)) => InitializeRefused::AlreadyInitialized,
             RaftError::APIError(InitializeError::NotInMembers(_)) => InitializeRefused::NotAMember { node: own },
             RaftError::Fatal(_) => InitializeRefused::Stopped,
         })
+    }
+
+    async fn introduce(&self, id: u64, member: &Member) -> Result<Introduction, CallError> {
+        let peer = self.peers.peer(Class::Control, id, member);
+        let answer = peer.call(Kind::Identify, bytes::Bytes::new(), READ_INDEX_MAX).await?;
+        Introduction::decode(answer).map_err(|error| peer.malformed(error))
     }
 
     /// Whether this node belongs to a group already.

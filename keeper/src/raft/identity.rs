@@ -3,13 +3,17 @@
 //! openraft asserts that a node id answers for itself only: a message that reaches another node by a wrong address, or
 //! a node of another cluster on a reused port, would corrupt the log or stop the process. So every message names
 //! cluster, group, sender and target, and the receiver refuses whatever is not its own before looking at the content.
+//!
+//! A node whose data directory was wiped is not the member it was either: it has forgotten what it acknowledged and how
+//! it voted. The membership names each member's directory, every message the one it is meant for, and a node with
+//! another one refuses, so that it neither votes nor counts.
 
 use bytes::Bytes;
 use keeper_proto::peer::{Envelope, envelope::Kind};
 use keeper_proto::v1::{Problem, problem};
 use prost::Message;
 
-use crate::codec::DecodeError;
+use crate::codec::{DecodeError, Input, Output};
 
 /// The name of a Raft node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub struct Identity {
     pub group: u32,
     /// The node, unique in the cluster for ever: a new disk is a new node.
     pub node: u64,
+    /// Names its data directory; never 0.
+    pub disk_id: u64,
 }
 
 /// Why a message was refused.
@@ -31,6 +37,11 @@ pub(super) enum Refusal {
     WrongGroup { named: u32, own: u32, node: u64 },
     #[error("the message is for node {named}; this is node {own}: check the peer addresses")]
     WrongNode { named: u64, own: u64 },
+    #[error(
+        "node {node} was a member with another data directory, which is gone with all it acknowledged: its id is spent; \
+         give this directory a new node id"
+    )]
+    WrongDisk { node: u64 },
     #[error("a message of kind {found} came where {expected} was expected")]
     WrongKind { found: i32, expected: &'static str },
     #[error("the body of a {what} message does not decode: {source}")]
@@ -40,15 +51,20 @@ pub(super) enum Refusal {
 }
 
 impl Identity {
-    /// A message to another node.
-    pub(super) fn envelope(&self, to: u64, kind: Kind, body: Bytes) -> Envelope {
-        let Self { cluster, group, node } = self;
-        Envelope { cluster: cluster.clone(), group: *group, from: *node, to, kind: kind.into(), body }
+    /// A message to the node with this data directory.
+    pub(super) fn envelope(&self, to: u64, to_disk: u64, kind: Kind, body: Bytes) -> Envelope {
+        Envelope { to_disk, ..self.answer(to, kind, body) }
+    }
+
+    /// An answer to whoever asked.
+    pub(super) fn answer(&self, to: u64, kind: Kind, body: Bytes) -> Envelope {
+        let Self { cluster, group, node, disk_id: _ } = self;
+        Envelope { cluster: cluster.clone(), group: *group, from: *node, to, kind: kind.into(), body, to_disk: 0 }
     }
 
     /// The answer that refuses.
     pub(super) fn refuse(&self, to: u64, refusal: &Refusal) -> Envelope {
-        self.envelope(to, Kind::Problem, refusal.to_problem().encode_to_vec().into())
+        self.answer(to, Kind::Problem, refusal.to_problem().encode_to_vec().into())
     }
 
     /// Whether a message is for this node.
@@ -66,6 +82,9 @@ impl Identity {
         if message.to != node && !anonymous {
             return Err(Refusal::WrongNode { named: message.to, own: node });
         }
+        if message.kind() != Kind::Identify && message.to_disk != own.disk_id {
+            return Err(Refusal::WrongDisk { node });
+        }
         Ok(())
     }
 }
@@ -76,6 +95,7 @@ impl Refusal {
             Self::WrongCluster { .. } => (problem::Class::Refused, "wrong-cluster"),
             Self::WrongGroup { .. } => (problem::Class::Refused, "wrong-group"),
             Self::WrongNode { .. } => (problem::Class::Refused, "wrong-node"),
+            Self::WrongDisk { .. } => (problem::Class::Refused, "wrong-disk"),
             Self::WrongKind { .. } => (problem::Class::Refused, "wrong-kind"),
             Self::Malformed { .. } => (problem::Class::Refused, "malformed"),
             Self::Unavailable { .. } => (problem::Class::Unavailable, "unavailable"),
@@ -90,24 +110,53 @@ impl Refusal {
     }
 }
 
+/// What a node says of itself to whoever founds a group with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Introduction {
+    /// Its data directory.
+    pub(super) disk_id: u64,
+    /// It belongs to a group already.
+    pub(super) initialized: bool,
+}
+
+impl Introduction {
+    const VERSION: u8 = 1;
+
+    pub(super) fn encode(self) -> Bytes {
+        let mut output = Output::versioned(Self::VERSION, 16);
+        output.u64(self.disk_id);
+        output.flag(self.initialized);
+        output.finish()
+    }
+
+    pub(super) fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
+        let (_, mut input) = Input::versioned("an introduction", Self::VERSION, bytes)?;
+        let introduction = Self { disk_id: input.u64()?, initialized: input.flag()? };
+        input.finish()?;
+        Ok(introduction)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn identity(cluster: &str, node: u64) -> Identity {
-        Identity { cluster: cluster.to_owned(), group: 0, node }
+        Identity { cluster: cluster.to_owned(), group: 0, node, disk_id: node * 10 }
     }
 
     #[test]
     fn only_a_message_to_this_node_of_this_cluster_passes() {
         let sender = identity("east", 1);
-        let message = sender.envelope(2, Kind::Vote, Bytes::new());
+        let message = sender.envelope(2, 20, Kind::Vote, Bytes::new());
         assert_eq!(identity("east", 2).check(&message), Ok(()));
         let refused = identity("east", 3).check(&message).map_err(|refusal| refusal.to_string());
         assert_eq!(refused, Err("the message is for node 2; this is node 3: check the peer addresses".to_owned()));
         let refused = identity("west", 2).check(&message).map_err(|refusal| refusal.to_problem().reason);
         assert_eq!(refused, Err("wrong-cluster".to_owned()));
-        let anonymous = sender.envelope(0, Kind::Identify, Bytes::new());
+        let wiped = Identity { disk_id: 21, ..identity("east", 2) }.check(&message);
+        assert_eq!(wiped.map_err(|refusal| refusal.to_problem().reason), Err("wrong-disk".to_owned()));
+        let anonymous = sender.envelope(0, 0, Kind::Identify, Bytes::new());
         assert_eq!(identity("east", 2).check(&anonymous), Ok(()));
     }
 }

@@ -23,6 +23,8 @@ pub struct Member {
     pub peer_endpoint: String,
     /// URL of its client listener, handed to clients as a leader hint.
     pub client_endpoint: String,
+    /// Names its data directory: a member with another one has forgotten what it acknowledged, and is no member.
+    pub disk_id: u64,
 }
 
 impl fmt::Display for Member {

@@ -140,7 +140,7 @@ impl Place {
 
     fn member(&self) -> Member {
         let address = self.listener.local_addr().expect("an address");
-        Member { peer_endpoint: address.to_string(), client_endpoint: format!("http://{address}") }
+        Member { peer_endpoint: address.to_string(), client_endpoint: format!("http://{address}"), disk_id: 0 }
     }
 
     fn start(&self, id: u64, options: RaftOptions, offload: Offload) -> Result<Node, RaftStartError> {
@@ -175,7 +175,7 @@ impl Place {
 fn parts(id: u64, options: RaftOptions, offload: Offload, place: &Place, replica: Arc<Replica>) -> RaftParts<RaftLog> {
     let engine = Arc::new(MemoryEngine::open(&place.disk, SyncPolicy::AtOnce, Hooks::ignore()));
     RaftParts {
-        identity: Identity { cluster: "test".to_owned(), group: 0, node: id },
+        identity: Identity { cluster: "test".to_owned(), group: 0, node: id, disk_id: id },
         options,
         log: RaftLog::open(engine, 0, offload).expect("a log"),
         replica,

@@ -11,7 +11,7 @@ use prost::Message;
 use crate::cluster::Cluster;
 
 fn message(cluster: &str, to: u64, kind: Kind) -> Envelope {
-    Envelope { cluster: cluster.to_owned(), group: 0, from: 9, to, kind: kind.into(), body: Bytes::new() }
+    Envelope { cluster: cluster.to_owned(), group: 0, from: 9, to, kind: kind.into(), body: Bytes::new(), to_disk: to }
 }
 
 async fn client(cluster: &Cluster) -> PeerClient<tonic::transport::Channel> {
@@ -64,7 +64,7 @@ async fn a_group_with_a_wrong_address_is_not_founded() {
     assert!(reason.contains("the message is for node 2; this is node 3"), "{reason}");
 
     let mut members = cluster.members();
-    members.insert(4, Member { peer_endpoint: "127.0.0.1:1".to_owned(), client_endpoint: String::new() });
+    members.insert(4, Member { peer_endpoint: "127.0.0.1:1".to_owned(), client_endpoint: String::new(), disk_id: 0 });
     let refused = cluster.nodes[&1].handle.initialize(members).await;
     assert!(matches!(refused, Err(InitializeRefused::MemberUnreachable { node: 4, .. })), "{refused:?}");
     assert_eq!(cluster.nodes[&1].handle.is_initialized().await, Ok(false));

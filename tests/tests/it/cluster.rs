@@ -99,3 +99,23 @@ async fn without_a_quorum_nothing_is_acknowledged_and_reads_are_refused() {
     }
     until("reads are answered again", async || keeper.lookup().session(&user(1)).await.is_ok()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_node_takes_no_part_under_its_old_id_and_harms_nobody() {
+    let mut cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let room = keeper.instance("room", "a").open().await.unwrap();
+    room.sessions().register(Registration::new(user(1))).await.unwrap();
+    let wiped = cluster.follower().await;
+    cluster.stop(wiped).await;
+    std::fs::remove_dir_all(&cluster.settings(wiped).data_dir).unwrap();
+    cluster.restart(wiped).await;
+    // The leader goes on with the other one; the wiped one never gets a log, and founds nothing.
+    for n in 2..50 {
+        room.sessions().register(Registration::new(user(n))).await.unwrap();
+    }
+    assert_eq!(cluster.status(wiped).await.role.as_str(), "uninitialized");
+    assert_eq!(cluster.status(wiped).await.last_log_index, 0);
+    let again = cluster.found_by(wiped).await.expect_err("the others have a cluster");
+    assert!(again.to_string().contains("already belongs to a cluster"), "{again}");
+}

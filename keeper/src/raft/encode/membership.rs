@@ -48,6 +48,7 @@ pub(super) fn put_membership(output: &mut Output, membership: &Membership) {
         output.u64(*id);
         output.str(&member.peer_endpoint);
         output.str(&member.client_endpoint);
+        output.u64(member.disk_id);
     });
 }
 
@@ -55,7 +56,8 @@ pub(super) fn take_membership(input: &mut Input) -> Result<Membership, DecodeErr
     let voters = input.list(|input| Ok(input.list(Input::u64)?.into_iter().collect::<BTreeSet<_>>()))?;
     let members = input.list(|input| {
         let id = input.u64()?;
-        Ok((id, Member { peer_endpoint: input.str()?, client_endpoint: input.str()? }))
+        let member = Member { peer_endpoint: input.str()?, client_endpoint: input.str()?, disk_id: input.u64()? };
+        Ok((id, member))
     })?;
     let members: BTreeMap<_, _> = members.into_iter().collect();
     Membership::new(voters, members).map_err(|_| DecodeError::OutOfRange { what: "a membership", at: input.position() })

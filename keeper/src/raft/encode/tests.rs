@@ -23,8 +23,11 @@ fn cast(term: u64, node: u64, committed: bool) -> Vote {
 }
 
 fn membership() -> Membership<u64, Member> {
-    let member =
-        |name: &str| Member { peer_endpoint: format!("{name}:7401"), client_endpoint: format!("http://{name}:7400") };
+    let member = |name: &str| Member {
+        peer_endpoint: format!("{name}:7401"),
+        client_endpoint: format!("http://{name}:7400"),
+        disk_id: 7,
+    };
     let members = BTreeMap::from([(1, member("one")), (2, member("two")), (300, member("learner"))]);
     Membership::new(vec![BTreeSet::from([1]), BTreeSet::from([1, 2])], members).expect("a membership")
 }

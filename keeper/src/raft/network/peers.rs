@@ -65,6 +65,8 @@ pub(crate) struct Peers {
 pub(crate) struct Peer {
     pub(crate) id: u64,
     pub(crate) address: String,
+    /// Its data directory, as the membership names it.
+    disk_id: u64,
     pub(crate) peers: Arc<Peers>,
     client: PeerClient<Channel>,
 }
@@ -75,6 +77,11 @@ impl Peers {
         Self { identity, dial, runtime: Handle::current(), channels: Mutex::new(HashMap::new()) }
     }
 
+    /// This node's own data directory.
+    pub(crate) const fn disk_id(&self) -> u64 {
+        self.identity.disk_id
+    }
+
     /// A peer; nothing is connected yet.
     pub(crate) fn peer(self: &Arc<Self>, class: Class, id: u64, member: &Member) -> Peer {
         let address = member.peer_endpoint.clone();
@@ -83,7 +90,7 @@ impl Peers {
         let client = PeerClient::new(channel)
             .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
-        Peer { id, address, peers: Arc::clone(self), client }
+        Peer { id, address, disk_id: member.disk_id, peers: Arc::clone(self), client }
     }
 
     fn channel(&self, class: Class, address: &str) -> Channel {
@@ -110,7 +117,7 @@ impl Peers {
 impl Peer {
     /// A message to this peer.
     pub(crate) fn envelope(&self, kind: Kind, body: Bytes) -> Envelope {
-        self.peers.identity.envelope(self.id, kind, body)
+        self.peers.identity.envelope(self.id, self.disk_id, kind, body)
     }
 
     /// The generated client, for streams.

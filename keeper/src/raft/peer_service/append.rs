@@ -35,7 +35,7 @@ impl PeerService {
         let answers = results.map(move |result| match result {
             Ok(result) => {
                 let body = encode::append_result(&result);
-                Ok(identity.envelope(sender.load(Ordering::Relaxed), Kind::Append, body))
+                Ok(identity.answer(sender.load(Ordering::Relaxed), Kind::Append, body))
             }
             Err(fatal) => Err(Status::unavailable(format!("Raft has stopped: {fatal}"))),
         });

@@ -6,7 +6,7 @@ use keeper_proto::peer::envelope::Kind;
 
 use super::PeerService;
 use crate::raft::encode;
-use crate::raft::identity::Refusal;
+use crate::raft::identity::{Introduction, Refusal};
 use crate::raft::read_rounds::Want;
 
 impl PeerService {
@@ -18,12 +18,17 @@ impl PeerService {
             Kind::PreVote => self.pre_vote(request.body).await?,
             Kind::TransferLeader => self.transfer_leader(request.body).await?,
             Kind::ReadIndex => self.read_index().await?,
-            Kind::Identify => Bytes::new(),
+            Kind::Identify => self.identify().await?,
             Kind::Unspecified | Kind::Append | Kind::SnapshotHeader | Kind::SnapshotChunk | Kind::Problem => {
                 return Err(Refusal::WrongKind { found: request.kind, expected: "a call" });
             }
         };
-        Ok(self.identity.envelope(from, kind, body))
+        Ok(self.identity.answer(from, kind, body))
+    }
+
+    async fn identify(&self) -> Result<Bytes, Refusal> {
+        let initialized = self.handle.is_initialized().await.map_err(unavailable)?;
+        Ok(Introduction { disk_id: self.identity.disk_id, initialized }.encode())
     }
 
     async fn vote(&self, body: Bytes) -> Result<Bytes, Refusal> {

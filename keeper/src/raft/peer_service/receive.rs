@@ -35,7 +35,7 @@ impl PeerService {
         let snapshot = SnapshotData::Received(Box::new(received));
         let snapshot = SnapshotOf::<TypeConfig, SnapshotData> { meta, snapshot };
         let response = self.handle.raft.install_full_snapshot(vote, snapshot).await.map_err(unavailable)?;
-        Ok(self.identity.envelope(from, Kind::SnapshotHeader, encode::vote(&response.vote)))
+        Ok(self.identity.answer(from, Kind::SnapshotHeader, encode::vote(&response.vote)))
     }
 
     async fn receive(&self, mut chunks: Streaming<Envelope>) -> Result<SnapshotReceiver, Refusal> {

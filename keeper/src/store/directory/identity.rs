@@ -15,12 +15,16 @@ pub struct Identity {
     pub node_id: u64,
     /// When the directory was made, in Unix milliseconds; for people.
     pub created_at_ms: u64,
+    /// Names the directory itself, so that a wiped one is told from the one it replaced. Never 0.
+    pub disk_id: u64,
 }
 
 impl Identity {
     pub(super) fn to_text(&self) -> String {
-        let Self { cluster, node_id, created_at_ms } = self;
-        format!("{TITLE}\nformat {FORMAT}\ncluster {cluster}\nnode {node_id}\ncreated_at_ms {created_at_ms}\n")
+        let Self { cluster, node_id, created_at_ms, disk_id } = self;
+        format!(
+            "{TITLE}\nformat {FORMAT}\ncluster {cluster}\nnode {node_id}\ncreated_at_ms {created_at_ms}\ndisk {disk_id:016x}\n"
+        )
     }
 
     /// The identity that a directory has, if it is that of the same node.
@@ -46,6 +50,7 @@ impl Identity {
         let cluster = field("cluster")?;
         let node_id = field("node")?.parse().map_err(|_| damaged("`node` is not a number"))?;
         let created_at_ms = field("created_at_ms")?.parse().map_err(|_| damaged("`created_at_ms` is not a number"))?;
+        let disk_id = u64::from_str_radix(&field("disk")?, 16).map_err(|_| damaged("`disk` is not a number"))?;
         if cluster != self.cluster {
             let expected = self.cluster.clone();
             return Err(DirectoryError::Cluster { path: path.into(), found: cluster, expected });
@@ -53,6 +58,6 @@ impl Identity {
         if node_id != self.node_id {
             return Err(DirectoryError::Node { path: path.into(), found: node_id, expected: self.node_id });
         }
-        Ok(Self { cluster, node_id, created_at_ms })
+        Ok(Self { cluster, node_id, created_at_ms, disk_id })
     }
 }

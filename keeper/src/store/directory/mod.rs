@@ -1,7 +1,7 @@
 //! The data directory of one node: whose it is, and that nobody else has it open.
 //!
 //! ```text
-//! identity    format, cluster, node; written once
+//! identity    format, cluster, node, the directory's own number; written once, behind the first mark
 //! LOCK        locked by the running process, whose id it holds
 //! mark        the synced mark
 //! log/        the Raft log
@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock, statvfs};
 
+use super::mark::{MarkError, MarkFile};
+
 /// The newest layout this binary reads and writes.
 pub const FORMAT: u32 = 1;
 
@@ -31,6 +33,8 @@ pub const RESERVE_BYTES: u64 = 64 << 20;
 const IDENTITY: &str = "identity";
 const IDENTITY_UNFINISHED: &str = "identity.unfinished";
 const LOCK: &str = "LOCK";
+const MARK: &str = "mark";
+const MARK_UNFINISHED: &str = "mark.unfinished";
 
 /// Why a data directory was refused.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +110,22 @@ pub enum DirectoryError {
         /// Which part.
         what: String,
     },
+    /// Its synced mark is gone.
+    #[error(
+        "the synced mark is missing from data directory {}, so what this node acknowledged cannot be checked: \
+         remove this node's id and join under a new one, with an empty directory",
+        path.display()
+    )]
+    MarkMissing {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Its synced mark cannot be written.
+    #[error("the synced mark cannot be written")]
+    Mark {
+        /// What went wrong.
+        source: MarkError,
+    },
     /// Too little space is left on its disk.
     #[error(
         "the disk of {} has {free_mb} MB free, below the reserve of {reserve_mb} MB: make room, or lower \
@@ -149,8 +169,16 @@ impl DataDirectory {
             });
         }
         let identity = match fs::read_to_string(path.join(IDENTITY)) {
-            Ok(text) => claim.confirm(&text, path)?,
+            Ok(text) => {
+                let identity = claim.confirm(&text, path)?;
+                // It came before the identity, so a directory without it has lost it.
+                if !path.join(MARK).try_exists().map_err(|source| DirectoryError::Read { path: path.into(), source })? {
+                    return Err(DirectoryError::MarkMissing { path: path.into() });
+                }
+                identity
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                drop(MarkFile::create(&path.join(MARK)).map_err(|source| DirectoryError::Mark { source })?);
                 write_once(path, &claim.to_text()).map_err(unwritable)?;
                 claim.clone()
             }
@@ -178,7 +206,7 @@ impl DataDirectory {
     /// Where the synced mark lies.
     #[must_use]
     pub fn mark(&self) -> PathBuf {
-        self.path.join("mark")
+        self.path.join(MARK)
     }
 
     /// Where the snapshots lie.
@@ -210,7 +238,7 @@ fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
         // The root of a file system of its own comes with this one.
-        if ![LOCK, IDENTITY_UNFINISHED, "lost+found"].iter().any(|ours| name == *ours) {
+        if ![LOCK, IDENTITY_UNFINISHED, MARK, MARK_UNFINISHED, "lost+found"].iter().any(|ours| name == *ours) {
             return Err(DirectoryError::Foreign { path: path.into(), found: name.to_string_lossy().into_owned() });
         }
     }

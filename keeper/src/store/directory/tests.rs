@@ -1,7 +1,7 @@
 use super::*;
 
 fn identity(cluster: &str, node_id: u64) -> Identity {
-    Identity { cluster: cluster.into(), node_id, created_at_ms: 1_700_000_000_000 }
+    Identity { cluster: cluster.into(), node_id, created_at_ms: 1_700_000_000_000, disk_id: 5 }
 }
 
 fn open(path: &Path, cluster: &str, node_id: u64) -> Result<DataDirectory, String> {
@@ -20,7 +20,7 @@ fn a_directory_is_opened_again_by_its_node() {
     let first = open(&path, "prod", 3).expect("an empty directory is taken");
     assert!(first.log().is_dir() && first.snapshots().is_dir());
     drop(first);
-    let later = Identity { created_at_ms: 9, ..identity("prod", 3) };
+    let later = Identity { created_at_ms: 9, disk_id: 6, ..identity("prod", 3) };
     let again = DataDirectory::open(&path, &later, RESERVE_BYTES).expect("its own directory");
     assert_eq!(again.identity(), &identity("prod", 3), "the identity is written once");
 }
@@ -104,4 +104,13 @@ fn a_full_disk_is_refused_with_what_is_missing() {
 fn a_place_that_cannot_be_written_is_named() {
     let refused = open(Path::new("/dev/null/data"), "prod", 3).expect_err("not a directory");
     assert_eq!(refused, "data directory DIR cannot be written");
+}
+
+#[test]
+fn a_directory_that_lost_its_mark_is_not_taken_for_a_new_one() {
+    let root = fresh();
+    drop(open(root.path(), "prod", 3));
+    fs::remove_file(root.path().join(MARK)).expect("a mark");
+    let refused = open(root.path(), "prod", 3).expect_err("what it promised is unknown");
+    assert!(refused.contains("mark is missing from data directory DIR"), "{refused}");
 }
