@@ -51,7 +51,9 @@ pub enum Problem {
         reason: &'static str,
     },
     /// The cluster was never initialized.
-    #[error("the cluster is not initialized: run `keeper init`")]
+    #[error(
+        "the cluster is not initialized: name its nodes with `keeper init --endpoint URL --member ID=PEER,CLIENT ..`"
+    )]
     Uninitialized,
     /// This node is stopping.
     #[error("this node is stopping")]

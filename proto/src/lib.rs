@@ -15,5 +15,5 @@ pub mod peer {
     tonic::include_proto!("keeper.peer.v1");
 }
 
-/// Every message and service of this crate as an encoded `FileDescriptorSet`, for gRPC reflection.
+/// What clients can call, as an encoded `FileDescriptorSet`, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("keeper_descriptor");

@@ -7,7 +7,8 @@
 use hashbrown::HashTable;
 
 use crate::{
-    Kicked, LogTime, Rejection, Reply, RequestId, State,
+    DocumentAction, DocumentChange, Kick, Kicked, LogTime, OpenInstance, Publish, Rejection, Reply, RequestId,
+    SendControl, State,
     digest::{Digest, Kind, Sum},
     limits,
     ring::Ring,
@@ -52,8 +53,11 @@ impl RequestKind {
 pub struct KeptAnswer {
     /// Of the request.
     pub request: RequestId,
-    /// What it asked for.
+    /// What kind of thing it asked for.
     pub kind: RequestKind,
+    /// A fingerprint of what it asked for in full: the same id on another request is a client's mistake, and must not
+    /// be answered with the first one's success.
+    pub asked: u64,
     /// When it was answered.
     pub answered_at: LogTime,
     /// The first answer.
@@ -65,6 +69,7 @@ impl KeptAnswer {
         Digest::of(Kind::Request)
             .bytes(&self.request.0)
             .number(u64::from(self.kind.number()))
+            .number(self.asked)
             .number(self.answered_at.0)
             .answer(&self.answer)
             .finish()
@@ -149,17 +154,64 @@ impl State {
         &mut self,
         request: Option<RequestId>,
         kind: RequestKind,
+        asked: u64,
         act: impl FnOnce(&mut Self) -> Result<Reply, Rejection>,
     ) -> Result<Reply, Rejection> {
         let Some(request) = request else { return act(self) };
         if let Some(kept) = self.requests.find(request) {
-            return if kept.kind == kind { kept.answer.clone() } else { Err(Rejection::RequestIdReused) };
+            let is_retry = kept.kind == kind && kept.asked == asked;
+            return if is_retry { kept.answer.clone() } else { Err(Rejection::RequestIdReused) };
         }
         if self.requests.is_full() {
             return Err(Rejection::Full { what: "request ids", limit: limits::REQUESTS_KEPT as u64 });
         }
         let answer = act(self);
-        self.requests.keep(KeptAnswer { request, kind, answered_at: self.clock.time, answer: answer.clone() });
+        self.requests.keep(KeptAnswer { request, kind, asked, answered_at: self.clock.time, answer: answer.clone() });
         answer
+    }
+}
+
+impl Kick {
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let Self { user, slot, reason, author, request: _ } = self;
+        let digest = Digest::of(Kind::Request).bytes(user).number(u64::from(slot.is_some()));
+        digest.bytes(slot.as_deref().unwrap_or_default()).text(reason).text(author).finish()
+    }
+}
+
+impl OpenInstance {
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let Self { service, id, endpoints, zone, weight, labels, version, ttl_ms, request: _ } = self;
+        let digest = Digest::of(Kind::Request).text(service).text(id).text(zone).text(version);
+        let digest = digest.number(u64::from(*weight)).number(u64::from(*ttl_ms)).number(endpoints.len() as u64);
+        let digest = endpoints.iter().fold(digest, |digest, endpoint| digest.text(endpoint));
+        labels.iter().fold(digest, |digest, (name, value)| digest.text(name).text(value)).finish()
+    }
+}
+
+impl Publish {
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let Self { changes, author, message, request: _ } = self;
+        let digest = Digest::of(Kind::Request).text(author).text(message);
+        changes.iter().fold(digest, DocumentChange::fingerprint).finish()
+    }
+}
+
+impl DocumentChange {
+    fn fingerprint(digest: Digest, change: &Self) -> Digest {
+        let Self { path, expected, action } = change;
+        let digest = digest.text(path).number(expected.map_or(u64::MAX, |revision| revision.0));
+        match action {
+            DocumentAction::Put { format, text, value: _ } => digest.number(u64::from(format.number())).bytes(text),
+            DocumentAction::Delete => digest.number(0),
+        }
+    }
+}
+
+impl SendControl {
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let Self { service, id, action, argument, deadline_ms, author, request: _ } = self;
+        let digest = Digest::of(Kind::Request).text(service).text(id).text(action).bytes(argument);
+        digest.number(u64::from(*deadline_ms)).text(author).finish()
     }
 }

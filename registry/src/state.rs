@@ -53,18 +53,26 @@ impl State {
         match command {
             Command::Found(state) => self.found(state),
             Command::Frame(frame) => self.frame(&frame, events),
-            Command::Kick(kick) => self.once(kick.request, RequestKind::Kick, |state| state.kick(&kick, events)),
+            Command::Kick(kick) => {
+                self.once(kick.request, RequestKind::Kick, kick.fingerprint(), |state| state.kick(&kick, events))
+            }
             Command::OpenInstance(open) => {
-                self.once(open.request, RequestKind::OpenInstance, |state| state.open_instance(&open, events))
+                self.once(open.request, RequestKind::OpenInstance, open.fingerprint(), |state| {
+                    state.open_instance(&open, events)
+                })
             }
             Command::CloseInstance(close) => self.close_instance(&close, events),
             Command::Expire(incarnation) => self.expire(incarnation, events),
             Command::Reap => Ok(self.reap()),
             Command::Publish(publish) => {
-                self.once(publish.request, RequestKind::Publish, |state| state.publish(&publish, events))
+                self.once(publish.request, RequestKind::Publish, publish.fingerprint(), |state| {
+                    state.publish(&publish, events)
+                })
             }
             Command::SendControl(send) => {
-                self.once(send.request, RequestKind::SendControl, |state| state.send_control(&send, events))
+                self.once(send.request, RequestKind::SendControl, send.fingerprint(), |state| {
+                    state.send_control(&send, events)
+                })
             }
             Command::AcknowledgeControl(answer) => self.acknowledge_control(&answer),
         }

@@ -117,21 +117,31 @@ impl InProcess {
     /// It does not start.
     pub async fn restart(&mut self, at: usize) {
         assert!(self.nodes[at].running.is_none(), "the node runs already");
-        let settings = self.nodes[at].settings.clone();
         // A dropped node lets go of its ports and files a moment later.
-        let running = until_some("a node starts", async || {
-            let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
-            let runtimes = Runtimes { serve: runtime.handle().clone(), raft: runtime.handle().clone() };
-            match runtime.spawn(Node::start(settings.clone(), runtimes)).await.expect("starting does not panic") {
-                Ok(node) => Some(Running { node, runtime }),
-                Err(error) => {
-                    tracing::debug!(error = keeper::problem::chain(&error), "not yet");
-                    runtime.shutdown_background();
-                    None
-                }
+        until("a node starts", async || self.try_start(at).await.is_ok()).await;
+    }
+
+    /// Starts a node on the data it left behind, if it can.
+    ///
+    /// # Errors
+    /// Why not.
+    ///
+    /// # Panics
+    /// Starting panicked.
+    pub async fn try_start(&mut self, at: usize) -> Result<(), String> {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+        let runtimes = Runtimes { serve: runtime.handle().clone(), raft: runtime.handle().clone() };
+        let starting = runtime.spawn(Node::start(self.nodes[at].settings.clone(), runtimes));
+        match starting.await.expect("starting does not panic") {
+            Ok(node) => {
+                self.nodes[at].running = Some(Running { node, runtime });
+                Ok(())
             }
-        });
-        self.nodes[at].running = Some(running.await);
+            Err(error) => {
+                runtime.shutdown_background();
+                Err(keeper::problem::chain(&error))
+            }
+        }
     }
 
     /// Waits until every running node follows one leader that is ready, and says which it is.

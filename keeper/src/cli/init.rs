@@ -50,7 +50,8 @@ impl Init {
             };
             let count = self.members.len();
             found(&mut node, &cluster, self.members).await?;
-            writeln!(io::stdout(), "cluster {cluster} is founded, with {count} members")?;
+            let members = if count == 1 { "member" } else { "members" };
+            writeln!(io::stdout(), "cluster {cluster} is founded, with {count} {members}")?;
             Ok(())
         })
     }

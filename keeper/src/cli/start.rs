@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use keeper::node::Addresses;
 use keeper::settings::Settings;
 
 use super::{Failure, logging, open_files, run};
@@ -24,7 +25,8 @@ impl Start {
             tracing::warn!("{warning}");
         }
         run::node(settings, async |node| {
-            tracing::info!(addresses = ?node.addresses(), "the node runs");
+            let Addresses { client, peer, http } = node.addresses();
+            tracing::info!(%client, %peer, %http, "the node runs");
             Ok(())
         })
     }

@@ -191,6 +191,7 @@ fn read_kept(input: &mut Input) -> Decoded<KeptAnswer> {
     Ok(KeptAnswer {
         request: RequestId(id),
         kind: RequestKind::from_number(number).ok_or_else(|| unknown(input, "the kind of a request"))?,
+        asked: input.u64()?,
         answered_at: LogTime(input.u64()?),
         answer: answer::read(input)?,
     })

@@ -86,6 +86,7 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
             out.u8(tag::ANSWER);
             out.raw(&kept.request.0);
             out.u8(kept.kind.number());
+            out.u64(kept.asked);
             out.u64(kept.answered_at.0);
             answer::write(out, &kept.answer);
         }

@@ -12,7 +12,8 @@ use crate::propose::{Committed, Lane, Proposal, Proposer};
 use crate::raft::RaftHandle;
 use crate::replica::Replica;
 
-/// The pause between two slices: at 1,000 rows a slice, at most 100,000 rows a second.
+/// The pause between two slices of [`keeper_registry::limits::REAP_SLICE`] rows: below 100,000 rows a second, a tenth of
+/// what the log takes.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How long to wait after a slice that was not decided.
@@ -70,7 +71,11 @@ impl Reaper {
                 tracing::debug!(removed, more, revision = revision.0, "reaped a slice");
                 PAUSE
             }
-            Ok(_) | Err(_) => PAUSE_AFTER_FAILURE,
+            Ok(_) => PAUSE_AFTER_FAILURE,
+            Err(problem) => {
+                tracing::debug!(%problem, "a slice was not reaped; trying again");
+                PAUSE_AFTER_FAILURE
+            }
         }
     }
 }

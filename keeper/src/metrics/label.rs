@@ -46,7 +46,7 @@ label! {
     Lane = "lane" {
         /// Leases, instances and controls.
         Lease = "lease",
-        /// Config publishes.
+        /// Config publishes, and what else admins ask for.
         Config = "config",
         /// Session writes.
         Session = "session",

@@ -98,6 +98,9 @@ impl Node for Admin {
 impl Readiness for Admin {
     fn ready(&self) -> Result<(), String> {
         let status = self.raft.status();
+        if status.role == Role::Stopped {
+            return Err("consensus has stopped".to_owned());
+        }
         if status.leader.is_none() {
             return Err("no leader is known".to_owned());
         }

@@ -1,11 +1,13 @@
-//! Keeps the gauges of a node's state current.
+//! Keeps the gauges of a node's state current, and what the health service says.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http::Readiness;
 use crate::metrics::Metrics;
 use crate::raft::{RaftHandle, Role};
 use crate::replica::Replica;
+use crate::rpc::{Health, ServingStatus};
 
 /// How often: as often as anybody scrapes.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -19,6 +21,8 @@ pub(super) struct Gauges {
     pub(super) replica: Arc<Replica>,
     pub(super) raft: RaftHandle,
     pub(super) free_bytes: FreeBytes,
+    pub(super) readiness: Arc<dyn Readiness>,
+    pub(super) health: Health,
 }
 
 impl Gauges {
@@ -30,6 +34,8 @@ impl Gauges {
             let rounds_now = self.raft.read_rounds();
             self.metrics.read_index_rounds.inc_by(rounds_now - rounds);
             rounds = rounds_now;
+            let ready = self.readiness.ready();
+            self.health.set(if ready.is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing }).await;
             tokio::select! {
                 () = &mut stop => return,
                 () = tokio::time::sleep(INTERVAL) => {}

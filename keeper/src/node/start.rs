@@ -188,24 +188,24 @@ impl Node {
         let (leases, lease_worker) =
             Leases::new(Arc::clone(&replica), raft.clone(), proposer.clone(), Arc::clone(&metrics));
         let reaper = Reaper::new(Arc::clone(&replica), raft.clone(), proposer.clone());
-        let gauges =
-            Gauges { metrics: Arc::clone(&metrics), replica: Arc::clone(&replica), raft: raft.clone(), free_bytes };
         services.spawn_service(&runtimes, "proposer", {
             let replica = Arc::clone(&replica);
             move |stop| worker.run(replica, new_state_id, stop)
         });
         services.spawn_service(&runtimes, "leases", move |stop| lease_worker.run(stop));
         services.spawn_service(&runtimes, "reaper", move |stop| reaper.run(stop));
-        services.spawn_service(&runtimes, "gauges", move |stop| gauges.run(stop));
 
         let mut streams = Tasks::new(failure.clone());
         let view = View::new(Arc::clone(&replica), raft.clone());
         let admin = Arc::new(Admin::new(&settings, addresses, raft.clone()));
         let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: settings.node_id };
         let cluster = ClusterService::new(identity, view.clone(), Arc::clone(&admin) as Arc<dyn rpc::Node>);
-        let watches = Watches::new(replica, Arc::clone(&metrics), streams.stopping());
-        let routes = rpc::routes(rpc::Parts { view, proposer, leases, watches, cluster, metrics })
-            .map_err(StartError::Reflection)?;
+        let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());
+        let parts = rpc::Parts { view, proposer, leases, watches, cluster, metrics: Arc::clone(&metrics) };
+        let (routes, health) = rpc::routes(parts).map_err(StartError::Reflection)?;
+        let readiness = Arc::clone(&admin) as Arc<dyn http::Readiness>;
+        let gauges = Gauges { metrics, replica, raft: raft.clone(), free_bytes, readiness, health };
+        services.spawn_service(&runtimes, "gauges", move |stop| gauges.run(stop));
         serve_clients(&mut streams, &runtimes, listeners.client, routes);
         let pages = http::Pages { registry, readiness: admin };
         let stop = streams.stopping();

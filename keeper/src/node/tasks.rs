@@ -65,7 +65,8 @@ impl Tasks {
 
 /// The first failure is the one that counts.
 pub(super) fn fail(failure: &watch::Sender<Option<Failure>>, now: Failure) {
-    tracing::error!(task = now.task, reason = now.reason, "the node cannot go on");
+    // Known first, told second: whoever waits for it must hear it even if it cannot be logged.
+    let (task, reason) = (now.task, now.reason.clone());
     failure.send_if_modified(|known| {
         let first = known.is_none();
         if first {
@@ -73,6 +74,7 @@ pub(super) fn fail(failure: &watch::Sender<Option<Failure>>, now: Failure) {
         }
         first
     });
+    tracing::error!(task, reason, "the node cannot go on");
 }
 
 /// A task whose owner is dropped ends.

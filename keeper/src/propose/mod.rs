@@ -10,7 +10,7 @@
 //! answer, before openraft sees anything: its own brakes are channels, and a full one blocks its core. Full is a
 //! refusal with a retry hint, never a growing queue.
 //!
-//! **Lanes.** A batch is filled by priority: leases and control, then config, then session writes, then upkeep. A storm
+//! **Lanes.** A batch is filled by priority: leases and control, then config and kicks, then session writes, then upkeep. A storm
 //! of registrations delays no lease by more than the entries already under way.
 //!
 //! **Deadlines.** An operation whose deadline passed is dropped before it is proposed. A frame keeps its place in the
@@ -100,12 +100,17 @@ impl Proposer {
         let admitted = self
             .raft
             .leads()
-            .map_err(|leader| Problem::NotLeader { leader })
+            .map_err(|leader| self.elsewhere(leader))
             .and_then(|()| self.queue.push(lane, Waiting::new(proposal, sender)));
         if let Err(problem) = &admitted {
             self.metrics.proposals.of(lane).of(came_to(problem)).inc();
         }
         admitted.map(|()| Pending { answer })
+    }
+
+    fn elsewhere(&self, leader: Option<String>) -> Problem {
+        let uninitialized = leader.is_none() && self.raft.status().members.is_empty();
+        if uninitialized { Problem::Uninitialized } else { Problem::NotLeader { leader } }
     }
 
     /// Admits an operation and waits for its outcome.

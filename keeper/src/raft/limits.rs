@@ -67,3 +67,9 @@ pub(super) const LOG_MARKS_MAX: usize = 4_096;
 
 /// Bytes between two marks.
 pub(super) const LOG_MARK_BYTES: u64 = 256 << 10;
+
+/// The first pause after a peer could not be reached; it doubles with each try.
+pub(super) const OPEN_BACKOFF_MIN: Duration = Duration::from_millis(20);
+
+/// The longest: a peer that is back is heard of within a moment, and one that is gone costs nothing.
+pub(super) const OPEN_BACKOFF_MAX: Duration = Duration::from_millis(500);

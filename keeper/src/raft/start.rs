@@ -69,6 +69,17 @@ pub enum RaftStartError {
     /// The snapshots could not be read.
     #[error("the snapshots cannot be read")]
     Snapshots(#[source] io::Error),
+    /// The log begins behind what the newest snapshot covers.
+    #[error(
+        "the log begins behind entry {purged}, and {found} covers what came before it: part of this node's data is gone; \
+         remove its id and join under a new one, with an empty directory"
+    )]
+    SnapshotMissing {
+        /// The last entry purged.
+        purged: u64,
+        /// What there is.
+        found: String,
+    },
     /// The log or the snapshot could not be taken up.
     #[error("raft cannot start: {0}")]
     Recover(String),
@@ -79,9 +90,10 @@ pub enum RaftStartError {
 /// # Errors
 /// See [`RaftStartError`]. The node took no part in anything.
 pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result<RaftGroup, RaftStartError> {
-    let RaftParts { identity, options, log, replica, snapshots, dial, entropy, offload, metrics } = parts;
+    let RaftParts { identity, options, mut log, replica, snapshots, dial, entropy, offload, metrics } = parts;
     let config = options.config(&identity.cluster).map_err(|error| RaftStartError::Options(error.to_string()))?;
     let files = Arc::new(SnapshotFiles::open(snapshots).map_err(RaftStartError::Snapshots)?);
+    check_snapshot(&mut log, &files).await?;
     let schedule = Arc::new(SnapshotSchedule::new(&options, identity.node));
     let peers = Arc::new(Peers::new(identity.clone(), dial));
     let machine = Machine::new(Arc::clone(&replica), Arc::clone(&files), Arc::clone(&schedule), offload, metrics);
@@ -120,4 +132,21 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         receiving: Arc::new(Semaphore::new(1)),
     };
     Ok(RaftGroup { handle, service, driver })
+}
+
+/// Whether the snapshot reaches the log.
+async fn check_snapshot<L: RaftLogStorage<TypeConfig>>(
+    log: &mut L,
+    files: &SnapshotFiles,
+) -> Result<(), RaftStartError> {
+    let state = log.get_log_state().await.map_err(|error| RaftStartError::Recover(error.to_string()))?;
+    let purged = state.last_purged_log_id.map(|id| id.index);
+    let covered = files.current().and_then(|snapshot| snapshot.meta.last_log_id).map(|id| id.index);
+    match purged {
+        Some(purged) if covered < Some(purged) => {
+            let found = covered.map_or_else(|| "no snapshot".to_owned(), |index| format!("a snapshot up to {index}"));
+            Err(RaftStartError::SnapshotMissing { purged, found })
+        }
+        Some(_) | None => Ok(()),
+    }
 }

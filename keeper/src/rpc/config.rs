@@ -113,7 +113,8 @@ impl Configs for ConfigService {
             return Err(error::status(&problem));
         }
         let state = (state_id != 0).then_some(StateId(state_id));
-        let watch = self.watches.configs(selectors, Revision(cursor), state);
+        let watch = self.watches.configs(selectors, Revision(cursor), state).await;
+        let watch = watch.map_err(|problem| error::status(&problem))?;
         let changes = stream::unfold(watch, |mut watch| async move { Some((watch.next().await?, watch)) });
         let replies = changes.flat_map(|changed| stream::iter(frames(changed)).map(Ok));
         Ok(Response::new(Box::pin(replies)))

@@ -168,6 +168,10 @@ pub(crate) fn rejection_message(rejection: &Rejection) -> String {
         Rejection::OutOfRange { field, actual, min, max } => {
             format!("`{field}` is {actual}; it lies between {min} and {max}")
         }
+        // Bytes of any kind, but not none.
+        Rejection::BadName { field: field @ ("user" | "topic" | "topics" | "labels" | "endpoints") } => {
+            format!("`{field}` is empty")
+        }
         Rejection::BadName { field } => format!("`{field}` is empty or has characters outside [A-Za-z0-9._-]"),
         Rejection::Repeated { field } => format!("`{field}` names the same thing twice"),
         Rejection::ForeignState { present } => format!(

@@ -87,7 +87,8 @@ impl Instances for InstanceService {
     ) -> Result<Response<Self::WatchStream>, Status> {
         let wire::WatchInstancesRequest { service, cursor, state_id } = request.into_inner();
         let state = (state_id != 0).then_some(StateId(state_id));
-        let watch = self.watches.instances(service, Revision(cursor), state);
+        let watch = self.watches.instances(service, Revision(cursor), state).await;
+        let watch = watch.map_err(|problem| error::status(&problem))?;
         let view = self.view.clone();
         let changes = stream::unfold(watch, |mut watch| async move { Some((watch.next().await?, watch)) });
         let replies = changes.flat_map(move |changed| stream::iter(frames(&view, &changed)).map(Ok));

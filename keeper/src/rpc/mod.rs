@@ -20,6 +20,9 @@ use futures_util::Stream;
 use keeper_proto::v1 as wire;
 use tonic::Status;
 use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
+
+pub use tonic_health::ServingStatus;
 
 pub use cluster::{ClusterService, Identity, InitialMember, Node};
 
@@ -50,11 +53,35 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
 }
 
+/// What the gRPC health service answers: the same as `/readyz`, for the node and for each of its services.
+#[derive(Debug, Clone)]
+pub struct Health {
+    reporter: HealthReporter,
+}
+
+impl Health {
+    /// Says whether this node should be sent work.
+    pub async fn set(&self, status: ServingStatus) {
+        let services = [
+            "",
+            wire::sessions_server::SERVICE_NAME,
+            wire::instances_server::SERVICE_NAME,
+            wire::configs_server::SERVICE_NAME,
+            wire::controls_server::SERVICE_NAME,
+        ];
+        for service in services {
+            self.reporter.set_service_status(service, status).await;
+        }
+        // It answers whatever state the node is in.
+        self.reporter.set_service_status(wire::cluster_server::SERVICE_NAME, ServingStatus::Serving).await;
+    }
+}
+
 /// Every service a client can call, reflection and health among them.
 ///
 /// # Errors
 /// The descriptors compiled into this binary are not sound.
-pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
+pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server::Error> {
     let Parts { view, proposer, leases, watches, cluster, metrics } = parts;
     let sessions =
         session::SessionService { view: view.clone(), proposer: proposer.clone(), watches: watches.clone(), metrics };
@@ -66,9 +93,14 @@ pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
         .register_encoded_file_descriptor_set(keeper_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    let (_, health) = tonic_health::server::health_reporter();
+    // What most tools still speak.
+    let reflection_alpha = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(keeper_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1alpha()?;
+    let (reporter, health) = tonic_health::server::health_reporter();
     let size = limits::MESSAGE_BYTES_MAX;
-    Ok(Routes::default()
+    let routes = Routes::default()
         .add_service(
             wire::sessions_server::SessionsServer::new(sessions)
                 .max_decoding_message_size(size)
@@ -87,5 +119,7 @@ pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
         .add_service(wire::controls_server::ControlsServer::new(controls).max_decoding_message_size(size))
         .add_service(wire::cluster_server::ClusterServer::new(cluster).max_decoding_message_size(size))
         .add_service(reflection)
-        .add_service(health))
+        .add_service(reflection_alpha)
+        .add_service(health);
+    Ok((routes, Health { reporter }))
 }

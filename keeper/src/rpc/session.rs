@@ -230,7 +230,7 @@ impl SessionService {
             author: request.author,
             request: from_proto::request_id(&request.request_id)?,
         });
-        let Committed { revision, reply } = self.proposer.propose(Lane::Lease, Proposal::new(command, bytes)).await?;
+        let Committed { revision, reply } = self.proposer.propose(Lane::Config, Proposal::new(command, bytes)).await?;
         let Reply::Kicked(kicked) = reply else { return Err(Problem::Unknown { reason: "an answer of another kind" }) };
         let kicked = kicked.iter().map(|kicked| wire::kick_reply::Kicked {
             key: Some(to_proto::session_key(&kicked.key)),

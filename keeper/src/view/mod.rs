@@ -55,7 +55,7 @@ impl View {
     pub async fn wait(&self, consistency: Consistency) -> Result<Age, Problem> {
         match consistency {
             Consistency::Linearizable => {
-                self.raft.read_index().await?;
+                self.raft.read_index().await.map_err(|error| self.problem(error))?;
                 Ok(Age(0))
             }
             Consistency::Local => Ok(self.age()),
@@ -69,6 +69,14 @@ impl View {
     /// Reads the state; [`View::wait`] came first. The closure must be short and bounded.
     pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
         self.replica.read(read)
+    }
+
+    fn problem(&self, error: ReadError) -> Problem {
+        // Asked only now: a cluster is founded once, and read for ever.
+        if error == ReadError::NoLeader && self.raft.status().members.is_empty() {
+            return Problem::Uninitialized;
+        }
+        error.into()
     }
 
     /// Since when this node knows that its state is up to date.

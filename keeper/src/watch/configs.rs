@@ -7,6 +7,7 @@ use keeper_registry::{Document, Revision, State, StateId};
 use tokio::sync::watch;
 
 use crate::metrics::Kind;
+use crate::problem::Problem;
 use crate::watch::{Watches, Watching, same_history};
 
 /// What changed since the cursor before.
@@ -33,15 +34,23 @@ pub struct ConfigWatch {
 
 impl Watches {
     /// Watches documents by path, or by prefix for selectors that are empty or end in "/".
-    #[must_use]
-    pub fn configs(&self, selectors: Vec<String>, cursor: Revision, state: Option<StateId>) -> ConfigWatch {
-        ConfigWatch {
+    ///
+    /// # Errors
+    /// The cursor is none of this cluster's, or this node cannot find out.
+    pub async fn configs(
+        &self,
+        selectors: Vec<String>,
+        cursor: Revision,
+        state: Option<StateId>,
+    ) -> Result<ConfigWatch, Problem> {
+        self.reach(cursor, state).await?;
+        Ok(ConfigWatch {
             watching: self.watching(Kind::Config),
             // Subscribed before the first read: what happens between the two is a signal.
             signal: self.replica.signals().configs(),
             selectors,
             cursor: state.filter(|_| cursor.0 > 0).map(|state| (state, cursor)),
-        }
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use keeper_registry::{Closing, Instance, Revision, StateId};
 use tokio::sync::watch;
 
 use crate::metrics::Kind;
+use crate::problem::Problem;
 use crate::watch::{Watches, Watching, same_history};
 
 /// What changed since the cursor before.
@@ -35,14 +36,22 @@ pub struct InstanceWatch {
 
 impl Watches {
     /// Watches the instances of a service, or of all when it is empty.
-    #[must_use]
-    pub fn instances(&self, service: String, cursor: Revision, state: Option<StateId>) -> InstanceWatch {
-        InstanceWatch {
+    ///
+    /// # Errors
+    /// The cursor is none of this cluster's, or this node cannot find out.
+    pub async fn instances(
+        &self,
+        service: String,
+        cursor: Revision,
+        state: Option<StateId>,
+    ) -> Result<InstanceWatch, Problem> {
+        self.reach(cursor, state).await?;
+        Ok(InstanceWatch {
             watching: self.watching(Kind::Instance),
             signal: self.replica.signals().instances(),
             service,
             cursor: state.filter(|_| cursor.0 > 0).map(|state| (state, cursor)),
-        }
+        })
     }
 }
 

@@ -17,10 +17,12 @@ mod notices;
 
 use std::sync::Arc;
 
-use keeper_registry::StateId;
+use keeper_registry::{Revision, StateId};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{Kind, Metrics};
+use crate::problem::Problem;
+use crate::raft::RaftHandle;
 use crate::replica::Replica;
 
 pub use configs::{ConfigWatch, ConfigsChanged};
@@ -32,6 +34,7 @@ pub use notices::{NoticeWatch, Notices};
 #[derive(Debug, Clone)]
 pub struct Watches {
     replica: Arc<Replica>,
+    raft: RaftHandle,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 }
@@ -48,13 +51,32 @@ struct Watching {
 impl Watches {
     /// Over the state; every watch ends when `stop` is cancelled.
     #[must_use]
-    pub const fn new(replica: Arc<Replica>, metrics: Arc<Metrics>, stop: CancellationToken) -> Self {
-        Self { replica, metrics, stop }
+    pub const fn new(replica: Arc<Replica>, raft: RaftHandle, metrics: Arc<Metrics>, stop: CancellationToken) -> Self {
+        Self { replica, raft, metrics, stop }
+    }
+
+    /// Brings this node's state up to a cursor of the present history, so that nothing it covers is told again.
+    ///
+    /// # Errors
+    /// The cursor lies in the future of the cluster, or this node cannot find out.
+    async fn reach(&self, cursor: Revision, state: Option<StateId>) -> Result<(), Problem> {
+        let is_behind = || self.replica.read(|present| state == present.state_id() && present.revision() < cursor);
+        if !is_behind() {
+            return Ok(());
+        }
+        // A linearizable read: afterwards this node has everything that could have been told anywhere before.
+        self.raft.read_index().await?;
+        if is_behind() {
+            let (cursor, present) = (cursor.0, self.replica.applied().0);
+            let message = format!("`cursor` is {cursor}, and the cluster has only reached {present}: watch from 0");
+            return Err(Problem::Invalid { field: "cursor".to_owned(), message });
+        }
+        Ok(())
     }
 
     fn watching(&self, kind: Kind) -> Watching {
         self.metrics.watchers.of(kind).inc();
-        let Self { replica, metrics, stop } = self.clone();
+        let Self { replica, metrics, stop, raft: _ } = self.clone();
         Watching { replica, metrics, kind, stop }
     }
 }

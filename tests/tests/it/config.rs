@@ -1,6 +1,6 @@
 //! Configs through a real cluster.
 
-use keeper_client_sdk::{Config, Detail, Edit, Publish};
+use keeper_client_sdk::{Config, Cursor, Detail, Edit, Publish};
 use keeper_tests::InProcess;
 use serde::Deserialize;
 
@@ -141,4 +141,16 @@ async fn a_full_set_larger_than_any_message_arrives_whole() {
     assert!(told.reset);
     assert_eq!(told.documents.len(), 12);
     assert!(told.documents.iter().all(|it| it.text == text));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_from_the_future_is_refused() {
+    let cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let mut watch = keeper.configs().watch([""]);
+    let cursor = watch.next().await.unwrap().unwrap().cursor();
+    let future = Cursor { revision: cursor.revision + 1_000_000, ..cursor };
+    let mut watch = keeper.configs().watch_from([""], future);
+    let refused = watch.next().await.unwrap().expect_err("nobody gave it out");
+    assert!(refused.to_string().contains("the cluster has only reached"), "{refused}");
 }

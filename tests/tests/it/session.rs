@@ -2,6 +2,7 @@
 
 use keeper_client_sdk::{Consistency, Kick, ListSessions, Notice, NoticeCause, Registration, Route, SessionKey};
 use keeper_proto::v1 as wire;
+use keeper_proto::v1::sessions_client::SessionsClient;
 use keeper_tests::{InProcess, until};
 
 use crate::wire as raw;
@@ -179,4 +180,25 @@ async fn a_local_read_says_how_old_it_is_and_at_least_reads_your_writes() {
         local.session(&user("u0")).await.is_ok_and(|looked| looked.age.as_millis() < 1_000)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_id_on_another_request_is_refused_and_on_the_same_one_answered_again() {
+    let cluster = InProcess::start(1).await;
+    let keeper = cluster.keeper().await;
+    let room = keeper.instance("room", "a").open().await.unwrap();
+    for name in ["ada", "bob"] {
+        room.sessions().register(Registration::new(user(name))).await.unwrap();
+    }
+    let mut client = SessionsClient::new(raw::leader(&cluster).await);
+    let kick = |name: &'static str| wire::KickRequest {
+        user: name.into(),
+        request_id: vec![7; 16].into(),
+        ..wire::KickRequest::default()
+    };
+    let first = client.kick(kick("ada")).await.unwrap().into_inner();
+    assert_eq!(client.kick(kick("ada")).await.unwrap().into_inner().kicked, first.kicked);
+    let reused = client.kick(kick("bob")).await.expect_err("another request");
+    assert!(reused.message().contains("used before"), "{reused}");
+    assert!(keeper.lookup().session(&user("bob")).await.unwrap().found.is_some());
 }

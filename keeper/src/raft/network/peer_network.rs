@@ -1,6 +1,7 @@
 //! What openraft says to one peer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt};
@@ -24,6 +25,7 @@ use super::rpc_error;
 use super::snapshot_sender;
 use crate::codec::DecodeError;
 use crate::raft::encode;
+use crate::raft::limits::{OPEN_BACKOFF_MAX, OPEN_BACKOFF_MIN};
 use crate::raft::offload::Offload;
 use crate::raft::snapshot_data::SnapshotData;
 use crate::raft::type_config::TypeConfig;
@@ -37,11 +39,14 @@ pub(in crate::raft) struct PeerNetwork {
     lane: Option<Lane>,
     offload: Offload,
     sending: Arc<Semaphore>,
+    /// How long to wait before the next try to open a lane: openraft's own back-off lies in the requests, which nobody
+    /// reads before there is a lane.
+    backoff: Duration,
 }
 
 impl PeerNetwork {
     pub(super) const fn new(peer: Peer, offload: Offload, sending: Arc<Semaphore>) -> Self {
-        Self { peer, lane: None, offload, sending }
+        Self { peer, lane: None, offload, sending, backoff: OPEN_BACKOFF_MIN }
     }
 
     async fn call<T>(
@@ -55,6 +60,21 @@ impl PeerNetwork {
         decode(answer).map_err(|source| rpc_error(self.peer.malformed(source)))
     }
 
+    async fn dial(&mut self) -> Result<Lane, RPCError<TypeConfig>> {
+        match Lane::open(&self.peer).await {
+            Ok(lane) => {
+                self.backoff = OPEN_BACKOFF_MIN;
+                Ok(lane)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no lane to a peer");
+                tokio::time::sleep(self.backoff).await;
+                self.backoff = (self.backoff * 2).min(OPEN_BACKOFF_MAX);
+                Err(rpc_error(error))
+            }
+        }
+    }
+
     async fn open<S>(&mut self, input: S) -> Result<AppendResults<'_>, RPCError<TypeConfig>>
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
@@ -62,7 +82,7 @@ impl PeerNetwork {
         let reusable = self.lane.take().and_then(|mut lane| lane.is_reusable().then_some(lane));
         let lane = match reusable {
             Some(lane) => lane,
-            None => Lane::open(&self.peer).await.map_err(rpc_error)?,
+            None => self.dial().await?,
         };
         let lane = self.lane.insert(lane);
         Ok(AppendStream::new(&self.peer, lane, input).boxed())
