@@ -1,10 +1,11 @@
 //! An admin: looks at the nodes, publishes a document unless somebody changed it meanwhile.
 //!
-//! `cargo run --example admin -- 127.0.0.1:7100`
+//! `cargo run --example admin -- 127.0.0.1:7400`
 
 use keeper_client_sdk::{Edit, Keeper, Publish};
 
-const PATH: &str = "push/room.toml";
+/// What the example `config` runs by.
+const PATH: &str = "demo/limits.toml";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

@@ -1,12 +1,12 @@
 //! A process that runs by a document and follows its changes.
 //!
-//! `cargo run --example config -- 127.0.0.1:7100`
+//! `cargo run --example config -- 127.0.0.1:7400`, once the example `admin` has published the document.
 
 use keeper_client_sdk::Keeper;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
-struct Room {
+struct Limits {
     connections_max: u32,
 }
 
@@ -14,7 +14,7 @@ struct Room {
 async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().init();
     let keeper = Keeper::connect(std::env::args().skip(1)).await?;
-    let mut config = keeper.config::<Room>("push/room.toml").await?;
+    let mut config = keeper.config::<Limits>("demo/limits.toml").await?;
     tracing::info!(connections_max = config.borrow().connections_max, "running");
     loop {
         match config.changed().await {

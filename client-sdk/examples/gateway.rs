@@ -1,6 +1,6 @@
 //! A gateway: holds a lease, registers connections, and hears when a user connects elsewhere.
 //!
-//! `cargo run --example gateway -- 127.0.0.1:7100`
+//! `cargo run --example gateway -- 127.0.0.1:7400`
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().init();
     let keeper = Keeper::connect(std::env::args().skip(1)).await?;
     let instance = keeper
-        .instance("room", "room-1")
+        .instance("demo", "gateway-1")
         .endpoint("ws://127.0.0.1:8100")
         .zone("local")
         .ttl(Duration::from_secs(10))

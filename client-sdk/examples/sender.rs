@@ -1,6 +1,6 @@
 //! A sender: finds where a user is connected.
 //!
-//! `cargo run --example sender -- 127.0.0.1:7100`
+//! `cargo run --example sender -- 127.0.0.1:7400`
 
 use keeper_client_sdk::{Consistency, Keeper, SessionKey};
 
