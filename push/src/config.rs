@@ -147,6 +147,14 @@ mod tests {
     }
 
     #[test]
+    fn every_key_is_documented_with_its_default() {
+        let document = include_str!("../../docs/room.md");
+        for (key, default) in as_value(&RoomConfig::default()).as_object().unwrap() {
+            assert!(document.contains(&format!("| `{key}` | `{default}` |")), "{key} = {default}");
+        }
+    }
+
+    #[test]
     fn a_change_is_told_field_by_field() {
         let old = RoomConfig::default();
         let new = RoomConfig { max_message_bytes: Bounded(8_192), greeting: "hi".into(), ..old.clone() };

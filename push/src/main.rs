@@ -1,6 +1,6 @@
 //! `keeper-room`: the reference gateway of a push system.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
@@ -44,9 +44,13 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     process::log_to_stderr();
+    process::exit("keeper-room", run(arguments).await)
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
     process::raise_file_limit();
     let room = Room::bind(Options {
         id: arguments.id.clone(),

@@ -1,14 +1,24 @@
 //! What both programs of this crate ask of the operating system.
 
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// Logs to stderr; `RUST_LOG` chooses what.
+/// Logs to stderr, in colours where somebody looks; `RUST_LOG` chooses what.
 pub fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
 }
 
 /// Raises the limit on open files as far as it goes: each connection is one.
@@ -23,7 +33,7 @@ pub fn raise_file_limit() {
 ///
 /// # Errors
 /// When a signal cannot be listened to.
-pub async fn asked_to_stop() -> std::io::Result<()> {
+pub async fn asked_to_stop() -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -51,4 +61,13 @@ pub async fn until_stopped(
         outcome = work => outcome,
         outcome = stopper => outcome,
     }
+}
+
+/// What a program ends with: 0 when it did what it was asked; otherwise it says why not, on one line, and ends with 2.
+#[must_use]
+pub fn exit(program: &str, outcome: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    // Nobody reads a stderr that is closed, and there is nobody else to tell.
+    let _ = writeln!(io::stderr(), "{program}: {error:#}");
+    ExitCode::from(2)
 }

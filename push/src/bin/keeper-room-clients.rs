@@ -1,6 +1,6 @@
 //! `keeper-room-clients`: many devices of one room.
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use keeper_push::{crowd::Crowd, process};
@@ -25,11 +25,11 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let Arguments { room, devices, prefix, ping_ms } = Arguments::parse();
     process::log_to_stderr();
     process::raise_file_limit();
     let stop = CancellationToken::new();
     let crowd = Crowd { room, devices, prefix, ping_interval: Duration::from_millis(ping_ms) };
-    process::until_stopped(stop.clone(), crowd.run(stop)).await
+    process::exit("keeper-room-clients", process::until_stopped(stop.clone(), crowd.run(stop)).await)
 }
