@@ -7,6 +7,9 @@ use keeper_client_sdk::{Endpoint, Error};
 
 use crate::{console::Console, render};
 
+/// How the transport reports an HTTP answer without gRPC in it.
+const NOT_GRPC: &str = "grpc-status header missing";
+
 /// What a failure means to a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -14,6 +17,8 @@ pub(crate) enum Kind {
     Refused,
     /// No node answers.
     Unreachable,
+    /// Something answers, and it is not what clients talk to.
+    Stranger,
     /// Anything else that went wrong, a wrong argument included.
     Failed,
     /// Whoever read standard output has gone, which is how `head` says that it has enough.
@@ -62,12 +67,14 @@ impl Failure {
     }
 
     /// Names whom it asked in vain.
-    pub(crate) fn asked(self, endpoints: &[Endpoint]) -> Self {
-        if self.kind != Kind::Unreachable {
-            return self;
-        }
+    pub(crate) fn asked(mut self, endpoints: &[Endpoint]) -> Self {
         let asked = render::list(endpoints);
-        self.remedy(format!("asked {asked}: name other nodes with `--endpoints` or in KEEPER_ENDPOINTS"))
+        self.message = match self.kind {
+            Kind::Unreachable => format!("no node answers at {asked}; is it running? `keeper dev` starts one"),
+            Kind::Stranger => format!("{asked}: {}", self.message),
+            Kind::Refused | Kind::Failed | Kind::ReaderGone => return self,
+        };
+        self.remedy("name other nodes with `--endpoints` or in KEEPER_ENDPOINTS")
     }
 
     /// Says all of it to whoever sits there.
@@ -81,6 +88,11 @@ impl Failure {
         }
     }
 
+    /// A command that differs from the one typed by a name.
+    pub(crate) fn did_you_mean(self, command: &str) -> Self {
+        self.remedy(format!("did you mean: `{command}`"))
+    }
+
     /// One more thing to try.
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedies.push(remedy.into());
@@ -90,13 +102,16 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
+        let message = sentence(&error);
         match error {
             Error::Refused { field, .. } if field == "format" => {
                 Self::refused(message).remedy("name it with `--format`: toml, yaml, json or ini")
             }
             Error::Refused { .. } => Self::refused(message),
-            Error::Unavailable { reason, .. } if reason == "unreachable" => Self::unreachable(message),
+            Error::Unavailable { reason, .. } if reason == "unreachable" => {
+                Self::unreachable("no node answers").remedy(format!("the last try: {message}"))
+            }
+            Error::Broken { reason, .. } if reason == "unimplemented" => Self::new(Kind::Stranger, message),
             Error::Timeout { .. } => Self::failed(message).remedy("wait longer with `--timeout 30s`"),
             Error::Unavailable { .. }
             | Error::Broken { .. }
@@ -105,5 +120,60 @@ impl From<Error> for Failure {
             | Error::Ended { .. } => Self::failed(message),
             _ => Self::failed(message),
         }
+    }
+}
+
+/// What an error says to people. A server that does not know the call is known by the transport's words alone: one that
+/// speaks no gRPC at all, or one of the nodes' own.
+pub(crate) fn sentence(error: &Error) -> String {
+    let Error::Broken { reason, message, .. } = error else { return error.to_string() };
+    if reason != "unimplemented" {
+        return error.to_string();
+    }
+    let guess = if message.contains(NOT_GRPC) {
+        "its HTTP port answers there?"
+    } else {
+        "its peer port answers there, or a node older than this keeperctl?"
+    };
+    format!("this is no client port of a keeper node ({guess}); the default is 7400")
+}
+
+#[cfg(test)]
+mod tests {
+    use keeper_client_sdk::Happened;
+
+    use super::*;
+
+    fn unimplemented(message: &str) -> Error {
+        Error::Broken { reason: "unimplemented".into(), message: message.into(), happened: Happened::No }
+    }
+
+    fn told(error: Error) -> Failure {
+        Failure::from(error).asked(&[Endpoint::parse("a:7402").expect("host and port")])
+    }
+
+    #[test]
+    fn a_port_of_another_kind_is_told_from_silence() {
+        let http = told(unimplemented("grpc-status header missing, mapped from HTTP status code 404"));
+        let expected = "a:7402: this is no client port of a keeper node (its HTTP port answers there?); \
+                        the default is 7400";
+        assert_eq!((http.kind, http.message.as_str()), (Kind::Stranger, expected));
+        let peer = told(unimplemented("Unimplemented")).message;
+        assert!(peer.contains("its peer port answers there, or a node older than this keeperctl?"), "{peer}");
+    }
+
+    #[test]
+    fn silence_is_told_with_what_to_do() {
+        let silence = told(Error::Unavailable {
+            reason: "unreachable".into(),
+            message: "connection refused".into(),
+            happened: Happened::No,
+            retry_after: None,
+        });
+        assert_eq!(silence.message, "no node answers at a:7402; is it running? `keeper dev` starts one");
+        assert_eq!(
+            silence.remedies,
+            ["the last try: connection refused", "name other nodes with `--endpoints` or in KEEPER_ENDPOINTS"]
+        );
     }
 }

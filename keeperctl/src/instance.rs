@@ -62,7 +62,7 @@ fn instead(failure: Failure, names: Vec<String>, command: &str) -> Failure {
     if names.is_empty() {
         return failure.remedy("see all with `keeperctl instance list`");
     }
-    names.into_iter().fold(failure, |failure, name| failure.remedy(format!("`keeperctl {command} {name}`")))
+    names.into_iter().fold(failure, |failure, name| failure.did_you_mean(&format!("keeperctl {command} {name}")))
 }
 
 /// An instance as it is printed.

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
             match failure.kind {
                 Kind::ReaderGone => ExitCode::SUCCESS,
                 Kind::Refused => ExitCode::from(REFUSED),
-                Kind::Unreachable | Kind::Failed => ExitCode::from(FAILED),
+                Kind::Unreachable | Kind::Stranger | Kind::Failed => ExitCode::from(FAILED),
             }
         }
     }

@@ -12,7 +12,7 @@ use keeper_client_sdk::{Cluster, Endpoint};
 use crate::{
     admin::Admin,
     cluster::{report::Status, survey::Survey},
-    failure::Failure,
+    failure::{self, Failure},
 };
 
 pub(crate) async fn status(admin: &mut Admin<'_, '_>, endpoints: &[Endpoint]) -> Result<(), Failure> {
@@ -32,7 +32,7 @@ async fn survey(cluster: &Cluster, endpoints: &[Endpoint]) -> Survey {
     while !round.is_empty() {
         let asks = round.into_iter().map(|endpoint| async {
             let answer = cluster.status_of(&endpoint).await;
-            (endpoint, answer.map_err(|error| error.to_string()))
+            (endpoint, answer.map_err(|error| failure::sentence(&error)))
         });
         for (endpoint, answer) in join_all(asks).await {
             survey.hear(endpoint, answer);

@@ -49,7 +49,7 @@ fn unknown(path: &str, paths: Vec<String>, command: &str) -> Failure {
     if names.is_empty() {
         return failure.remedy("see all with `keeperctl config list`");
     }
-    names.into_iter().fold(failure, |failure, name| failure.remedy(format!("`keeperctl config {command} {name}`")))
+    names.into_iter().fold(failure, |failure, name| failure.did_you_mean(&format!("keeperctl config {command} {name}")))
 }
 
 #[cfg(test)]
@@ -61,7 +61,7 @@ mod tests {
     fn the_nearest_names_are_offered() {
         let failure = unknown("push/rom.toml", vec!["push/room.toml".into(), "gate.yaml".into()], "get");
         assert_eq!(failure.message, "there is no document \"push/rom.toml\"");
-        assert_eq!(failure.remedies, ["`keeperctl config get push/room.toml`"]);
+        assert_eq!(failure.remedies, ["did you mean: `keeperctl config get push/room.toml`"]);
         assert_eq!(unknown("x", vec!["gate.yaml".into()], "get").remedies, ["see all with `keeperctl config list`"]);
         assert_eq!(unknown("x", Vec::new(), "get").remedies.len(), 1);
     }
