@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -13,7 +13,7 @@ use keeper_client_sdk::Keeper;
 use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
-    time,
+    time::{self, Instant},
 };
 
 pub(crate) const NODES: usize = 3;
@@ -38,32 +38,28 @@ impl Cluster {
     pub(crate) async fn start(keeper: &Path) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut nodes = Vec::new();
-        for number in 1..=NODES {
-            // Held together, so that no port is given twice.
-            let ports = [listener()?, listener()?, listener()?];
-            let [client, peer, http] = ports.map(|port| port.local_addr().map(|address| address.to_string()));
-            let (client, peer, http) = (client?, peer?, http?);
+        for (number, [client, peer, http]) in (1..).zip(free_addresses()?) {
             let data = folder.path().join(format!("node-{number}"));
             let settings = format!(
                 "cluster = \"jepsen\"\nnode_id = {number}\ndata_dir = \"{}\"\n\n\
                  [listen]\nclient = \"{client}\"\npeer = \"{peer}\"\nhttp = \"{http}\"\n",
                 data.display()
             );
-            fs::write(settings_file(folder.path(), number - 1), settings)?;
-            nodes.push(Node { client, peer, child: None });
+            fs::write(settings_file(folder.path(), nodes.len()), settings)?;
+            nodes.push(Node { client: client.to_string(), peer: peer.to_string(), child: None });
         }
         let mut cluster = Self { keeper: keeper.to_owned(), nodes, folder };
         for node in 0..NODES {
             cluster.launch(node)?;
         }
-        let founding = async {
-            cluster.found().await?;
+        let deadline = Instant::now() + START_TIMEOUT;
+        cluster.found(deadline).await?;
+        let elected = async {
             while !cluster.has_leader().await {
                 time::sleep(LOOK_AGAIN).await;
             }
-            Ok(())
         };
-        time::timeout(START_TIMEOUT, founding).await.unwrap_or_else(|_| bail!("no leader within {START_TIMEOUT:?}"))?;
+        time::timeout_at(deadline, elected).await.with_context(|| format!("no leader within {START_TIMEOUT:?}"))?;
         Ok(cluster)
     }
 
@@ -96,8 +92,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Tries until the first node listens.
-    async fn found(&self) -> Result<()> {
+    /// Tries until the first node listens, or says what the last try said.
+    async fn found(&self, deadline: Instant) -> Result<()> {
         let endpoint = format!("http://{}", self.nodes[0].client);
         let members =
             self.nodes.iter().enumerate().map(|(at, node)| format!("{}={},{}", at + 1, node.peer, node.client));
@@ -106,10 +102,17 @@ impl Cluster {
         for member in members {
             command.arg("--member").arg(member);
         }
-        while !command.output().await?.status.success() {
+        let mut said = String::new();
+        loop {
+            let Ok(tried) = time::timeout_at(deadline, command.output()).await else { break };
+            let output = tried.with_context(|| format!("{} does not run", self.keeper.display()))?;
+            if output.status.success() {
+                return Ok(());
+            }
+            said = String::from_utf8_lossy(&output.stderr).into_owned();
             time::sleep(LOOK_AGAIN).await;
         }
-        Ok(())
+        bail!("not founded within {START_TIMEOUT:?}: {}", said.trim_end())
     }
 
     async fn has_leader(&self) -> bool {
@@ -129,8 +132,17 @@ impl Cluster {
     }
 }
 
-fn listener() -> Result<TcpListener> {
-    TcpListener::bind("127.0.0.1:0").context("no free port")
+/// Addresses that were free a moment ago: those of a node's clients, its peers and its metrics.
+fn free_addresses() -> Result<[[SocketAddr; 3]; NODES]> {
+    // All held until all are known, so that no port is given twice.
+    let mut held = Vec::new();
+    let mut addresses = [[SocketAddr::from(([127, 0, 0, 1], 0)); 3]; NODES];
+    for address in addresses.as_flattened_mut() {
+        let listener = TcpListener::bind(*address).context("no free port")?;
+        *address = listener.local_addr()?;
+        held.push(listener);
+    }
+    Ok(addresses)
 }
 
 fn settings_file(folder: &Path, node: usize) -> PathBuf {
