@@ -76,8 +76,9 @@ impl Replica {
         let at = Stamp { revision: Revision(revision), time: decoded.time };
         let mut replies = Vec::with_capacity(decoded.commands.len());
         let mut events = Vec::new();
-        {
+        let is_founded = {
             let mut state = self.state.write();
+            let was_founded = state.state_id().is_some();
             // An entry may carry no commands; it moves revision and time all the same.
             state.advance(at);
             for command in decoded.commands.iter() {
@@ -85,9 +86,14 @@ impl Replica {
                 replies.push(reply);
                 events.extend(told);
             }
-        }
+            !was_founded && state.state_id().is_some()
+        };
         self.applied.send_replace(at.revision);
         self.signals.tell(at.revision, &events);
+        // Whoever watched a state without a history waits for its beginning.
+        if is_founded {
+            self.signals.tell_everybody(at.revision);
+        }
         Ok(replies)
     }
 

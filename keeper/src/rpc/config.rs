@@ -17,7 +17,7 @@ use crate::propose::{Committed, Lane, Proposal, Proposer};
 use crate::rpc::from_proto::invalid;
 use crate::rpc::{ReplyStream, error, from_proto, to_proto};
 use crate::view::{Consistency, View};
-use crate::watch::{ConfigsChanged, Watches};
+use crate::watch::{Changed, ConfigsChanged, Watches};
 
 /// What a publish takes in the log beyond its texts and values.
 const OVERHEAD_BYTES: usize = 256;
@@ -198,8 +198,8 @@ fn consistency(request: &wire::GetConfigRequest) -> Consistency {
 
 /// A change, in frames of bounded size. Each is made when it is sent.
 fn frames(changed: ConfigsChanged) -> impl Iterator<Item = wire::ConfigsChanged> + Send {
-    let ConfigsChanged { cursor, state, reset, documents } = changed;
-    let mut rest = documents.into_iter().peekable();
+    let Changed { cursor, state, reset, change } = changed;
+    let mut rest = change.into_iter().peekable();
     let mut first = true;
     std::iter::from_fn(move || {
         if !std::mem::take(&mut first) && rest.peek().is_none() {

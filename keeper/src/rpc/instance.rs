@@ -144,7 +144,7 @@ impl InstanceService {
 /// A change, in frames of bounded size.
 fn frames(view: &View, changed: &InstancesChanged) -> Vec<wire::InstancesChanged> {
     let opened: Vec<_> = view.read(|state| {
-        let opened = changed.opened.iter();
+        let opened = changed.change.opened.iter();
         opened.map(|it| to_proto::instance(it, state.sessions_of_instance(it.incarnation))).collect()
     });
     let frame = |opened: &[wire::Instance], closed: &[Closing]| wire::InstancesChanged {
@@ -155,7 +155,7 @@ fn frames(view: &View, changed: &InstancesChanged) -> Vec<wire::InstancesChanged
         closed: closed.iter().map(closed_reply).collect(),
         more: true,
     };
-    let closings = changed.closed.chunks(limits::WATCH_FRAME_INSTANCES_MAX).map(|closed| frame(&[], closed));
+    let closings = changed.change.closed.chunks(limits::WATCH_FRAME_INSTANCES_MAX).map(|closed| frame(&[], closed));
     let openings = opened.chunks(limits::WATCH_FRAME_INSTANCES_MAX).map(|opened| frame(opened, &[]));
     let mut frames: Vec<_> = closings.chain(openings).collect();
     match frames.last_mut() {

@@ -12,6 +12,7 @@
 
 mod configs;
 mod controls;
+mod following;
 mod instances;
 mod notices;
 
@@ -27,7 +28,8 @@ use crate::replica::Replica;
 
 pub use configs::{ConfigWatch, ConfigsChanged};
 pub use controls::ControlWatch;
-pub use instances::{InstanceWatch, InstancesChanged};
+pub use following::Changed;
+pub use instances::{ComingsAndGoings, InstanceWatch, InstancesChanged};
 pub use notices::{NoticeWatch, Notices};
 
 /// Where watches begin. Cheap to clone.
@@ -85,9 +87,4 @@ impl Drop for Watching {
     fn drop(&mut self) {
         self.metrics.watchers.of(self.kind).dec();
     }
-}
-
-/// Whether a cursor belongs to the present history. One without a state id belongs to none.
-fn same_history(cursor: Option<StateId>, present: Option<StateId>) -> bool {
-    cursor.is_some() && cursor == present
 }
