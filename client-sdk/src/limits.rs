@@ -44,8 +44,8 @@ pub const ATTRIBUTES_BYTES_MAX: usize = 512;
 /// Selectors of one config watch: the server's bound, and so the most documents one [`Keeper`](crate::Keeper) follows.
 pub const SELECTORS_MAX: usize = 1_024;
 
-/// Bytes of one answer: a listing of everything a cluster may hold. What can be larger, such as the full set of a watch,
-/// comes in parts.
+/// Bytes of one answer: a listing of everything a cluster may hold. What can be larger, such as the full set of a
+/// watch, comes in parts.
 pub const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// HTTP/2 window of one stream. A full frame of answers fits without waiting for an update of the window.

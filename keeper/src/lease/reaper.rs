@@ -12,8 +12,8 @@ use crate::propose::{Committed, Lane, Proposal, Proposer};
 use crate::raft::RaftHandle;
 use crate::replica::Replica;
 
-/// The pause between two slices of [`keeper_registry::limits::REAP_SLICE`] rows: below 100,000 rows a second, a tenth of
-/// what the log takes.
+/// The pause between two slices of [`keeper_registry::limits::REAP_SLICE`] rows: below 100,000 rows a second, a tenth
+/// of what the log takes.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How long to wait after a slice that was not decided.

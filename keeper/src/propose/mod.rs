@@ -10,8 +10,8 @@
 //! answer, before openraft sees anything: its own brakes are channels, and a full one blocks its core. Full is a
 //! refusal with a retry hint, never a growing queue.
 //!
-//! **Lanes.** A batch is filled by priority: leases and control, then config and kicks, then session writes, then upkeep. A storm
-//! of registrations delays no lease by more than the entries already under way.
+//! **Lanes.** A batch is filled by priority: leases and control, then config and kicks, then session writes, then
+//! upkeep. A storm of registrations delays no lease by more than the entries already under way.
 //!
 //! **Deadlines.** An operation whose deadline passed is dropped before it is proposed. A frame keeps its place in the
 //! order of its gateway: its operations are dropped, its sequence number is not.
