@@ -24,17 +24,7 @@ pub(crate) fn to_wire(problem: &Problem) -> wire::Problem {
         message: message(problem),
         happened: happened.into(),
         leader: leader(problem),
-        retry_after_ms: match problem {
-            Problem::Full { retry_after_ms, .. } => *retry_after_ms,
-            Problem::Rejected(_)
-            | Problem::Invalid { .. }
-            | Problem::NotLeader { .. }
-            | Problem::Expired
-            | Problem::Unknown { .. }
-            | Problem::Unconfirmed { .. }
-            | Problem::Uninitialized
-            | Problem::Stopping => 0,
-        },
+        retry_after_ms: if let Problem::Full { retry_after_ms, .. } = problem { *retry_after_ms } else { 0 },
         field: field(problem),
     }
 }
@@ -67,52 +57,33 @@ fn code(problem: &Problem) -> Code {
 }
 
 fn leader(problem: &Problem) -> String {
-    match problem {
-        Problem::NotLeader { leader } => leader.clone().unwrap_or_default(),
-        Problem::Rejected(_)
-        | Problem::Invalid { .. }
-        | Problem::Full { .. }
-        | Problem::Expired
-        | Problem::Unknown { .. }
-        | Problem::Unconfirmed { .. }
-        | Problem::Uninitialized
-        | Problem::Stopping => String::new(),
-    }
+    if let Problem::NotLeader { leader: Some(leader) } = problem { leader.clone() } else { String::new() }
 }
 
 fn field(problem: &Problem) -> String {
-    match problem {
-        Problem::Invalid { field, .. } => field.clone(),
-        Problem::Rejected(
-            Rejection::TooLarge { field, .. }
-            | Rejection::OutOfRange { field, .. }
-            | Rejection::BadName { field }
-            | Rejection::Repeated { field },
-        ) => (*field).to_owned(),
-        Problem::Rejected(_)
-        | Problem::NotLeader { .. }
-        | Problem::Full { .. }
-        | Problem::Expired
-        | Problem::Unknown { .. }
-        | Problem::Unconfirmed { .. }
-        | Problem::Uninitialized
-        | Problem::Stopping => String::new(),
+    if let Problem::Invalid { field, .. } = problem {
+        return field.clone();
     }
+    let Problem::Rejected(
+        Rejection::TooLarge { field, .. }
+        | Rejection::OutOfRange { field, .. }
+        | Rejection::BadName { field }
+        | Rejection::Repeated { field },
+    ) = problem
+    else {
+        return String::new();
+    };
+    (*field).to_owned()
 }
 
 fn message(problem: &Problem) -> String {
-    match problem {
-        Problem::Rejected(rejection) => rejection_message(rejection),
-        Problem::NotLeader { leader: Some(leader) } => format!("this node does not lead the cluster; ask {leader}"),
-        Problem::Invalid { .. }
-        | Problem::NotLeader { leader: None }
-        | Problem::Full { .. }
-        | Problem::Expired
-        | Problem::Unknown { .. }
-        | Problem::Unconfirmed { .. }
-        | Problem::Uninitialized
-        | Problem::Stopping => problem.to_string(),
+    if let Problem::Rejected(rejection) = problem {
+        return rejection_message(rejection);
     }
+    if let Problem::NotLeader { leader: Some(leader) } = problem {
+        return format!("{problem}; ask {leader}");
+    }
+    problem.to_string()
 }
 
 fn rejection_code(rejection: &Rejection) -> Code {
@@ -214,23 +185,8 @@ pub(crate) fn rejection_message(rejection: &Rejection) -> String {
 
 /// Who holds the session that a refusal is about.
 pub(crate) fn rejection_holder(rejection: &Rejection) -> Option<&Holder> {
-    match rejection {
-        Rejection::StaleEpoch(holder) => holder.as_ref(),
-        Rejection::StaleConnSeq { holder, .. } => Some(holder),
-        Rejection::AlreadyFounded(_)
-        | Rejection::TooLarge { .. }
-        | Rejection::OutOfRange { .. }
-        | Rejection::BadName { .. }
-        | Rejection::Repeated { .. }
-        | Rejection::ForeignState { .. }
-        | Rejection::IncarnationClosed(_)
-        | Rejection::SequenceGap { .. }
-        | Rejection::ReplyForgotten { .. }
-        | Rejection::RequestIdReused
-        | Rejection::TooManySlots { .. }
-        | Rejection::NotBound { .. }
-        | Rejection::NotFound { .. }
-        | Rejection::RevisionMismatch { .. }
-        | Rejection::Full { .. } => None,
+    if let Rejection::StaleConnSeq { holder, .. } = rejection {
+        return Some(holder);
     }
+    if let Rejection::StaleEpoch(holder) = rejection { holder.as_ref() } else { None }
 }
