@@ -88,7 +88,10 @@ impl Node for Admin {
         });
         let founding = members.collect();
         async move {
-            checked?;
+            // That it was founded before says more than how the list is wrong.
+            if !self.raft.is_initialized().await.map_err(refused)? {
+                checked?;
+            }
             self.raft.initialize(founding).await.map_err(refused)
         }
         .boxed()

@@ -74,7 +74,7 @@ impl Cluster {
     }
 
     pub(crate) fn members(&self) -> BTreeMap<u64, Member> {
-        self.places.iter().map(|(id, place)| (*id, place.member())).collect()
+        self.places.iter().map(|(id, place)| (*id, Member { disk_id: *id, ..place.member() })).collect()
     }
 
     /// Starts a node, again or for the first time.

@@ -122,24 +122,25 @@ async fn a_wiped_node_takes_no_part_under_its_old_id_and_harms_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_without_the_snapshot_its_log_begins_behind_says_so_and_does_not_start() {
-    let mut cluster = InProcess::start_with(1, |settings| {
+    let mut cluster = InProcess::start_with(3, |settings| {
         settings.raft.snapshot_log_entries = Some(20);
         settings.raft.log_keep_entries = 5;
     })
     .await;
     let keeper = cluster.keeper().await;
     let room = keeper.instance("room", "a").open().await.unwrap();
-    for n in 0..60 {
+    for n in 0..100 {
         room.sessions().register(Registration::new(user(n))).await.unwrap();
     }
-    until("the log is purged", async || cluster.status(0).await.purged_index > 0).await;
-    cluster.stop(0).await;
-    let snapshots = cluster.settings(0).data_dir.join("snapshots");
+    let at = cluster.follower().await;
+    until("the log is purged", async || cluster.status(at).await.purged_index > 0).await;
+    cluster.stop(at).await;
+    let snapshots = cluster.settings(at).data_dir.join("snapshots");
     for entry in std::fs::read_dir(snapshots).unwrap() {
         std::fs::remove_file(entry.unwrap().path()).unwrap();
     }
     let refused = until_some("it is refused for its data, not for its ports", async || {
-        cluster.try_start(0).await.err().filter(|error| error.contains("part of this node's data is gone"))
+        cluster.try_start(at).await.err().filter(|error| error.contains("part of this node's data is gone"))
     })
     .await;
     assert!(refused.contains("no snapshot covers"), "{refused}");

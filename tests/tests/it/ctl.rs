@@ -61,7 +61,7 @@ async fn sessions_and_instances_are_shown_counted_and_kicked() {
     assert_eq!(found["sessions"][0]["instance"], "room/r1", "{found}");
     assert_eq!(ctl.json(&["session", "count"]).await["total"], 2);
     assert_eq!(ctl.json(&["session", "list"]).await.as_array().map(Vec::len), Some(2));
-    assert_eq!(ctl.json(&["instance", "list"]).await[0]["id"], "r1");
+    assert_eq!(ctl.json(&["instance", "list"]).await[0]["instance"], "room/r1");
     let kicked = ctl.run(&["session", "kick", "ada"]).await;
     assert!(kicked.status.success(), "{}", words(&kicked));
     let gone = ctl.run(&["session", "get", "ada"]).await;
