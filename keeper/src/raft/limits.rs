@@ -73,3 +73,6 @@ pub(super) const OPEN_BACKOFF_MIN: Duration = Duration::from_millis(20);
 
 /// The longest: a peer that is back is heard of within a moment, and one that is gone costs nothing.
 pub(super) const OPEN_BACKOFF_MAX: Duration = Duration::from_millis(500);
+
+/// How often a refusal of a peer's messages is logged.
+pub(super) const REFUSAL_TOLD_EVERY: Duration = Duration::from_secs(5);

@@ -130,6 +130,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         snapshots: files,
         offload,
         receiving: Arc::new(Semaphore::new(1)),
+        told_at: Arc::default(),
     };
     Ok(RaftGroup { handle, service, driver })
 }

@@ -13,8 +13,10 @@ use parking_lot::Mutex;
 use tonic::{Status, Streaming};
 
 use super::PeerService;
+use crate::clock;
 use crate::raft::encode;
 use crate::raft::identity::Refusal;
+use crate::raft::limits::REFUSAL_TOLD_EVERY;
 use crate::raft::type_config::TypeConfig;
 
 /// Why reading ended, if not because the sender was done.
@@ -39,11 +41,10 @@ impl PeerService {
             }
             Err(fatal) => Err(Status::unavailable(format!("Raft has stopped: {fatal}"))),
         });
-        let identity = Arc::clone(&self.identity);
+        let service = self.clone();
         let refusal = stream::once(async move {
             let (from, refusal) = ended.lock().take()?;
-            tracing::warn!(from, %refusal, "refused to append");
-            Some(Ok(identity.refuse(from, &refusal)))
+            Some(Ok(service.refuse(from, &refusal)))
         });
         answers.chain(refusal.filter_map(futures_util::future::ready)).boxed()
     }
@@ -88,7 +89,14 @@ impl PeerService {
     }
 
     pub(super) fn refuse(&self, to: u64, refusal: &Refusal) -> Envelope {
-        tracing::warn!(from = to, %refusal, "refused a message");
+        // A peer that is refused tries again, many times a second; what is wrong is said now and then.
+        let now = clock::now();
+        let mut told_at = self.told_at.lock();
+        if told_at.is_none_or(|told_at| now.duration_since(told_at) >= REFUSAL_TOLD_EVERY) {
+            *told_at = Some(now);
+            tracing::warn!(from = to, %refusal, "refused a message");
+        }
+        drop(told_at);
         self.identity.refuse(to, refusal)
     }
 }

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use futures_util::Stream;
 use keeper_proto::peer::Envelope;
 use keeper_proto::peer::peer_server::Peer;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use serve::serve;
@@ -36,6 +38,8 @@ pub struct PeerService {
     pub(super) offload: Offload,
     /// One incoming snapshot at a time: the leader sends one, and a deposed one may still be sending.
     pub(super) receiving: Arc<Semaphore>,
+    /// When a refusal was last logged.
+    pub(super) told_at: Arc<Mutex<Option<Instant>>>,
 }
 
 #[tonic::async_trait]
