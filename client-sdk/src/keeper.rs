@@ -16,6 +16,20 @@ use crate::{
 
 /// A client of one cluster. Cheap to clone; what it does in the background ends with the last clone and the last handle
 /// taken from it.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), keeper_client_sdk::Error> {
+/// use keeper_client_sdk::{Keeper, Registration, SessionKey};
+///
+/// let keeper = Keeper::connect(["127.0.0.1:7400"]).await?;
+/// let room = keeper.instance("room", "room-1").endpoint("10.0.0.7:7520").open().await?;
+/// room.sessions().register(Registration::new(SessionKey::of_user("ann")?)).await?;
+/// for session in keeper.lookup().user("ann").await?.found {
+///     println!("{:?}", session.owner.endpoints);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Keeper {
     nodes: Arc<Nodes>,

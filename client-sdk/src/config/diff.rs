@@ -18,6 +18,15 @@ pub struct FieldChange {
 }
 
 /// The fields that differ, in the order of their paths within each object. Empty exactly when the values are equal.
+///
+/// ```
+/// use keeper_client_sdk::diff;
+/// use serde_json::json;
+///
+/// let changes = diff(&json!({"push": {"max_inflight": 64}}), &json!({"push": {"max_inflight": 128}}));
+/// assert_eq!(changes[0].path, "push.max_inflight");
+/// assert_eq!((&changes[0].old, &changes[0].new), (&Some(json!(64)), &Some(json!(128))));
+/// ```
 #[must_use]
 pub fn diff(old: &Value, new: &Value) -> Vec<FieldChange> {
     let mut changes = Vec::new();
