@@ -22,8 +22,10 @@ fn main() -> ExitCode {
     };
     // Nobody reads a stderr that is closed, and there is nobody else to tell.
     let _ = writeln!(io::stderr(), "keeper: {failure}");
-    match failure {
-        Failure::Refused(_) => ExitCode::from(1),
-        Failure::Failed(_) => ExitCode::from(2),
-    }
+    // The process ends at once, without the destructors of a C++ library: a node that failed, or was not given the time
+    // to drain, still has threads inside RocksDB, and locks taken away beneath them abort the process.
+    signal_hook::low_level::exit(match failure {
+        Failure::Refused(_) => 1,
+        Failure::Failed(_) => 2,
+    })
 }
