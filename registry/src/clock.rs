@@ -24,8 +24,13 @@ impl Clock {
         self.time = self.time.max(at.time);
     }
 
+    /// The one that the next registration will get.
+    pub(crate) fn upcoming_epoch(&self) -> Epoch {
+        Epoch { revision: self.revision, position: self.epochs }
+    }
+
     pub(crate) fn next_epoch(&mut self) -> Epoch {
-        let epoch = Epoch { revision: self.revision, position: self.epochs };
+        let epoch = self.upcoming_epoch();
         self.epochs = self.epochs.saturating_add(1);
         epoch
     }

@@ -3,9 +3,11 @@
 //! Byte strings are [`Bytes`]: on the leader they share the buffer the client's frame arrived in, on followers the
 //! buffer of the log entry, so that nothing is copied before it is stored.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use crate::{Epoch, Incarnation, StateId};
+use crate::{Epoch, Incarnation, NoticeCursor, SessionPolicy, StateId};
 
 /// One change of the state. A log entry carries a list of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +17,10 @@ pub enum Command {
     Found(StateId),
     /// Session operations of one gateway, exactly once.
     Frame(Frame),
-    /// Ends sessions of a user.
+    /// Ends sessions of a user, or begins to end all that match.
     Kick(Kick),
+    /// Ends at most `limits::KICK_SLICE` sessions of the oldest kick under way.
+    KickStep,
     /// Opens an incarnation.
     OpenInstance(OpenInstance),
     /// Closes an incarnation at its own or an admin's wish.
@@ -24,8 +28,13 @@ pub enum Command {
     /// Closes an incarnation whose lease ran out. Proposed by the leader alone; a deposed leader's proposal lies in the
     /// log before the first entry of its successor, and so before any renewal the successor acknowledges.
     Expire(Incarnation),
-    /// Removes at most `limits::REAP_SLICE` rows of closed incarnations.
-    Reap,
+    /// Settles what is due, at most `limits::SWEEP_SLICE` rows of it: sessions of closed incarnations, lingering ones
+    /// whose grace has passed, the end of a rebuild.
+    Sweep,
+    /// Stops waiting for gateways that will not come back.
+    GiveUp(GiveUp),
+    /// Begins another history with what a backup held: proposed once, by the leader of a restored cluster.
+    Restore(StateId),
     /// Publishes documents, all or none.
     Publish(Publish),
     /// Addresses an action to instances.
@@ -61,6 +70,10 @@ pub struct Frame {
     pub state: StateId,
     /// At most `limits::FRAME_OPERATIONS_MAX`.
     pub operations: Vec<SessionOperation>,
+    /// Notices up to here have been acted upon.
+    pub confirmed: Option<NoticeCursor>,
+    /// How many sessions of a former history are still to be registered again.
+    pub flush_remaining: Option<u64>,
 }
 
 /// One operation on one session.
@@ -101,6 +114,8 @@ pub struct Register {
     pub topics: Vec<Bytes>,
     /// Opaque here: at most `limits::ATTRIBUTES_BYTES_MAX`.
     pub attributes: Bytes,
+    /// The epoch the connection had in a former history: it is claimed again, not made.
+    pub flushed: Option<Epoch>,
 }
 
 /// Gives a key up.
@@ -110,6 +125,18 @@ pub struct Unregister {
     pub key: SessionKey,
     /// Of the registration meant; a stale one changes nothing.
     pub epoch: Epoch,
+    /// Why.
+    pub cause: UnregisterCause,
+}
+
+/// Why a key is given up. The numbers are on disk and never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum UnregisterCause {
+    /// The device said good-bye: offline at once.
+    Left = 1,
+    /// The connection dropped: the session lingers for the grace of its topics.
+    Lost = 2,
 }
 
 /// Adds or removes topics.
@@ -123,19 +150,53 @@ pub struct BindTopics {
     pub topics: Vec<Bytes>,
 }
 
-/// Ends sessions of a user.
+/// Ends sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kick {
-    /// Whose.
-    pub user: Bytes,
-    /// Which device; every one when absent.
-    pub slot: Option<Bytes>,
+    /// Which.
+    pub target: KickTarget,
     /// Told to the gateway.
     pub reason: String,
     /// Who asked.
     pub author: String,
     /// For exactly-once.
     pub request: Option<RequestId>,
+}
+
+/// Which sessions a kick ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KickTarget {
+    /// Those of a user, at once.
+    User {
+        /// Whose.
+        user: Bytes,
+        /// Which device; every one when absent.
+        slot: Option<Bytes>,
+    },
+    /// All that match and were registered before, in slices.
+    Matching(SessionSelector),
+}
+
+/// Which sessions: those that match every part given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionSelector {
+    /// Bound to this topic.
+    pub topic: Option<Bytes>,
+    /// Held by the open incarnation of (service, id).
+    pub instance: Option<(String, String)>,
+    /// Of users that begin with these bytes.
+    pub user_prefix: Bytes,
+    /// With this slot.
+    pub slot: Option<Bytes>,
+}
+
+/// Stops waiting for gateways while the registry is filled again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GiveUp {
+    /// Which, as (service, id); none: whatever was to come, the registry is whole.
+    pub instances: Vec<(String, String)>,
+    /// Who asked.
+    pub author: String,
 }
 
 /// Opens an incarnation of (service, id). An open one of that name is closed by it.
@@ -157,6 +218,10 @@ pub struct OpenInstance {
     pub version: String,
     /// How long it may stay silent.
     pub ttl_ms: u32,
+    /// The former history it held sessions in, if it will register them again.
+    pub former_state: Option<StateId>,
+    /// How many sessions it will register again.
+    pub flush_total: u64,
     /// For exactly-once.
     pub request: Option<RequestId>,
 }
@@ -205,6 +270,8 @@ pub enum DocumentAction {
         text: Bytes,
         /// The canonical value, judged by the proposer.
         value: Bytes,
+        /// What the document at `limits::POLICY_PATH` says, read by the proposer.
+        policy: Option<Arc<SessionPolicy>>,
     },
     /// Removes it; its history stays.
     Delete,

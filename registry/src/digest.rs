@@ -7,7 +7,7 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::{Epoch, Holder, Kicked, OperationResult, Rejection, Reply, SessionKey};
+use crate::{Epoch, Holder, Kicked, OperationResult, Rejection, Reply, SessionKey, SessionSelector};
 
 /// What a digest is of, so that equal contents of different kinds differ.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,13 @@ pub(crate) enum Kind {
     Control = 10,
     Answer = 11,
     Request = 12,
+    Graces = 13,
+    Policy = 14,
+    Linger = 15,
+    Kick = 16,
+    KickGateway = 17,
+    Rebuild = 18,
+    RebuildGateway = 19,
 }
 
 /// A digest in the making: order and length of what is fed matter.
@@ -54,6 +61,22 @@ impl Digest {
         match number {
             None => self.number(0),
             Some(number) => self.number(1).number(number),
+        }
+    }
+
+    pub(crate) fn optional_bytes(self, bytes: Option<&[u8]>) -> Self {
+        match bytes {
+            None => self.number(0),
+            Some(bytes) => self.number(1).bytes(bytes),
+        }
+    }
+
+    pub(crate) fn selector(self, selector: &SessionSelector) -> Self {
+        let SessionSelector { topic, instance, user_prefix, slot } = selector;
+        let digest = self.optional_bytes(topic.as_deref()).bytes(user_prefix).optional_bytes(slot.as_deref());
+        match instance {
+            None => digest.number(0),
+            Some((service, id)) => digest.number(1).text(service).text(id),
         }
     }
 
@@ -99,15 +122,21 @@ impl Digest {
         match reply {
             Reply::Founded(state) => self.number(1).number(state.0),
             Reply::Frame { revision, results } => self.number(2).number(revision.0).results(results),
-            Reply::Kicked(kicked) => {
-                kicked.iter().fold(self.number(3), |digest, Kicked { key, holder }| digest.key(key).holder(holder))
+            Reply::Kicked { job, kicked } => {
+                let digest = self.number(3).number(*job);
+                kicked.iter().fold(digest, |digest, Kicked { key, holder }| digest.key(key).holder(holder))
+            }
+            Reply::KickStepped { closed, more } => {
+                self.number(10).number(u64::from(*closed)).number(u64::from(*more))
             }
             Reply::Opened { incarnation } => self.number(4).number(incarnation.0),
             Reply::Closed => self.number(5),
-            Reply::Reaped { removed, more } => self.number(6).number(u64::from(*removed)).number(u64::from(*more)),
+            Reply::Swept { rows, more } => self.number(6).number(u64::from(*rows)).number(u64::from(*more)),
             Reply::Published { revision, changed } => self.number(7).number(revision.0).number(u64::from(*changed)),
             Reply::ControlSent { control, instances } => self.number(8).number(*control).number(u64::from(*instances)),
             Reply::Acknowledged => self.number(9),
+            Reply::GivenUp => self.number(11),
+            Reply::Restored(state) => self.number(12).number(state.0),
         }
     }
 
@@ -137,6 +166,7 @@ impl Digest {
                 self.number(16).text(path).number(expected.0).number(present.0)
             }
             Rejection::Full { what, limit } => self.number(17).text(what).number(*limit),
+            Rejection::Quota { limit, present, max } => self.number(19).text(limit).number(*present).number(*max),
         }
     }
 

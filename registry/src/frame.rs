@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    Event, Frame, OperationResult, Rejection, Reply, SessionOperation, State, StateId, check, limits, session::OwnerId,
+    Event, Frame, NoticeCursor, OperationResult, Rejection, Reply, SessionOperation, State, StateId, check, limits, session::OwnerId,
 };
 
 impl State {
@@ -17,12 +17,17 @@ impl State {
         if let Some(Err(answer)) = self.instances.open(owner).map(|owner| owner.frames.place(frame.sequence)) {
             return answer;
         }
+        self.check_confirmed(frame.confirmed)?;
         self.warm_for(&frame.operations);
         let results: Arc<[_]> = frame.operations.iter().map(|operation| self.operate(owner, operation)).collect();
         let revision = self.clock.revision;
         self.instances.change(owner, |owner| {
             Arc::make_mut(&mut owner.frames).keep(frame.sequence, revision, Arc::clone(&results));
+            owner.confirmed = frame.confirmed.map_or(owner.confirmed, |cursor| owner.confirmed.max(cursor));
         });
+        if let Some(remaining) = frame.flush_remaining {
+            self.flush_proceeded(owner, remaining, events);
+        }
         let displaced = results.iter().filter_map(|result| match result {
             OperationResult::Registered { displaced, .. } => displaced.as_ref().map(|holder| holder.incarnation),
             OperationResult::Done | OperationResult::Refused(_) => None,
@@ -40,6 +45,18 @@ impl State {
             SessionOperation::Unbind(unbind) => self.unbind(owner, unbind),
         };
         result.unwrap_or_else(|rejection| OperationResult::Refused(Box::new(rejection)))
+    }
+
+    /// A notice that there never was cannot have been acted upon.
+    fn check_confirmed(&self, confirmed: Option<NoticeCursor>) -> Result<(), Rejection> {
+        let latest = self.notices.latest;
+        match confirmed {
+            Some(cursor) if cursor > latest => {
+                let (actual, max) = (cursor.revision.0, latest.revision.0);
+                Err(Rejection::OutOfRange { field: "confirmed", actual, min: 0, max })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_state(&self, given: StateId) -> Result<(), Rejection> {

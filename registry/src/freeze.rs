@@ -7,10 +7,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    FrameRecord, Header, Incarnation, InstanceRecord, KeptAnswer, NoticeCursor, Record, Revision, State,
+    FrameRecord, Graces, Header, Incarnation, InstanceRecord, KeptAnswer, KickJob, NoticeCursor, PresenceCursor,
+    PresenceRing, Rebuild, Record, SessionPolicy, State,
     config::History,
     control::Control,
-    instance::{Closing, Frames, Instance, KeptFrame, Owner},
+    instance::{Closed, Closing, Frames, Instance, KeptFrame, Owner},
     notice::Notice,
     ring::Ring,
     session::FrozenSessions,
@@ -20,41 +21,53 @@ use crate::{
 #[derive(Debug)]
 pub struct Frozen {
     header: Header,
+    policy: Arc<SessionPolicy>,
+    graces: Arc<Graces>,
     /// By owner number, which is what the frozen sessions say.
     owners: Vec<Option<FrozenOwner>>,
     closings: Ring<Closing>,
     sessions: FrozenSessions,
     notices: Ring<Notice>,
+    presence: PresenceRing,
     configs: BTreeMap<Arc<str>, Arc<History>>,
     controls: Vec<Arc<Control>>,
+    kicks: BTreeMap<u64, Arc<KickJob>>,
+    rebuild: Option<Rebuild>,
     answers: Ring<KeptAnswer>,
 }
 
 #[derive(Debug)]
 struct FrozenOwner {
     instance: Arc<Instance>,
-    closed: Option<Revision>,
+    closed: Option<Closed>,
     frames: Arc<Frames>,
     notices_floor: NoticeCursor,
+    confirmed: NoticeCursor,
 }
 
 impl State {
     /// Takes a picture; see [`Frozen`].
     #[must_use]
     pub fn freeze(&self) -> Frozen {
+        let presence = self.presence.tail();
         Frozen {
-            header: self.header(),
+            header: self.header(presence.floor()),
+            policy: Arc::clone(&self.policies.current),
+            graces: Arc::clone(&self.policies.graces),
             owners: self.instances.owners().map(|owner| owner.map(FrozenOwner::of)).collect(),
             closings: self.instances.closings().clone(),
             sessions: self.sessions.freeze(),
             notices: self.notices.ring().clone(),
+            presence,
             configs: self.configs.paths().clone(),
             controls: self.controls.by_number().values().cloned().collect(),
             answers: self.requests.ring().clone(),
+            kicks: self.kicks.jobs().clone(),
+            rebuild: self.rebuild.clone(),
         }
     }
 
-    fn header(&self) -> Header {
+    fn header(&self, presence_floor: PresenceCursor) -> Header {
         Header {
             state: self.clock.state,
             revision: self.clock.revision,
@@ -63,8 +76,14 @@ impl State {
             last_incarnation: self.instances.last,
             closings_floor: self.instances.closings_floor(),
             latest_notice: self.notices.latest,
+            latest_presence: self.presence.latest(),
+            presence_floor,
+            graces: self.policies.graces.number,
             configs_floor: self.configs.floor(),
             last_control: self.controls.last,
+            last_kick: self.kicks.last,
+            seed: self.sessions.seed(),
+            rebuild: self.rebuild.as_ref().map(Rebuild::header),
             sessions: self.sessions.stored(),
             hash: self.hash(),
         }
@@ -84,9 +103,15 @@ impl Frozen {
     /// What `visit` answered.
     pub fn visit<E>(self, mut visit: impl FnMut(Record<'_>) -> Result<(), E>) -> Result<(), E> {
         visit(Record::Header(&self.header))?;
+        if *self.policy != SessionPolicy::default() {
+            visit(Record::Policy(&self.policy))?;
+        }
+        self.all_graces().values().map(Record::Graces).try_for_each(&mut visit)?;
         for owner in self.owners.iter().flatten() {
             owner.visit(&mut visit)?;
         }
+        let gateways = self.rebuild.iter().flat_map(Rebuild::gateways);
+        gateways.map(Record::Rebuild).try_for_each(&mut visit)?;
         for (_, closing) in self.closings.iter() {
             visit(Record::Closing(closing))?;
         }
@@ -98,6 +123,11 @@ impl Frozen {
             visit(Record::Notice(notice))?;
         }
         drop(self.notices);
+        self.presence.read_all().iter().map(Record::Presence).try_for_each(&mut visit)?;
+        drop(self.presence);
+        for job in self.kicks.values() {
+            visit(Record::Kick(job))?;
+        }
         for (_, history) in self.configs {
             history.oldest_first().try_for_each(|document| visit(Record::Document(document)))?;
         }
@@ -111,22 +141,33 @@ impl Frozen {
     }
 }
 
+impl Frozen {
+    /// By number; the first one, without any grace, goes without saying.
+    fn all_graces(&self) -> BTreeMap<u32, Arc<Graces>> {
+        let closed = self.owners.iter().flatten().filter_map(|owner| owner.closed.as_ref());
+        let all = closed.map(|closed| &closed.graces).chain(self.sessions.graces()).chain([&self.graces]);
+        all.filter(|graces| graces.number > 0).map(|graces| (graces.number, Arc::clone(graces))).collect()
+    }
+}
+
 impl FrozenOwner {
     fn of(owner: &Owner) -> Self {
         Self {
             instance: Arc::clone(&owner.instance),
-            closed: owner.closed,
+            closed: owner.closed.clone(),
             frames: Arc::clone(&owner.frames),
             notices_floor: owner.notices_floor,
+            confirmed: owner.confirmed,
         }
     }
 
     fn visit<E>(&self, visit: &mut impl FnMut(Record<'_>) -> Result<(), E>) -> Result<(), E> {
         visit(Record::Instance(InstanceRecord {
             instance: &self.instance,
-            closed: self.closed,
+            closed: self.closed.as_ref().map(Closed::record),
             last_sequence: self.frames.last(),
             notices_floor: self.notices_floor,
+            confirmed: self.confirmed,
         }))?;
         for KeptFrame { sequence, revision, results, .. } in self.frames.kept() {
             let (incarnation, sequence, revision) = (self.instance.incarnation, *sequence, *revision);

@@ -24,6 +24,9 @@ mod instance;
 pub mod limits;
 mod notice;
 mod outcome;
+mod policy;
+mod presence;
+mod rebuild;
 mod record;
 mod request;
 mod ring;
@@ -33,8 +36,9 @@ mod state;
 mod thaw;
 
 pub use command::{
-    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, Kick,
-    OpenInstance, Publish, Register, RequestId, SendControl, SessionKey, SessionOperation, Unregister,
+    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, GiveUp, Kick,
+    KickTarget, OpenInstance, Publish, Register, RequestId, SendControl, SessionKey, SessionOperation, SessionSelector,
+    Unregister, UnregisterCause,
 };
 pub use config::Document;
 pub use control::{Addressed, AnswerState, Control, ControlAnswer};
@@ -43,9 +47,17 @@ pub use freeze::Frozen;
 pub use instance::{Changes, Closing, ClosingCause, Instance};
 pub use notice::{Notice, NoticeCause, NoticeCursor, Notices};
 pub use outcome::{Event, Holder, Kicked, OperationResult, Outcome, Rejection, Reply};
-pub use record::{FrameRecord, Header, InstanceRecord, Record, SessionRecord};
+pub use policy::{Graces, SessionPolicy, TopicPolicy};
+pub use presence::{
+    Former, OfflineReason, Place, PresenceCursor, PresenceFact, PresenceLimits, PresenceRing, PresenceSlice, PresenceWhat,
+    TopicNames,
+};
+pub use rebuild::{Rebuild, RebuildGateway, RebuildProgress};
+pub use record::{
+    ClosedRecord, FrameRecord, Header, InstanceRecord, LingerRecord, RebuildHeader, Record, SessionRecord,
+};
 pub use request::{KeptAnswer, RequestKind};
-pub use session::{ScanPosition, SessionFilter, SessionPage, SessionView};
+pub use session::{Dropped, FormerState, Formerly, KickConfirmation, KickGateway, KickJob, Part, Pass, ScanPosition, SessionFilter, SessionPage, SessionView, TopicSize};
 pub use stamp::{LogTime, Revision, Stamp};
 pub use state::State;
 pub use thaw::{ThawError, Thawing};

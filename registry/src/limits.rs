@@ -25,8 +25,47 @@ pub const FRAME_OPERATIONS_MAX: usize = 1_024;
 /// Answered frames kept per incarnation: how many a gateway may have under way when its stream breaks.
 pub const FRAME_REPLIES_KEPT: usize = 8;
 
-/// Rows one `Reap` removes: about a millisecond, so that other writers' commands never wait noticeably behind it.
-pub const REAP_SLICE: u32 = 1_000;
+/// Rows one `Sweep` looks at: about a millisecond, so that other writers' commands never wait noticeably behind it.
+pub const SWEEP_SLICE: u32 = 1_000;
+
+/// Sessions one `KickStep` ends: as a sweep's slice, and each leaves a notice besides.
+pub const KICK_SLICE: u32 = 500;
+/// Kicks under way at a time: beyond it a new one is refused.
+pub const KICKS_UNDER_WAY_MAX: usize = 64;
+/// Kicks remembered; the oldest that is finished goes first.
+pub const KICKS_KEPT: usize = 256;
+/// Gateways in the records of all kicks: some ten megabytes; the oldest finished kick goes first.
+pub const KICK_GATEWAYS_KEPT: usize = 1 << 17;
+/// Rows one `KickStep` looks at, so that a selector few sessions match costs no more than one many do.
+pub const KICK_ROWS_MAX: usize = 8_192;
+
+/// Gateways that a rebuild counts: every instance of a backup, and as many that open under other names.
+pub const REBUILD_GATEWAYS_MAX: usize = 1 << 17;
+/// Gateways one `GiveUp` names.
+pub const GIVE_UP_MAX: usize = 1_024;
+/// The longest TTL that a rebuild reckons with at least: what an instance asks for by default.
+pub const REBUILD_TTL_MS_MIN: u32 = 10_000;
+
+/// Where the session policy is published.
+pub const POLICY_PATH: &str = "keeper/sessions";
+/// Topics a policy names. A close settles the bound of each, so that their number bounds its work.
+pub const POLICY_TOPICS_MAX: usize = 64;
+/// Instances a policy names, and gateways it expects.
+pub const POLICY_INSTANCES_MAX: usize = 4_096;
+/// Longest grace: half an hour is no flash disconnect any more.
+pub const GRACE_MS_MAX: u32 = 1_800_000;
+/// Versions of graces that sessions still linger by: each has its own sweeps. Beyond it a change of graces is refused
+/// until the oldest ones have passed.
+pub const GRACES_KEPT: usize = 64;
+
+/// Presence facts a node keeps unless its settings say otherwise: half a minute of the churn of 100 million online.
+pub const PRESENCE_FACTS_DEFAULT: usize = 1 << 20;
+/// Bytes of them.
+pub const PRESENCE_BYTES_DEFAULT: usize = 64 << 20;
+/// Presence facts a snapshot carries: what a follower of a node that installs it may have missed.
+pub const PRESENCE_FACTS_FROZEN: usize = 1 << 16;
+/// Bytes of them.
+pub const PRESENCE_BYTES_FROZEN: usize = 8 << 20;
 
 /// A service, an instance id, an action: names that appear in paths and labels.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -114,3 +153,7 @@ pub const FORGET_SLICE: usize = 16;
 
 /// Rows one page of a walk looks at, so that a filter nobody matches does not walk the whole state in one call.
 pub const WALK_ROWS_MAX: usize = 16_384;
+/// Parts a walk is divided into: each still has sixteen shards of the index to itself.
+pub const PARTS_MAX: u32 = 1_024;
+/// Topics of about the same size that a ranking looks at.
+pub const TOP_TOPICS_LOOKED_AT_MAX: usize = 16_384;

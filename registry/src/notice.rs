@@ -4,6 +4,10 @@
 //! after a failover. Each open incarnation has an index of its own facts. When the ring overflows, its oldest facts go,
 //! and the floor of the incarnation they were for rises: below it a reader is told to compare by itself. A fact
 //! outlives the closing of its incarnation only in the ring, where nobody reads it.
+//!
+//! A gateway that has acted upon notices says so with its next frame: the cursor it names is kept with its incarnation,
+//! and whoever waits for the connections of a kick to be closed compares against that (`session::kick_job`). A gateway
+//! below the floor compares by itself first, and then names the cursor it was reset to.
 
 use std::sync::Arc;
 
@@ -144,8 +148,16 @@ impl NoticeRing {
         &self.ring
     }
 
-    pub(crate) fn push(&mut self, instances: &mut Instances, clock: &Clock, owner: OwnerId, fact: NoticeFact) {
-        let Some(incarnation) = instances.open(owner).map(|owner| owner.instance.incarnation) else { return };
+    /// Where the fact stands; nobody is told when the owner is not open.
+    pub(crate) fn push(
+        &mut self,
+        instances: &mut Instances,
+        clock: &Clock,
+        owner: OwnerId,
+        fact: NoticeFact,
+    ) -> NoticeCursor {
+        let open = instances.open(owner);
+        let Some(incarnation) = open.map(|owner| owner.instance.incarnation) else { return self.latest };
         let position = if self.latest.revision == clock.revision { self.latest.position.saturating_add(1) } else { 1 };
         let cursor = NoticeCursor { revision: clock.revision, position };
         let NoticeFact { key, epoch, connection, cause } = fact;
@@ -154,6 +166,7 @@ impl NoticeRing {
         while self.ring.len() > limits::NOTICES_KEPT || self.bytes > limits::NOTICE_BYTES_KEPT {
             self.drop_oldest(instances);
         }
+        cursor
     }
 
     /// Appends a fact that has its place in the order.
@@ -199,6 +212,13 @@ impl State {
         let notices: Vec<_> = numbers.filter_map(|number| ring.get(*number)).collect();
         let next = notices.last().map_or(cursor, |last| last.cursor);
         Notices::Page { notices, next }
+    }
+
+    /// Up to where an open incarnation has acted upon its notices.
+    #[must_use]
+    pub fn notices_confirmed(&self, incarnation: Incarnation) -> Option<NoticeCursor> {
+        let owner = self.instances.open(self.instances.id(incarnation)?)?;
+        Some(owner.confirmed)
     }
 
     pub(crate) fn holder_of(&self, owner: OwnerId, connection: &[u8], epoch: Epoch) -> Holder {

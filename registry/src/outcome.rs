@@ -28,7 +28,20 @@ pub enum Reply {
         results: Arc<[OperationResult]>,
     },
     /// To `Kick`.
-    Kicked(Vec<Kicked>),
+    Kicked {
+        /// Its number: the revision of the entry, for [`State::kick_job`](crate::State::kick_job); with several in one
+        /// entry the later ones take the next free numbers.
+        job: u64,
+        /// What a kick of a user ended at once; empty for one by selector.
+        kicked: Vec<Kicked>,
+    },
+    /// To `KickStep`.
+    KickStepped {
+        /// Sessions ended.
+        closed: u32,
+        /// Whether a kick is still under way.
+        more: bool,
+    },
     /// To `OpenInstance`.
     Opened {
         /// The new incarnation.
@@ -36,13 +49,17 @@ pub enum Reply {
     },
     /// To `CloseInstance` and `Expire`.
     Closed,
-    /// To `Reap`.
-    Reaped {
-        /// Rows removed.
-        removed: u32,
-        /// Whether rows of closed incarnations remain.
+    /// To `Sweep`.
+    Swept {
+        /// Rows looked at.
+        rows: u32,
+        /// Whether more is due now.
         more: bool,
     },
+    /// To `GiveUp`.
+    GivenUp,
+    /// To `Restore`.
+    Restored(StateId),
     /// To `Publish`.
     Published {
         /// Where the documents now stand: this entry, or the one that already said the same.
@@ -190,6 +207,15 @@ pub enum Rejection {
         /// What is; `Revision(0)`: there is no such document.
         present: Revision,
     },
+    /// The session policy allows no more.
+    Quota {
+        /// Which bound: "topics.NAME.sessions_max", "instance_sessions_max", "instances.SERVICE/ID".
+        limit: Arc<str>,
+        /// How many there are.
+        present: u64,
+        /// How many may be.
+        max: u64,
+    },
     /// The state holds as many of these as it may.
     Full {
         /// Of what.
@@ -213,6 +239,12 @@ pub enum Event {
     },
     /// There are notices for an incarnation.
     Notice(Incarnation),
+    /// There are presence facts.
+    Presence,
+    /// A kick by selector began or ended.
+    Kick,
+    /// The registry began to be filled again, went on with it, or is whole.
+    Rebuild,
     /// There are controls for an incarnation.
     Control(Incarnation),
 }

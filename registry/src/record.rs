@@ -7,11 +7,13 @@
 use std::sync::Arc;
 
 use crate::{
-    Epoch, Incarnation, KeptAnswer, LogTime, NoticeCursor, OperationResult, Revision, StateId,
+    ClosingCause, Epoch, Graces, Incarnation, KeptAnswer, KickJob, LogTime, NoticeCursor, OperationResult, PresenceCursor,
+    PresenceFact, RebuildGateway, Revision, SessionPolicy, StateId,
     config::Document,
     control::Control,
     instance::{Closing, Instance},
     notice::Notice,
+    session::{Dropped, Pass},
 };
 
 /// One piece of a frozen state.
@@ -19,18 +21,30 @@ use crate::{
 pub enum Record<'a> {
     /// The first one, once.
     Header(&'a Header),
+    /// The session policy in force; absent: nothing was ever decided.
+    Policy(&'a Arc<SessionPolicy>),
+    /// A version of graces that is in force, or that sessions still linger by.
+    Graces(&'a Arc<Graces>),
     /// An incarnation that is open or has rows left.
     Instance(InstanceRecord<'a>),
+    /// A gateway that is expected to register again what it holds, of a state that is rebuilding.
+    Rebuild(&'a RebuildGateway),
     /// An answer kept for a frame of an open incarnation; each one's oldest first.
     Frame(FrameRecord<'a>),
     /// An incarnation that ended; oldest first.
     Closing(&'a Closing),
+    /// How far it was told of the sessions that linger by one version of graces.
+    Linger(LingerRecord<'a>),
     /// A topic's name, under the number the sessions of this snapshot call it by.
     Topic(u32, &'a [u8]),
-    /// A session, live or waiting to be reaped.
+    /// A session: live, lingering, or waiting to be swept.
     Session(SessionRecord<'a>),
     /// A fact for a gateway; oldest first.
     Notice(&'a Notice),
+    /// One of the newest presence facts; oldest first.
+    Presence(PresenceFact<'a>),
+    /// A kick; oldest first.
+    Kick(&'a Arc<KickJob>),
     /// A version of a document; each path's oldest first.
     Document(&'a Arc<Document>),
     /// A control.
@@ -56,14 +70,35 @@ pub struct Header {
     pub closings_floor: Revision,
     /// Of the newest notice there ever was.
     pub latest_notice: NoticeCursor,
+    /// Of the newest presence fact there ever was.
+    pub latest_presence: PresenceCursor,
+    /// Presence facts up to here do not follow.
+    pub presence_floor: PresenceCursor,
+    /// Number of the graces in force.
+    pub graces: u32,
     /// Deletions of documents up to here may be forgotten.
     pub configs_floor: Revision,
     /// The last number given to a control.
     pub last_control: u64,
+    /// The last number given to a kick.
+    pub last_kick: u64,
+    /// Orders the walk: the number the state was founded under, which a restored one keeps.
+    pub seed: u64,
+    /// The registry is being filled again.
+    pub rebuild: Option<RebuildHeader>,
     /// How many sessions follow.
     pub sessions: u64,
     /// [`State::hash`](crate::State::hash) when it was frozen.
     pub hash: u64,
+}
+
+/// A rebuild, without its gateways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RebuildHeader {
+    /// When it began.
+    pub since: LogTime,
+    /// The longest TTL of the gateways seen so far.
+    pub ttl_ms_max: u32,
 }
 
 /// An incarnation.
@@ -71,12 +106,42 @@ pub struct Header {
 pub struct InstanceRecord<'a> {
     /// What it said when it opened.
     pub instance: &'a Arc<Instance>,
-    /// At which revision it was closed.
-    pub closed: Option<Revision>,
+    /// How it was closed.
+    pub closed: Option<ClosedRecord<'a>>,
     /// Of its last frame.
     pub last_sequence: u64,
     /// Notices of it up to here are gone.
     pub notices_floor: NoticeCursor,
+    /// Notices of it up to here have been acted upon.
+    pub confirmed: NoticeCursor,
+}
+
+/// How an incarnation was closed, and how far that was told.
+#[derive(Debug, Clone, Copy)]
+pub struct ClosedRecord<'a> {
+    /// Of the entry that closed it.
+    pub revision: Revision,
+    /// When.
+    pub at: LogTime,
+    /// Why.
+    pub cause: ClosingCause,
+    /// Number of the graces in force then.
+    pub graces: u32,
+    /// The graces of its sessions, each once, the shortest first.
+    pub stages: &'a [u32],
+    /// Which of them is being told.
+    pub stage: u32,
+    /// It was told of sessions up to this one.
+    pub after: Epoch,
+}
+
+/// How far it was told of sessions that linger.
+#[derive(Debug, Clone, Copy)]
+pub struct LingerRecord<'a> {
+    /// Number of the graces they linger by.
+    pub graces: u32,
+    /// One for each grace there is, the shortest first.
+    pub passes: &'a [Pass],
 }
 
 /// An answered frame.
@@ -109,6 +174,10 @@ pub struct SessionRecord<'a> {
     pub registered_at: LogTime,
     /// The device's own count of its connections.
     pub conn_seq: Option<u64>,
+    /// The epoch it had in a former history, if it was claimed again from there.
+    pub flushed: Option<Epoch>,
+    /// Its connection dropped, and it lingers.
+    pub dropped: Option<Dropped>,
     /// As given by the gateway.
     pub attributes: &'a [u8],
     /// Numbers of topic records.

@@ -7,7 +7,7 @@
 use hashbrown::HashTable;
 
 use crate::{
-    DocumentAction, DocumentChange, Kick, Kicked, LogTime, OpenInstance, Publish, Rejection, Reply, RequestId,
+    DocumentAction, DocumentChange, Kick, KickTarget, Kicked, LogTime, OpenInstance, Publish, Rejection, Reply, RequestId,
     SendControl, State,
     digest::{Digest, Kind, Sum},
     limits,
@@ -78,7 +78,7 @@ impl KeptAnswer {
     /// As every node counts it.
     fn bytes(&self) -> usize {
         let names = match &self.answer {
-            Ok(Reply::Kicked(kicked)) => kicked.iter().map(kicked_bytes).sum(),
+            Ok(Reply::Kicked { job: _, kicked }) => kicked.iter().map(kicked_bytes).sum(),
             Err(Rejection::RevisionMismatch { path, .. }) => path.len(),
             Ok(_) | Err(_) => 0,
         };
@@ -173,16 +173,21 @@ impl State {
 
 impl Kick {
     pub(crate) fn fingerprint(&self) -> u64 {
-        let Self { user, slot, reason, author, request: _ } = self;
-        let digest = Digest::of(Kind::Request).bytes(user).number(u64::from(slot.is_some()));
-        digest.bytes(slot.as_deref().unwrap_or_default()).text(reason).text(author).finish()
+        let Self { target, reason, author, request: _ } = self;
+        let digest = Digest::of(Kind::Request);
+        let digest = match target {
+            KickTarget::User { user, slot } => digest.number(1).bytes(user).optional_bytes(slot.as_deref()),
+            KickTarget::Matching(selector) => digest.number(2).selector(selector),
+        };
+        digest.text(reason).text(author).finish()
     }
 }
 
 impl OpenInstance {
     pub(crate) fn fingerprint(&self) -> u64 {
-        let Self { service, id, endpoints, zone, weight, labels, version, ttl_ms, request: _ } = self;
+        let Self { service, id, endpoints, zone, weight, labels, version, ttl_ms, former_state, flush_total, request: _ } = self;
         let digest = Digest::of(Kind::Request).text(service).text(id).text(zone).text(version);
+        let digest = digest.optional(former_state.map(|state| state.0)).number(*flush_total);
         let digest = digest.number(u64::from(*weight)).number(u64::from(*ttl_ms)).number(endpoints.len() as u64);
         let digest = endpoints.iter().fold(digest, |digest, endpoint| digest.text(endpoint));
         labels.iter().fold(digest, |digest, (name, value)| digest.text(name).text(value)).finish()
@@ -202,7 +207,7 @@ impl DocumentChange {
         let Self { path, expected, action } = change;
         let digest = digest.text(path).number(expected.map_or(u64::MAX, |revision| revision.0));
         match action {
-            DocumentAction::Put { format, text, value: _ } => digest.number(u64::from(format.number())).bytes(text),
+            DocumentAction::Put { format, text, value: _, policy: _ } => digest.number(u64::from(format.number())).bytes(text),
             DocumentAction::Delete => digest.number(0),
         }
     }

@@ -8,8 +8,11 @@ use crate::{
     digest::{Digest, Kind},
     instance::Instances,
     notice::NoticeRing,
+    policy::Policies,
+    presence::{PresenceLimits, PresenceRing},
     request::{RequestKind, Requests},
-    session::Sessions,
+    rebuild::Rebuild,
+    session::{Kicks, Sessions},
 };
 
 /// The replicated state. See the crate's documentation for what it promises.
@@ -19,23 +22,31 @@ pub struct State {
     pub(crate) instances: Instances,
     pub(crate) sessions: Sessions,
     pub(crate) notices: NoticeRing,
+    pub(crate) presence: PresenceRing,
+    pub(crate) policies: Policies,
     pub(crate) configs: Configs,
     pub(crate) controls: Controls,
     pub(crate) requests: Requests,
+    pub(crate) kicks: Kicks,
+    pub(crate) rebuild: Option<Rebuild>,
 }
 
 impl State {
     /// A state without a history: it refuses everything until it is founded.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(presence: PresenceLimits) -> Self {
+        Self { presence: PresenceRing::new(presence), ..Self::default() }
     }
 
     /// Applies one command of the log.
     pub fn apply(&mut self, at: Stamp, command: Command) -> Outcome {
         self.advance(at);
         let mut events = Vec::new();
+        let told = self.presence.latest();
         let reply = self.decide(command, &mut events);
+        if self.presence.latest() != told {
+            events.push(Event::Presence);
+        }
         Outcome { reply, events }
     }
 
@@ -51,11 +62,14 @@ impl State {
             return Err(Rejection::NotFound { what: "state" });
         }
         match command {
-            Command::Found(state) => self.found(state),
+            Command::Found(state) => self.found(state, events),
             Command::Frame(frame) => self.frame(&frame, events),
             Command::Kick(kick) => {
                 self.once(kick.request, RequestKind::Kick, kick.fingerprint(), |state| state.kick(&kick, events))
             }
+            Command::KickStep => Ok(self.kick_step(events)),
+            Command::GiveUp(give_up) => self.give_up(&give_up, events),
+            Command::Restore(state) => self.restore(state, events),
             Command::OpenInstance(open) => {
                 self.once(open.request, RequestKind::OpenInstance, open.fingerprint(), |state| {
                     state.open_instance(&open, events)
@@ -63,7 +77,7 @@ impl State {
             }
             Command::CloseInstance(close) => self.close_instance(&close, events),
             Command::Expire(incarnation) => self.expire(incarnation, events),
-            Command::Reap => Ok(self.reap()),
+            Command::Sweep => Ok(self.sweep(events)),
             Command::Publish(publish) => {
                 self.once(publish.request, RequestKind::Publish, publish.fingerprint(), |state| {
                     state.publish(&publish, events)
@@ -78,13 +92,22 @@ impl State {
         }
     }
 
-    fn found(&mut self, state: StateId) -> Result<Reply, Rejection> {
+    /// Nobody knows yet whether gateways hold connections of a history that was lost: the state begins as a rebuild.
+    fn found(&mut self, state: StateId, events: &mut Vec<Event>) -> Result<Reply, Rejection> {
         if let Some(present) = self.clock.state {
             return Err(Rejection::AlreadyFounded(present));
         }
         self.clock.state = Some(state);
         self.sessions = Sessions::seeded(state.0);
+        self.rebuild = Some(Rebuild::new(self.clock.time, 0));
+        events.push(Event::Rebuild);
         Ok(Reply::Founded(state))
+    }
+
+    /// What became known of sessions coming and going; see [`PresenceRing::read_after`].
+    #[must_use]
+    pub fn presence(&self) -> &PresenceRing {
+        &self.presence
     }
 
     /// The history's name, once it has begun.
@@ -112,6 +135,10 @@ impl State {
         let parts = [
             self.clock.digest(),
             self.sessions.sum(),
+            self.sessions.lingering_digest(),
+            self.policies.digest(),
+            self.presence.latest().revision.0,
+            u64::from(self.presence.latest().position),
             self.instances.sum(),
             self.instances.last.0,
             self.instances.closings_floor().0,
@@ -123,6 +150,10 @@ impl State {
             self.controls.sum(),
             self.controls.last,
             self.requests.sum(),
+            self.kicks.sum(),
+            self.kicks.last,
+            self.sessions.seed(),
+            self.rebuild.as_ref().map_or(0, Rebuild::digest),
         ];
         parts.into_iter().fold(Digest::of(Kind::Clock), Digest::number).finish()
     }

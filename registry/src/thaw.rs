@@ -9,9 +9,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    FrameRecord, Header, Incarnation, InstanceRecord, Record, SessionRecord, State, check,
+    FrameRecord, Graces, Header, Incarnation, InstanceRecord, LingerRecord, OfflineReason, Place, PresenceFact,
+    PresenceLimits, PresenceWhat, Rebuild, RebuildGateway, Record, Rejection, SessionRecord, State, check,
     control::{AnswerState, Control},
-    instance::{Frames, Owner},
+    instance::{Closed, Frames, Owner},
     limits,
     session::{Content, OwnerId, Sessions, TopicId},
 };
@@ -51,13 +52,15 @@ pub struct Thawing {
     header: Option<Header>,
     owners: BTreeMap<Incarnation, OwnerId>,
     topics: BTreeMap<u32, TopicId>,
+    graces: BTreeMap<u32, Arc<Graces>>,
+    places: BTreeMap<Incarnation, Arc<Place>>,
 }
 
 impl Thawing {
     /// Nothing yet.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(presence: PresenceLimits) -> Self {
+        Self { state: State::new(presence), graces: BTreeMap::from([(0, Arc::default())]), ..Self::default() }
     }
 
     /// Takes the next record.
@@ -71,12 +74,18 @@ impl Thawing {
         let State { instances, notices, configs, requests, .. } = &mut self.state;
         match record {
             Record::Header(header) => self.header(header)?,
+            Record::Policy(policy) => self.state.enforce(Arc::clone(policy)),
+            Record::Graces(graces) => self.graces(graces)?,
             Record::Instance(record) => self.instance(record)?,
+            Record::Rebuild(gateway) => self.rebuild_gateway(gateway)?,
             Record::Frame(record) => self.frame(record)?,
             Record::Closing(closing) => instances.push_closing(closing.clone()),
+            Record::Linger(record) => self.linger(record)?,
             Record::Topic(number, name) => self.topic(number, name)?,
             Record::Session(record) => self.session(record)?,
             Record::Notice(notice) => notices.append(instances, notice.clone()),
+            Record::Presence(fact) => self.fact(&fact)?,
+            Record::Kick(job) => self.state.kicks.insert(Arc::clone(job)),
             Record::Document(document) => configs.push(Arc::clone(document)),
             Record::Control(control) => {
                 self.waiting(control);
@@ -92,14 +101,17 @@ impl Thawing {
     /// # Errors
     /// Records are missing, or differ from what was frozen.
     pub fn finish(self) -> Result<State, ThawError> {
-        let Self { mut state, header, owners, topics } = self;
+        let Self { mut state, header, owners, topics, .. } = self;
         let header = header.ok_or(ThawError::NoHeader)?;
         for topic in topics.into_values() {
             state.sessions.release(topic);
         }
         for owner in owners.into_values() {
             state.sessions.sort(&mut state.instances, owner);
+            state.instances.await_sweep(owner);
         }
+        state.sessions.sort_lingering();
+        state.instances.bound(&state.policies.current);
         let (expected, found) = (header.hash, state.hash());
         if expected == found { Ok(state) } else { Err(ThawError::HashDiffers { expected, found }) }
     }
@@ -116,9 +128,12 @@ impl Thawing {
         state.instances.last = header.last_incarnation;
         state.instances.set_closings_floor(header.closings_floor);
         state.notices.latest = header.latest_notice;
+        state.presence.resume(header.presence_floor);
         state.configs.set_floor(header.configs_floor);
         state.controls.last = header.last_control;
-        state.sessions = Sessions::seeded(header.state.unwrap_or_default().0);
+        state.kicks.last = header.last_kick;
+        state.rebuild = header.rebuild.map(|rebuild| Rebuild::new(rebuild.since, rebuild.ttl_ms_max));
+        state.sessions = Sessions::seeded(header.seed);
         state.sessions.reserve(header.sessions);
         self.header = Some(*header);
         Ok(())
@@ -130,11 +145,51 @@ impl Thawing {
             return Err(ThawError::Repeated("incarnation"));
         }
         let mut owner = Owner::new(Arc::clone(record.instance));
-        owner.closed = record.closed;
+        if let Some(closed) = &record.closed {
+            let graces = self.graces.get(&closed.graces).ok_or(ThawError::Unknown("graces"))?;
+            owner.closed = Some(Closed::of(closed, Arc::clone(graces)));
+        }
         owner.frames = Arc::new(Frames::after(record.last_sequence));
         owner.notices_floor = record.notices_floor;
+        owner.confirmed = record.confirmed;
+        self.places.insert(incarnation, Arc::clone(&owner.place));
         self.owners.insert(incarnation, self.state.instances.insert(owner));
         Ok(())
+    }
+
+    fn graces(&mut self, graces: &Arc<Graces>) -> Result<(), ThawError> {
+        if self.header.is_some_and(|header| header.graces == graces.number) {
+            self.state.policies.graces = Arc::clone(graces);
+        }
+        match self.graces.insert(graces.number, Arc::clone(graces)) {
+            None => Ok(()),
+            Some(_) => Err(ThawError::Repeated("graces")),
+        }
+    }
+
+    fn linger(&mut self, record: LingerRecord<'_>) -> Result<(), ThawError> {
+        let graces = self.graces.get(&record.graces).ok_or(ThawError::Unknown("graces"))?;
+        let is_new = self.state.sessions.restore_passes(graces, record.passes);
+        if is_new { Ok(()) } else { Err(ThawError::Repeated("a list of those that linger")) }
+    }
+
+    fn fact(&mut self, fact: &PresenceFact<'_>) -> Result<(), ThawError> {
+        check_fact(fact).map_err(|_| ThawError::TooLarge("a presence fact"))?;
+        let place = self.place(fact.place);
+        let former = fact.what.former().map(|former| self.place(former.place));
+        let what = former.as_ref().map_or(fact.what, |former| fact.what.with_former(former));
+        self.state.presence.push(&PresenceFact { place: &place, what, ..*fact });
+        Ok(())
+    }
+
+    /// Facts of one place share its name.
+    fn place(&mut self, place: &Arc<Place>) -> Arc<Place> {
+        Arc::clone(self.places.entry(place.incarnation).or_insert_with(|| Arc::clone(place)))
+    }
+
+    fn rebuild_gateway(&mut self, gateway: &RebuildGateway) -> Result<(), ThawError> {
+        let rebuild = self.state.rebuild.as_mut().ok_or(ThawError::Unknown("a rebuild"))?;
+        if rebuild.put(gateway.clone()) { Ok(()) } else { Err(ThawError::TooLarge("a rebuild")) }
     }
 
     fn frame(&mut self, record: FrameRecord<'_>) -> Result<(), ThawError> {
@@ -156,6 +211,9 @@ impl Thawing {
 
     fn session(&mut self, record: SessionRecord<'_>) -> Result<(), ThawError> {
         check_session(&record)?;
+        if record.dropped.is_some_and(|dropped| !self.state.sessions.lingers_by(dropped.graces)) {
+            return Err(ThawError::Unknown("graces"));
+        }
         let owner = *self.owners.get(&record.incarnation).ok_or(ThawError::Unknown("an incarnation"))?;
         let numbers = record.topics.iter().map(|number| self.topics.get(number).copied());
         let topics: Option<SmallVec<[TopicId; limits::TOPICS_PER_SESSION_MAX]>> = numbers.collect();
@@ -170,6 +228,8 @@ impl Thawing {
             connection: record.connection,
             attributes: record.attributes,
             conn_seq: record.conn_seq,
+            flushed: record.flushed,
+            dropped: record.dropped,
             topics: &topics,
         };
         let is_new = self.state.sessions.restore(&mut self.state.instances, &content);
@@ -195,4 +255,20 @@ fn check_session(record: &SessionRecord<'_>) -> Result<(), ThawError> {
         .and_then(|()| check::size("attributes", record.attributes.len(), limits::ATTRIBUTES_BYTES_MAX))
         .and_then(|()| check::size("topics", record.topics.len(), limits::TOPICS_PER_SESSION_MAX));
     fits.map_err(|_| ThawError::TooLarge("a session"))
+}
+
+fn check_fact(fact: &PresenceFact<'_>) -> Result<(), Rejection> {
+    check::bytes("user", fact.user, limits::USER_BYTES_MAX)?;
+    check::size("slot", fact.slot.len(), limits::SLOT_BYTES_MAX)?;
+    check::size("connection", fact.connection.len(), limits::CONNECTION_BYTES_MAX)?;
+    check::size("topics", fact.topics.iter().count(), limits::TOPICS_PER_SESSION_MAX)?;
+    fact.topics.iter().try_for_each(|name| check::bytes("topic", name, limits::TOPIC_BYTES_MAX))?;
+    if let Some(former) = fact.what.former() {
+        check::size("connection", former.connection.len(), limits::CONNECTION_BYTES_MAX)?;
+    }
+    if let PresenceWhat::Offline(OfflineReason::Kicked { reason, author }) = fact.what {
+        check::reason(reason)?;
+        check::author(author)?;
+    }
+    Ok(())
 }

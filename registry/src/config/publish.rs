@@ -15,6 +15,7 @@ impl State {
         check_publish(publish)?;
         for change in &publish.changes {
             self.configs.check_expected(change)?;
+            self.check_policy(change)?;
         }
         let changed: Vec<_> = publish.changes.iter().filter(|change| self.configs.is_changed_by(change)).collect();
         self.configs.check_room(&changed)?;
@@ -29,6 +30,7 @@ impl State {
             events.push(Event::Config { path: Arc::clone(&document.path) });
             self.configs.push(document);
             self.configs.forget(&change.path);
+            self.take_policy(change, events);
         }
         Ok(Reply::Published { revision: self.clock.revision, changed: true })
     }
@@ -37,7 +39,7 @@ impl State {
         let known = self.configs.paths.get_key_value(change.path.as_str());
         let newest = known.map(|(_, history)| &history.newest.document);
         let (format, text, value, deleted) = match &change.action {
-            DocumentAction::Put { format, text, value } => {
+            DocumentAction::Put { format, text, value, policy: _ } => {
                 (*format, Bytes::copy_from_slice(text), Bytes::copy_from_slice(value), false)
             }
             DocumentAction::Delete => {

@@ -1,7 +1,12 @@
-//! Closing an incarnation, and removing what it leaves behind.
+//! Closing an incarnation.
+//!
+//! One entry, whatever it holds: the mark on the owner is what makes its sessions answer nothing, and its sweeps begin
+//! with one note of when. Only the topics that the policy bounds are looked at one by one.
 
-use super::{Closing, ClosingCause};
-use crate::{CloseInstance, Event, Incarnation, Rejection, Reply, State, check, limits, session::OwnerId};
+use std::sync::Arc;
+
+use super::{Closed, Closing, ClosingCause};
+use crate::{CloseInstance, Epoch, Event, Incarnation, Rejection, Reply, State, check, session::OwnerId};
 
 impl State {
     pub(crate) fn close_instance(
@@ -26,9 +31,11 @@ impl State {
     }
 
     /// From here on none of its sessions answers, on any replica that has applied this.
-    pub(super) fn close(&mut self, id: OwnerId, cause: ClosingCause, reason: &str, events: &mut Vec<Event>) {
+    pub(crate) fn close(&mut self, id: OwnerId, cause: ClosingCause, reason: &str, events: &mut Vec<Event>) {
+        let Some(closed) = self.closed(id, cause) else { return };
         let Some(owner) = self.instances.owner(id) else { return };
         let (instance, rows, at) = (owner.instance.clone(), owner.sessions.len(), self.clock.revision);
+        self.sessions.forget_topics(&owner.topics);
         self.instances.open.remove(&instance.incarnation);
         if let Some(ids) = self.instances.names.get_mut(&instance.service) {
             ids.remove(&instance.id);
@@ -36,37 +43,35 @@ impl State {
                 self.instances.names.remove(&instance.service);
             }
         }
-        self.instances.change(id, |owner| owner.close(at));
+        self.instances.change(id, |owner| owner.close(closed));
         self.instances.live -= rows;
-        if rows == 0 {
-            self.instances.forget(id);
-        } else {
-            self.instances.closed.insert((at, instance.incarnation), id);
-        }
+        self.instances.await_sweep(id);
         self.instances.push_closing(Closing::of(&instance, at, cause, reason));
+        self.flush_closed(&instance, cause, events);
+        self.flush_closed(&instance, cause, events);
         events.push(Event::IncarnationClosed(instance.incarnation));
         if !events.contains(&Event::Instances) {
             events.push(Event::Instances);
         }
     }
 
-    /// Removes rows of closed owners: the owner closed first first, of each the oldest registration first.
-    pub(crate) fn reap(&mut self) -> Reply {
-        let mut removed = 0;
-        while removed < limits::REAP_SLICE {
-            let Some(id) = self.instances.closed.values().next().copied() else { break };
-            match self.instances.owner(id).and_then(|owner| owner.sessions.head()) {
-                Some(row) => self.sessions.remove(&mut self.instances, row),
-                None => self.instances.forget(id),
-            }
-            removed += 1;
-        }
-        Reply::Reaped { removed, more: self.reap_pending() }
-    }
-
-    /// Whether rows of closed incarnations wait for `Reap`.
-    #[must_use]
-    pub fn reap_pending(&self) -> bool {
-        !self.instances.closed.is_empty()
+    fn closed(&self, id: OwnerId, cause: ClosingCause) -> Option<Closed> {
+        let owner = self.instances.open(id)?;
+        let graces = Arc::clone(&self.policies.graces);
+        let is_bound = |name: &&Arc<[u8]>| self.sessions.topics().find(name).is_some_and(|topic| owner.topics.get(topic) > 0);
+        let named = graces.topics.iter().filter(|(name, _)| is_bound(name)).map(|(_, grace_ms)| *grace_ms);
+        let mut stages: Vec<_> = named.chain([graces.default_ms]).collect();
+        stages.sort_unstable();
+        stages.dedup();
+        Some(Closed {
+            revision: self.clock.revision,
+            at: self.clock.time,
+            cause,
+            stages: stages.into(),
+            graces,
+            stage: 0,
+            after: Epoch::default(),
+            next: owner.sessions.first(),
+        })
     }
 }

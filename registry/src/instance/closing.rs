@@ -18,6 +18,8 @@ pub enum ClosingCause {
     Expired = 2,
     /// The next incarnation of the same name opened.
     Replaced = 3,
+    /// It was open in the history that a backup was taken of.
+    Restored = 4,
 }
 
 impl ClosingCause {
@@ -34,6 +36,7 @@ impl ClosingCause {
             1 => Some(Self::Closed),
             2 => Some(Self::Expired),
             3 => Some(Self::Replaced),
+            4 => Some(Self::Restored),
             _ => None,
         }
     }

@@ -3,11 +3,13 @@
 //! Invariants:
 //! - At most one open incarnation has a given (service, id); incarnations are numbered upwards and never used twice.
 //! - Closing is O(1) in the number of sessions: the mark on the owner is what makes its rows answer nothing.
-//! - A closed owner is kept for as long as it has rows, and forgotten with the last.
+//! - A closed owner is kept for as long as a session names it, and forgotten with the last. While its own list has rows
+//!   it waits for a sweep: by the time its next pass is due, or, when it comes from a backup, for the end of the rebuild.
 //!
 //! Deliberately absent: deadlines. A lease lives in the leader's memory; the state knows only its outcome.
 
 mod close;
+mod closed;
 mod closing;
 mod descriptor;
 mod frames;
@@ -21,10 +23,11 @@ pub use self::{
     descriptor::Instance,
 };
 pub(crate) use self::{
+    closed::Closed,
     frames::{Frames, KeptFrame},
     owner::Owner,
 };
-use crate::{Incarnation, Revision, digest::Sum, limits, ring::Ring, session::OwnerId};
+use crate::{Epoch, Incarnation, LogTime, Revision, SessionPolicy, digest::Sum, limits, ring::Ring, session::OwnerId};
 
 /// All incarnations that are open or have rows left.
 #[derive(Debug, Default)]
@@ -33,8 +36,10 @@ pub(crate) struct Instances {
     vacant: Vec<OwnerId>,
     open: BTreeMap<Incarnation, OwnerId>,
     names: BTreeMap<Arc<str>, BTreeMap<Arc<str>, OwnerId>>,
-    /// Closed ones with rows left, in the order they are reaped.
-    pub(crate) closed: BTreeMap<(Revision, Incarnation), OwnerId>,
+    /// Closed ones with rows left, by when they are swept next.
+    due: BTreeMap<(LogTime, Incarnation), OwnerId>,
+    /// Those from a backup.
+    unconfirmed: BTreeMap<Incarnation, OwnerId>,
     closings: Ring<Closing>,
     /// Closings up to here are gone.
     closings_floor: Revision,
@@ -86,6 +91,11 @@ impl Instances {
         self.open.values().filter_map(|id| self.owner(*id))
     }
 
+    /// The places of open incarnations, sorted by incarnation.
+    pub(crate) fn open_ids(&self) -> Vec<OwnerId> {
+        self.open.values().copied().collect()
+    }
+
     /// By owner number.
     pub(crate) fn owners(&self) -> impl Iterator<Item = Option<&Owner>> {
         self.owners.iter().map(Option::as_ref)
@@ -106,14 +116,9 @@ impl Instances {
     pub(crate) fn insert(&mut self, owner: Owner) -> OwnerId {
         let id = self.vacant.pop().unwrap_or(OwnerId(self.owners.len() as u32));
         let Instance { service, id: name, incarnation, .. } = owner.instance.as_ref();
-        match owner.closed {
-            None => {
-                self.open.insert(*incarnation, id);
-                self.names.entry(Arc::clone(service)).or_default().insert(Arc::clone(name), id);
-            }
-            Some(closed) => {
-                self.closed.insert((closed, *incarnation), id);
-            }
+        if owner.is_open() {
+            self.open.insert(*incarnation, id);
+            self.names.entry(Arc::clone(service)).or_default().insert(Arc::clone(name), id);
         }
         self.sum.add(owner.digest());
         match self.owners.get_mut(id.0 as usize) {
@@ -123,14 +128,68 @@ impl Instances {
         id
     }
 
-    /// Drops a closed owner that has no row left.
-    pub(crate) fn forget(&mut self, id: OwnerId) {
-        let Some(owner) = self.owners.get_mut(id.0 as usize).and_then(Option::take) else { return };
-        self.sum.subtract(owner.digest());
-        if let Some(closed) = owner.closed {
-            self.closed.remove(&(closed, owner.instance.incarnation));
+    /// A closed owner waits for its next pass, or is forgotten if nothing is left of it.
+    pub(crate) fn await_sweep(&mut self, id: OwnerId) {
+        let Some(owner) = self.owner(id) else { return };
+        let Some(closed) = &owner.closed else { return };
+        let (incarnation, due, cause) = (owner.instance.incarnation, closed.due(), closed.cause);
+        if owner.sessions.len() == 0 {
+            self.forget_settled(id);
+        } else if cause == ClosingCause::Restored {
+            self.unconfirmed.insert(incarnation, id);
+        } else {
+            self.due.insert((due, incarnation), id);
         }
-        self.vacant.push(id);
+    }
+
+    /// A closed owner whose list is empty waits for no sweep; one that no session names is forgotten.
+    pub(crate) fn forget_settled(&mut self, id: OwnerId) {
+        let Some(owner) = self.owner(id) else { return };
+        let Some(closed) = owner.closed.as_ref().filter(|_| owner.sessions.len() == 0) else { return };
+        let (incarnation, due, lingering) = (owner.instance.incarnation, closed.due(), owner.lingering);
+        self.due.remove(&(due, incarnation));
+        self.unconfirmed.remove(&incarnation);
+        if lingering == 0 && let Some(owner) = self.owners.get_mut(id.0 as usize).and_then(Option::take) {
+            self.sum.subtract(owner.digest());
+            self.vacant.push(id);
+        }
+    }
+
+    /// The next pass over this closed owner's rows begins.
+    pub(crate) fn next_stage(&mut self, id: OwnerId) {
+        let Some(owner) = self.owner(id).filter(|owner| owner.sessions.len() > 0) else { return };
+        let (incarnation, first) = (owner.instance.incarnation, owner.sessions.first());
+        let Some(due) = owner.closed.as_ref().map(Closed::due) else { return };
+        self.due.remove(&(due, incarnation));
+        self.change(id, |owner| {
+            if let Some(closed) = &mut owner.closed {
+                (closed.stage, closed.after, closed.next) = (closed.stage + 1, Epoch::default(), first);
+            }
+        });
+        self.await_sweep(id);
+    }
+
+    /// The closed owner whose pass is due first.
+    pub(crate) fn first_due(&self) -> Option<(LogTime, OwnerId)> {
+        self.due.first_key_value().map(|((due, _), id)| (*due, *id))
+    }
+
+    /// The first owner from a backup whose sessions were not all registered again.
+    pub(crate) fn first_unconfirmed(&self) -> Option<OwnerId> {
+        self.unconfirmed.first_key_value().map(|(_, id)| *id)
+    }
+
+    /// Sessions from a backup that were not registered again.
+    pub(crate) fn unconfirmed_rows(&self) -> u64 {
+        self.unconfirmed.values().filter_map(|id| self.owner(*id)).map(|owner| owner.sessions.len()).sum()
+    }
+
+    /// Every open owner learns how many sessions it may hold.
+    pub(crate) fn bound(&mut self, policy: &SessionPolicy) {
+        for id in self.open.values() {
+            let Some(owner) = self.owners.get_mut(id.0 as usize).and_then(Option::as_mut) else { continue };
+            owner.sessions_max = policy.sessions_max(&owner.instance.service, &owner.instance.id);
+        }
     }
 
     pub(crate) fn push_closing(&mut self, closing: Closing) {

@@ -37,6 +37,7 @@ impl State {
             opened_at: self.clock.time,
         };
         self.instances.insert(Owner::new(Arc::new(instance)));
+        self.flush_opened(open, events);
         if !events.contains(&Event::Instances) {
             events.push(Event::Instances);
         }

@@ -6,8 +6,9 @@ use smallvec::SmallVec;
 use super::{
     Content, OwnerId, RowId, TopicId,
     register::{check_key, check_topics},
+    tell::{Names, Scope, Subject, Teller},
 };
-use crate::{BindTopics, OperationResult, Rejection, State, check, limits};
+use crate::{BindTopics, OfflineReason, OperationResult, PresenceWhat, Rejection, State, check, limits};
 
 type TopicIds = SmallVec<[TopicId; limits::TOPICS_PER_SESSION_MAX]>;
 
@@ -19,17 +20,19 @@ impl State {
         let (row, entry) = self.fenced(owner, &bind.key, bind.epoch)?;
         let mut bound: TopicIds = entry.topics().collect();
         let is_bound = |name: &Bytes| self.sessions.topics.find(name).is_some_and(|topic| bound.contains(&topic));
-        let added: SmallVec<[&Bytes; limits::TOPICS_PER_SESSION_MAX]> =
-            bind.topics.iter().filter(|name| !is_bound(name)).collect();
+        let added: SmallVec<[Bytes; limits::TOPICS_PER_SESSION_MAX]> =
+            bind.topics.iter().filter(|name| !is_bound(name)).cloned().collect();
         check::size("topics", bound.len() + added.len(), limits::TOPICS_PER_SESSION_MAX)?;
         if added.is_empty() {
             return Ok(OperationResult::Done);
         }
+        self.check_topic_quota(&added, None)?;
         for topic in &bound {
             self.sessions.topics.acquire_again(*topic);
         }
-        bound.extend(added.into_iter().map(|name| self.sessions.topics.acquire(name)));
+        bound.extend(added.iter().map(|name| self.sessions.topics.acquire(name)));
         self.rebind(row, &bound);
+        self.tell_bound(row, &added, PresenceWhat::Online);
         Ok(OperationResult::Done)
     }
 
@@ -51,26 +54,23 @@ impl State {
             self.sessions.topics.acquire_again(*topic);
         }
         self.rebind(row, &bound);
+        self.tell_bound(row, &unbind.topics, PresenceWhat::Offline(OfflineReason::Unbound));
         Ok(OperationResult::Done)
     }
 
     /// Writes the session again with these topics, which have been acquired. Epoch and place in the owner's list stay.
     fn rebind(&mut self, row: RowId, topics: &[TopicId]) {
         let Some(entry) = self.sessions.rows.get(row) else { return };
-        let text: SmallVec<[u8; 128]> = SmallVec::from_slice(entry.text());
-        let parts = entry.row;
-        let copy = super::Entry { row: parts, bytes: &text };
-        let content = Content {
-            owner: parts.owner(),
-            epoch: parts.epoch(),
-            registered_at: entry.registered_at(),
-            user: copy.user(),
-            slot: copy.slot(),
-            connection: copy.connection(),
-            attributes: copy.attributes(),
-            conn_seq: entry.conn_seq(),
-            topics,
-        };
+        let text = entry.copied();
+        let content = Content { topics, ..text.content(entry) };
         self.sessions.rewrite(&mut self.instances, row, &content);
+    }
+
+    /// The session itself stays: only subscribers of these topics are told.
+    fn tell_bound(&mut self, row: RowId, topics: &[Bytes], what: PresenceWhat<'_>) {
+        let Self { sessions, instances, presence, clock, .. } = self;
+        let Some(subject) = sessions.rows.get(row).and_then(|entry| Subject::of(entry, instances)) else { return };
+        let names: Names<'_> = topics.iter().map(|name| &name[..]).collect();
+        Teller { presence, clock }.tell(&subject, Scope { whole: false, topics: &names }, what);
     }
 }

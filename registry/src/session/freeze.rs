@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Content, Entry, OwnerId, RowId, Sessions, TopicId, rows::Rows, topic::Names};
-use crate::{Incarnation, Record, SessionRecord, instance::Instances, limits::TOPICS_PER_SESSION_MAX};
+use super::{Content, Entry, OwnerId, Pass, RowId, Sessions, TopicId, rows::Rows, topic::Names};
+use crate::{
+    Graces, Incarnation, LingerRecord, Record, SessionRecord, instance::Instances, limits::TOPICS_PER_SESSION_MAX,
+};
 
 /// The pages of sessions and of topic names.
 #[derive(Debug)]
 pub(crate) struct FrozenSessions {
     rows: Rows,
     names: Names,
+    lingering: Vec<(Arc<Graces>, Vec<Pass>)>,
 }
 
 impl Sessions {
     pub(crate) fn freeze(&self) -> FrozenSessions {
-        FrozenSessions { rows: self.rows.clone(), names: self.topics.names().clone() }
+        let (rows, names) = (self.rows.clone(), self.topics.names().clone());
+        FrozenSessions { rows, names, lingering: self.lingering.freeze() }
     }
 
     /// Takes in a session whose owner is known and whose topics are acquired; false if its key is here already. The
@@ -29,18 +33,33 @@ impl Sessions {
         true
     }
 
-    /// Puts an owner's list in the order of epochs.
+    /// Goes on with passes over those that linger; false if they do not fit their graces.
+    pub(crate) fn restore_passes(&mut self, graces: &Arc<Graces>, passes: &[Pass]) -> bool {
+        self.lingering.restore(graces, passes)
+    }
+
+    /// Puts those that linger in the order they dropped.
+    pub(crate) fn sort_lingering(&mut self) {
+        self.lingering.sort(&mut self.links, &self.rows);
+    }
+
+    pub(crate) fn lingers_by(&self, graces: u32) -> bool {
+        self.lingering.has(graces)
+    }
+
+    /// Puts an owner's list in the order of epochs, and finds where the passes of a closed one go on.
     pub(crate) fn sort(&mut self, instances: &mut Instances, owner: OwnerId) {
         let Some(owner) = instances.owner_mut(owner) else { return };
         let epoch = |row: RowId| self.rows.get(row).map(|entry| entry.row.epoch());
         let mut rows: Vec<_> = self.links.rows(&owner.sessions).map(|row| (epoch(row), row.0)).collect();
-        if rows.is_sorted() {
-            return;
+        if !rows.is_sorted() {
+            rows.sort_unstable();
+            owner.sessions = super::List::default();
+            rows.iter().for_each(|(_, row)| self.links.push(&mut owner.sessions, RowId(*row)));
         }
-        rows.sort_unstable();
-        owner.sessions = super::List::default();
-        for (_, row) in rows {
-            self.links.push(&mut owner.sessions, RowId(row));
+        if let Some(closed) = &mut owner.closed {
+            let first = rows.partition_point(|(epoch, _)| epoch.is_some_and(|epoch| epoch <= closed.after));
+            closed.next = rows.get(first).map_or(RowId::NONE, |(_, row)| RowId(*row));
         }
     }
 
@@ -65,12 +84,20 @@ impl Sessions {
 }
 
 impl FrozenSessions {
+    /// Graces that sessions linger by.
+    pub(crate) fn graces(&self) -> impl Iterator<Item = &Arc<Graces>> {
+        self.lingering.iter().map(|(graces, _)| graces)
+    }
+
     /// `incarnations` are by owner number.
     pub(crate) fn visit<E>(
         self,
         incarnations: &[Incarnation],
         visit: &mut impl FnMut(Record<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        for (graces, passes) in &self.lingering {
+            visit(Record::Linger(LingerRecord { graces: graces.number, passes }))?;
+        }
         for (first, names) in self.names.into_pages() {
             for (number, name) in (first..).zip(names.iter()) {
                 if let Some(name) = name {
@@ -101,6 +128,8 @@ fn visit_entry<E>(
         epoch: entry.row.epoch(),
         registered_at: entry.registered_at(),
         conn_seq: entry.conn_seq(),
+        flushed: entry.flushed(),
+        dropped: entry.dropped(),
         attributes: entry.attributes(),
         topics: &topics,
     }))

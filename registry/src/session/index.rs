@@ -5,7 +5,7 @@
 //! of the hash beside the row number, so that neither growing nor a miss reads a row. The slots of a user are entries
 //! of equal hash. The index is never shared with a snapshot, and rebuilt on thaw.
 
-use std::ops::Range;
+use std::ops::RangeInclusive;
 
 use hashbrown::HashTable;
 
@@ -52,8 +52,13 @@ impl Index {
         (hash >> (u64::BITS - SHARD_BITS)) as usize
     }
 
-    pub(super) fn shards_from(hash: u64) -> Range<usize> {
-        Self::shard_of(hash)..SHARDS
+    pub(super) fn shards_from(hash: u64) -> RangeInclusive<usize> {
+        Self::shards_between(hash, u64::MAX)
+    }
+
+    /// Those that hold the hashes of a range.
+    pub(super) fn shards_between(first: u64, last: u64) -> RangeInclusive<usize> {
+        Self::shard_of(first)..=Self::shard_of(last)
     }
 
     /// Rows that may be of a user with this hash; seldom others among them.

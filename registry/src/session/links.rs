@@ -1,4 +1,5 @@
-//! Which rows belong together: a doubly linked list for each owner, oldest registration first, and the vacant rows.
+//! Which rows belong together: a doubly linked list for each owner, oldest registration first; lists of those that linger;
+//! and the vacant rows.
 //!
 //! Links lie outside the pages, because relinking a row changes its neighbours, and a snapshot must not be the reason
 //! to copy their pages. They are rebuilt on thaw.
@@ -13,7 +14,7 @@ struct Link {
 
 const UNLINKED: Link = Link { before: RowId::NONE, after: RowId::NONE };
 
-/// One owner's rows, in the order of their epochs.
+/// Rows in an order: an owner's by their epochs, lingering ones by when they dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct List {
     head: RowId,
@@ -32,8 +33,9 @@ impl List {
         self.len
     }
 
-    pub(crate) fn head(&self) -> Option<RowId> {
-        (self.head != RowId::NONE).then_some(self.head)
+    /// The oldest one.
+    pub(crate) fn first(&self) -> RowId {
+        self.head
     }
 }
 

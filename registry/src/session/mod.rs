@@ -6,23 +6,38 @@
 //! connection, one topic) takes 28 bytes of heap, 32 of row, 8 of links and 10 to 20 of index.
 //!
 //! Invariants:
-//! - A key has at most one row. Its owner is open, and it is live; or closed, and it is a leftover that answers
-//!   nothing, counts nothing, and waits for the reaper or for the next register of its key.
-//! - An owner's list is ordered by epoch, on a replica rebuilt from a snapshot too: the reaper takes its head.
+//! - A key has at most one row. Its owner is open and its connection did not drop, and it is live; or it is absent:
+//!   it answers nothing, counts nothing, and waits for a sweep or for the next register of its key.
+//! - A live row lies in its owner's list, and stays there when the owner closes; one that dropped lies in the list of
+//!   those that linger by the same graces.
+//! - An owner's list is ordered by epoch, the others by when sessions dropped, on a replica rebuilt from a snapshot too:
+//!   sweeps go on where they were.
 //! - Row, owner and topic numbers and the order of the index differ between replicas, and never reach an outcome.
 //!
-//! Deliberately absent: a list of what was. Who needs the past of a session follows the notices.
+//! Deliberately absent: a list of what was. Who needs the past of a session follows the notices, or presence.
 
+mod absence;
 mod bind;
+mod flush;
 mod freeze;
 mod index;
 mod kick;
+mod kick_job;
+mod kick_step;
+mod linger;
 mod links;
 mod page;
+mod part;
 mod query;
+mod quota;
 mod register;
+mod replace;
 mod row;
 mod rows;
+mod selector;
+mod sizes;
+mod sweep;
+mod tell;
 mod topic;
 mod unregister;
 mod view;
@@ -33,12 +48,18 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub(crate) use self::{
     freeze::FrozenSessions,
+    kick_job::Kicks,
     links::List,
     row::{Content, Entry, OwnerId, RowId, TopicId},
-    topic::TopicCounts,
+    topic::{TopicCounts, Topics},
 };
-use self::{index::Index, links::Links, rows::Rows, topic::Topics};
+use self::{index::Index, linger::Lingering, links::Links, rows::Rows};
 pub use self::{
+    kick_job::{KickConfirmation, KickGateway, KickJob},
+    linger::{Dropped, Pass},
+    part::Part,
+    query::{FormerState, Formerly},
+    sizes::TopicSize,
     view::SessionView,
     walk::{ScanPosition, SessionFilter, SessionPage},
 };
@@ -54,7 +75,9 @@ pub(crate) struct Sessions {
     links: Links,
     index: Index,
     topics: Topics,
-    /// Of the hash that orders users: the state id, so that the order differs between histories.
+    lingering: Lingering,
+    /// Of the hash that orders users: the id the state was founded with, so that the order differs between clusters. A
+    /// restored state keeps it, because changing it would mean to index every session anew.
     seed: u64,
     stored: u64,
     sum: Sum,
@@ -68,6 +91,10 @@ impl Sessions {
     /// Rows, leftovers of closed owners included.
     pub(crate) fn stored(&self) -> u64 {
         self.stored
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 
     pub(crate) fn sum(&self) -> u64 {
@@ -90,9 +117,28 @@ impl Sessions {
             .filter(move |(_, entry)| entry.user() == user)
     }
 
-    /// The session, if its owner is open.
+    pub(crate) fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// Versions of graces by which sessions linger.
+    pub(crate) fn graces_in_use(&self) -> usize {
+        self.lingering.versions()
+    }
+
+    pub(crate) fn lingering_digest(&self) -> u64 {
+        self.lingering.digest()
+    }
+
+    /// The session, if it is live.
     pub(crate) fn view<'a>(&'a self, instances: &'a Instances, entry: Entry<'a>) -> Option<SessionView<'a>> {
-        let owner = instances.open(entry.row.owner())?;
+        instances.open(entry.row.owner()).filter(|_| !entry.row.is_dropped())?;
+        self.view_of(instances, entry)
+    }
+
+    /// The session, live or absent.
+    fn view_of<'a>(&'a self, instances: &'a Instances, entry: Entry<'a>) -> Option<SessionView<'a>> {
+        let owner = instances.owner(entry.row.owner())?;
         Some(SessionView { entry, owner: &owner.instance, topics: &self.topics })
     }
 
@@ -135,8 +181,11 @@ impl Sessions {
         let Some(entry) = self.rows.get(row) else { return };
         let Some(owner) = instances.owner_mut(entry.row.owner()) else { return };
         self.sum.add(self.digest(entry, owner.instance.incarnation.0));
-        if owner.is_open() {
-            entry.topics().for_each(|topic| owner.topics.add(topic));
+        if owner.is_open() && !entry.row.is_dropped() {
+            for topic in entry.topics() {
+                owner.topics.add(topic);
+                self.topics.enter(topic);
+            }
         }
     }
 
@@ -145,31 +194,48 @@ impl Sessions {
         let Some(entry) = self.rows.get(row) else { return };
         let Some(owner) = instances.owner_mut(entry.row.owner()) else { return };
         self.sum.subtract(self.digest(entry, owner.instance.incarnation.0));
-        if owner.is_open() {
-            entry.topics().for_each(|topic| owner.topics.subtract(topic));
+        if owner.is_open() && !entry.row.is_dropped() {
+            for topic in entry.topics() {
+                owner.topics.subtract(topic);
+                self.topics.leave(topic);
+            }
         }
         entry.topics().for_each(|topic| self.topics.release(topic));
     }
 
-    /// Puts a row last in its owner's list.
+    /// Puts a row last in its list.
     fn link(&mut self, instances: &mut Instances, row: RowId) {
-        let Some(id) = self.rows.get(row).map(|entry| entry.row.owner()) else { return };
-        let Some(owner) = instances.owner_mut(id) else { return };
+        let Some(entry) = self.rows.get(row) else { return };
+        let Some(owner) = instances.owner_mut(entry.row.owner()) else { return };
+        if let Some(dropped) = entry.dropped() {
+            self.lingering.push(&mut self.links, dropped.graces, row);
+            owner.lingering += 1;
+            return;
+        }
         self.links.push(&mut owner.sessions, row);
         if owner.is_open() {
             instances.live += 1;
         }
     }
 
-    /// Takes a row out of its owner's list. A closed owner that has no row left is forgotten.
+    /// Takes a row out of its list. A closed owner that has no row left is forgotten.
     fn unlink(&mut self, instances: &mut Instances, row: RowId) {
-        let Some(id) = self.rows.get(row).map(|entry| entry.row.owner()) else { return };
+        let Some(entry) = self.rows.get(row) else { return };
+        let id = entry.row.owner();
         let Some(owner) = instances.owner_mut(id) else { return };
-        self.links.remove(&mut owner.sessions, row);
-        if owner.is_open() {
-            instances.live -= 1;
-        } else if owner.sessions.len() == 0 {
-            instances.forget(id);
+        if let Some(dropped) = entry.dropped() {
+            self.lingering.remove(&mut self.links, dropped.graces, row);
+            owner.lingering -= 1;
+        } else {
+            if let Some(closed) = owner.closed.as_mut().filter(|closed| closed.next == row) {
+                closed.next = self.links.around(row).1;
+            }
+            self.links.remove(&mut owner.sessions, row);
+        }
+        match owner.is_open() {
+            true if !entry.row.is_dropped() => instances.live -= 1,
+            true => {}
+            false => instances.forget_settled(id),
         }
     }
 
@@ -182,6 +248,11 @@ impl Sessions {
             .number(entry.shape())
             .optional(entry.conn_seq())
             .bytes(entry.text());
+        let digest = entry.flushed().map_or(digest, |flushed| digest.epoch(flushed));
+        let digest = entry.dropped().map_or(digest, |dropped| {
+            let Dropped { cursor, at, graces } = dropped;
+            digest.number(cursor.revision.0).number(cursor.position.into()).number(at.0).number(graces.into())
+        });
         entry.topics().fold(digest, |digest, topic| digest.number(self.topics.digest(topic))).finish()
     }
 }

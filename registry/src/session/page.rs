@@ -134,6 +134,8 @@ mod tests {
             connection: &[2; limits::CONNECTION_BYTES_MAX],
             attributes,
             conn_seq: Some(u64::MAX),
+            flushed: Some(Epoch::default()),
+            dropped: Some(Dropped { cursor: PresenceCursor::default(), at: LogTime(0), graces: 0 }),
             topics,
         }
     }

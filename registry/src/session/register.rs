@@ -1,20 +1,31 @@
 //! Taking a key.
 //!
 //! Newest wins by log order, except that a lower `conn_seq` never displaces a higher one: a register delayed in a slow
-//! gateway must not steal from the live one. Equal or absent, and log order decides.
+//! gateway must not steal from the live one. Equal or absent, and log order decides. `flush` says it in full, and what
+//! becomes of claims from a former history.
 //!
 //! Every register gets a new epoch, also one that repeats the owner's own: the gateway asked for a token, and the one
 //! it got before may have been lost with the reply. What was displaced is in the reply whenever the connection was
 //! another one; a notice goes to the former owner only when that is another incarnation, since a gateway that displaced
-//! itself knows it from the reply.
+//! itself knows it from the reply. What everybody else is told, `replace` says.
 
 use smallvec::SmallVec;
 
-use super::{Content, OwnerId, RowId, SessionView, TopicId};
+use super::{Content, OwnerId, RowId, TopicId, flush};
 use crate::{
-    OperationResult, Register, Rejection, SessionKey, State, check, limits,
+    Epoch, Holder, OperationResult, Register, Rejection, SessionKey, State, check, limits,
     notice::{NoticeCause, NoticeFact},
 };
+
+/// A register that is granted.
+#[derive(Debug)]
+pub(super) struct Taken<'a> {
+    pub(super) owner: OwnerId,
+    pub(super) epoch: Epoch,
+    /// The row that the key has already.
+    pub(super) old: Option<RowId>,
+    pub(super) topics: &'a [TopicId],
+}
 
 impl State {
     pub(crate) fn register(&mut self, owner: OwnerId, register: &Register) -> Result<OperationResult, Rejection> {
@@ -22,35 +33,23 @@ impl State {
         check::size("connection", register.connection.len(), limits::CONNECTION_BYTES_MAX)?;
         check::size("attributes", register.attributes.len(), limits::ATTRIBUTES_BYTES_MAX)?;
         check_topics(&register.topics, limits::TOPICS_PER_SESSION_MAX)?;
-
-        let Register { key: SessionKey { user, slot }, .. } = register;
-        let present = self.sessions.find(user, slot);
-        let old = present.map(|(row, _)| row);
-        let live = present.and_then(|(_, entry)| Some((entry, self.sessions.view(&self.instances, entry)?)));
-        let displaced = match live {
-            None => {
-                self.check_room(user, old)?;
-                None
-            }
-            Some((entry, view)) => {
-                check_conn_seq(register, &view)?;
-                let repeated = entry.row.owner() == owner && entry.connection() == register.connection;
-                (!repeated).then(|| (entry.row.owner(), view.holder()))
-            }
-        };
+        let (old, displaced) = self.check_register(owner, register)?;
 
         let epoch = self.clock.next_epoch();
         let topics: SmallVec<[TopicId; limits::TOPICS_PER_SESSION_MAX]> =
             register.topics.iter().map(|name| self.sessions.topics.acquire(name)).collect();
+        self.tell_register(register, &Taken { owner, epoch, old, topics: &topics });
         let content = Content {
             owner,
             epoch,
             registered_at: self.clock.time,
-            user,
-            slot,
+            user: &register.key.user,
+            slot: &register.key.slot,
             connection: &register.connection,
             attributes: &register.attributes,
             conn_seq: register.conn_seq,
+            flushed: register.flushed,
+            dropped: None,
             topics: &topics,
         };
         self.sessions.put(&mut self.instances, old, &content);
@@ -62,26 +61,38 @@ impl State {
         Ok(OperationResult::Registered { epoch, displaced: displaced.map(|(_, holder)| Box::new(holder)) })
     }
 
+    /// The row that the key has, and whose live session is displaced.
+    fn check_register(
+        &self,
+        owner: OwnerId,
+        register: &Register,
+    ) -> Result<(Option<RowId>, Option<(OwnerId, Holder)>), Rejection> {
+        let SessionKey { user, slot } = &register.key;
+        let present = self.sessions.find(user, slot);
+        let old = present.map(|(row, _)| row);
+        let live = present.and_then(|(_, entry)| Some((entry, self.sessions.view(&self.instances, entry)?)));
+        let Some((entry, view)) = live else {
+            self.check_room(user, old)?;
+            self.check_quota(owner, &register.topics, None)?;
+            return Ok((old, None));
+        };
+        flush::check_precedence(register, &view)?;
+        self.check_quota(owner, &register.topics, Some(entry))?;
+        let is_repeated = entry.row.owner() == owner && entry.connection() == register.connection;
+        Ok((old, (!is_repeated).then(|| (entry.row.owner(), view.holder()))))
+    }
+
     /// A key that has no live session adds one to its user's.
     fn check_room(&self, user: &[u8], old: Option<RowId>) -> Result<(), Rejection> {
         if old.is_none() && self.sessions.stored >= limits::SESSIONS_MAX {
             return Err(Rejection::Full { what: "sessions", limit: limits::SESSIONS_MAX });
         }
         let entries = self.sessions.of_user(user);
-        let live = entries.filter(|(_, entry)| self.instances.open(entry.row.owner()).is_some()).count();
+        let live = entries.filter(|(_, entry)| self.sessions.view(&self.instances, *entry).is_some()).count();
         if live >= limits::SLOTS_PER_USER_MAX {
             return Err(Rejection::TooManySlots { limit: limits::SLOTS_PER_USER_MAX as u64 });
         }
         Ok(())
-    }
-}
-
-fn check_conn_seq(register: &Register, present: &SessionView<'_>) -> Result<(), Rejection> {
-    match (register.conn_seq, present.conn_seq()) {
-        (Some(given), Some(newer)) if given < newer => {
-            Err(Rejection::StaleConnSeq { given, present: newer, holder: present.holder() })
-        }
-        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The fixed part of a session, and the bytes that belong to it.
 
-use crate::{Epoch, LogTime, Revision};
+use smallvec::SmallVec;
+
+use super::Dropped;
+use crate::{Epoch, LogTime, PresenceCursor, Revision};
 
 /// Where a row lies. It differs between replicas, and never reaches an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,15 +33,26 @@ pub(crate) struct Content<'a> {
     pub(crate) connection: &'a [u8],
     pub(crate) attributes: &'a [u8],
     pub(crate) conn_seq: Option<u64>,
+    /// The epoch it had in a former history, if it was claimed again from there.
+    pub(crate) flushed: Option<Epoch>,
+    /// Its connection dropped, and it lingers.
+    pub(crate) dropped: Option<Dropped>,
     pub(crate) topics: &'a [TopicId],
 }
 
 const CONN_SEQ_BYTES: usize = 8;
+const FLUSHED_BYTES: usize = 12;
+const DROPPED_BYTES: usize = 24;
 const TOPIC_BYTES: usize = 4;
 const HAS_CONN_SEQ: u8 = 0x80;
+const IS_DROPPED: u8 = 0x40;
+const IS_FLUSHED: u8 = 0x20;
+const TOPICS: u8 = 0x1F;
+
+const _: () = assert!(crate::limits::TOPICS_PER_SESSION_MAX <= TOPICS as usize, "the number of topics fits its bits");
 
 /// The fixed part. Its bytes lie in the page's heap: user, slot, connection, attributes, then `conn_seq` if there is
-/// one, then topic numbers.
+/// one, then the epoch of a former history if it was flushed, then when it dropped if it lingers, then topic numbers.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Row {
     revision: u64,
@@ -51,7 +65,7 @@ pub(crate) struct Row {
     user: u8,
     slot: u8,
     connection: u8,
-    /// The number of topics, and whether there is a `conn_seq`.
+    /// The number of topics, whether there is a `conn_seq`, whether it was flushed, and whether it lingers.
     tail: u8,
 }
 
@@ -61,6 +75,8 @@ impl Row {
     /// Lengths are bounded by the limits, which a register has passed.
     pub(super) fn new(content: &Content<'_>) -> Self {
         let conn_seq = if content.conn_seq.is_some() { HAS_CONN_SEQ } else { 0 };
+        let flushed = if content.flushed.is_some() { IS_FLUSHED } else { 0 };
+        let dropped = if content.dropped.is_some() { IS_DROPPED } else { 0 };
         Self {
             revision: content.epoch.revision.0,
             registered_at: content.registered_at.0,
@@ -71,7 +87,7 @@ impl Row {
             user: content.user.len() as u8,
             slot: content.slot.len() as u8,
             connection: content.connection.len() as u8,
-            tail: content.topics.len() as u8 | conn_seq,
+            tail: content.topics.len() as u8 | conn_seq | flushed | dropped,
         }
     }
 
@@ -88,11 +104,19 @@ impl Row {
     }
 
     fn topics(&self) -> usize {
-        usize::from(self.tail & !HAS_CONN_SEQ)
+        usize::from(self.tail & TOPICS)
     }
 
     fn has_conn_seq(&self) -> bool {
         self.tail & HAS_CONN_SEQ != 0
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.tail & IS_FLUSHED != 0
+    }
+
+    pub(crate) fn is_dropped(&self) -> bool {
+        self.tail & IS_DROPPED != 0
     }
 
     /// Of user, slot, connection and attributes.
@@ -102,7 +126,9 @@ impl Row {
 
     pub(super) fn bytes(&self) -> usize {
         let conn_seq = if self.has_conn_seq() { CONN_SEQ_BYTES } else { 0 };
-        self.text_bytes() + conn_seq + TOPIC_BYTES * self.topics()
+        let flushed = if self.is_flushed() { FLUSHED_BYTES } else { 0 };
+        let dropped = if self.is_dropped() { DROPPED_BYTES } else { 0 };
+        self.text_bytes() + conn_seq + flushed + dropped + TOPIC_BYTES * self.topics()
     }
 }
 
@@ -115,6 +141,16 @@ impl Content<'_> {
         }
         if let Some(conn_seq) = self.conn_seq {
             rest = put(rest, &conn_seq.to_le_bytes());
+        }
+        if let Some(flushed) = self.flushed {
+            rest = put(rest, &flushed.revision.0.to_le_bytes());
+            rest = put(rest, &flushed.position.to_le_bytes());
+        }
+        if let Some(Dropped { cursor, at, graces }) = self.dropped {
+            rest = put(rest, &cursor.revision.0.to_le_bytes());
+            rest = put(rest, &at.0.to_le_bytes());
+            rest = put(rest, &cursor.position.to_le_bytes());
+            rest = put(rest, &graces.to_le_bytes());
         }
         for topic in self.topics {
             rest = put(rest, &topic.0.to_le_bytes());
@@ -154,6 +190,11 @@ impl<'a> Entry<'a> {
         &self.bytes[end - usize::from(self.row.attributes)..end]
     }
 
+    /// Its bytes, to write it again from.
+    pub(super) fn copied(&self) -> Copied {
+        Copied(SmallVec::from_slice(self.bytes))
+    }
+
     /// User, slot, connection and attributes in one piece.
     pub(super) fn text(&self) -> &'a [u8] {
         &self.bytes[..self.row.text_bytes()]
@@ -173,9 +214,60 @@ impl<'a> Entry<'a> {
         bytes.filter(|_| self.row.has_conn_seq()).map(|bytes| u64::from_le_bytes(*bytes))
     }
 
+    /// The epoch it had in a former history, if it was claimed again from there.
+    pub(crate) fn flushed(&self) -> Option<Epoch> {
+        if !self.row.is_flushed() {
+            return None;
+        }
+        let start = self.row.text_bytes() + if self.row.has_conn_seq() { CONN_SEQ_BYTES } else { 0 };
+        let (revision, rest) = self.bytes[start..].split_first_chunk()?;
+        let position = rest.first_chunk()?;
+        Some(Epoch { revision: Revision(u64::from_le_bytes(*revision)), position: u32::from_le_bytes(*position) })
+    }
+
+    /// When its connection dropped, if it lingers.
+    pub(crate) fn dropped(&self) -> Option<Dropped> {
+        if !self.row.is_dropped() {
+            return None;
+        }
+        let end = self.bytes.len() - TOPIC_BYTES * self.row.topics();
+        let bytes = &self.bytes[end - DROPPED_BYTES..end];
+        let (revision, bytes) = bytes.split_first_chunk()?;
+        let (at, bytes) = bytes.split_first_chunk()?;
+        let (position, bytes) = bytes.split_first_chunk()?;
+        let (graces, _) = bytes.split_first_chunk()?;
+        let (revision, position) = (Revision(u64::from_le_bytes(*revision)), u32::from_le_bytes(*position));
+        let (at, graces) = (LogTime(u64::from_le_bytes(*at)), u32::from_le_bytes(*graces));
+        Some(Dropped { cursor: PresenceCursor { revision, position }, at, graces })
+    }
+
     pub(crate) fn topics(&self) -> impl ExactSizeIterator<Item = TopicId> + use<'a> {
         let start = self.bytes.len() - TOPIC_BYTES * self.row.topics();
         let (numbers, _) = self.bytes[start..].as_chunks::<TOPIC_BYTES>();
         numbers.iter().map(|number| TopicId(u32::from_le_bytes(*number)))
+    }
+}
+
+/// The bytes of a session that is written again.
+#[derive(Debug)]
+pub(super) struct Copied(SmallVec<[u8; 128]>);
+
+impl Copied {
+    /// What is stored of the session they were copied from, but its topics.
+    pub(super) fn content(&self, of: Entry<'_>) -> Content<'_> {
+        let copy = Entry { row: of.row, bytes: &self.0 };
+        Content {
+            owner: copy.row.owner(),
+            epoch: copy.row.epoch(),
+            registered_at: copy.registered_at(),
+            user: copy.user(),
+            slot: copy.slot(),
+            connection: copy.connection(),
+            attributes: copy.attributes(),
+            conn_seq: copy.conn_seq(),
+            flushed: copy.flushed(),
+            dropped: copy.dropped(),
+            topics: &[],
+        }
     }
 }

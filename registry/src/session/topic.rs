@@ -8,8 +8,14 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::row::TopicId;
-use crate::digest::{Digest, Kind};
+use super::{
+    row::TopicId,
+    sizes::{Sizes, TopicSize},
+};
+use crate::{
+    SessionPolicy,
+    digest::{Digest, Kind},
+};
 
 const PAGE_NAMES: usize = 64;
 
@@ -45,6 +51,19 @@ impl Names {
 struct Use {
     digest: u64,
     rows: u32,
+    /// Where it lies among topics of its size.
+    place: u32,
+    /// 0: the policy does not bound it. Otherwise one above its place among the bounds.
+    bound: u32,
+}
+
+/// A topic that the policy bounds. It uses the name like a row, so that the number stays.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    topic: TopicId,
+    max: u64,
+    /// Live sessions of all owners that are bound to it.
+    live: u64,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +72,8 @@ pub(crate) struct Topics {
     uses: Vec<Use>,
     vacant: Vec<TopicId>,
     by_name: HashTable<TopicId>,
+    sizes: Sizes,
+    bounds: Vec<Bound>,
     seed: u64,
 }
 
@@ -82,20 +103,29 @@ impl Topics {
     /// One more row uses this name.
     pub(super) fn acquire(&mut self, name: &[u8]) -> TopicId {
         let topic = self.find(name).unwrap_or_else(|| self.insert(name));
-        self.uses[topic.0 as usize].rows += 1;
+        self.acquire_again(topic);
         topic
     }
 
     /// One more row uses this name, which has a number.
     pub(super) fn acquire_again(&mut self, topic: TopicId) {
-        self.uses[topic.0 as usize].rows += 1;
+        let one = &mut self.uses[topic.0 as usize];
+        one.rows += 1;
+        let rows = one.rows;
+        if rows.is_power_of_two() {
+            self.resize(topic, rows - 1, rows);
+        }
     }
 
     /// One row fewer uses this name.
     pub(super) fn release(&mut self, topic: TopicId) {
         let one = &mut self.uses[topic.0 as usize];
+        let rows = one.rows;
         one.rows -= 1;
-        if one.rows > 0 {
+        if rows.is_power_of_two() {
+            self.resize(topic, rows, rows - 1);
+        }
+        if rows > 1 {
             return;
         }
         let hash = self.hash(self.name(topic));
@@ -106,8 +136,82 @@ impl Topics {
         self.vacant.push(topic);
     }
 
+    /// Moves a topic to others of its size.
+    fn resize(&mut self, topic: TopicId, before: u32, rows: u32) {
+        let place = self.uses[topic.0 as usize].place;
+        if before > 0
+            && let Some(moved) = self.sizes.remove(before, place)
+        {
+            self.uses[moved.0 as usize].place = place;
+        }
+        if rows > 0 {
+            self.uses[topic.0 as usize].place = self.sizes.insert(rows, topic);
+        }
+    }
+
+    pub(super) fn sizes(&self) -> &Sizes {
+        &self.sizes
+    }
+
+    pub(super) fn size(&self, topic: TopicId) -> Option<TopicSize> {
+        let rows = self.uses.get(topic.0 as usize)?.rows;
+        Some(TopicSize { name: Arc::clone(self.names.get(topic)?), rows: rows.into() })
+    }
+
+    pub(super) fn are_bounded(&self) -> bool {
+        !self.bounds.is_empty()
+    }
+
+    /// How many live sessions are bound to it, and how many may be.
+    pub(super) fn bound(&self, topic: TopicId) -> Option<(u64, u64)> {
+        let place = self.uses.get(topic.0 as usize)?.bound.checked_sub(1)?;
+        self.bounds.get(place as usize).map(|bound| (bound.live, bound.max))
+    }
+
+    /// Bounds the topics that the policy bounds. Those that were bounded before are counted already.
+    pub(super) fn bound_to(&mut self, policy: &SessionPolicy, count: impl Fn(TopicId) -> u64) {
+        let former = std::mem::take(&mut self.bounds);
+        for bound in &former {
+            self.uses[bound.topic.0 as usize].bound = 0;
+        }
+        for (name, topic) in &policy.topics {
+            let Some(max) = topic.sessions_max else { continue };
+            let topic = self.acquire(name);
+            let known = former.iter().find(|bound| bound.topic == topic).map(|bound| bound.live);
+            self.bounds.push(Bound { topic, max, live: known.unwrap_or_else(|| count(topic)) });
+            self.uses[topic.0 as usize].bound = self.bounds.len() as u32;
+        }
+        former.iter().for_each(|bound| self.release(bound.topic));
+    }
+
+    /// A live session is bound to it.
+    pub(super) fn enter(&mut self, topic: TopicId) {
+        if let Some(bound) = self.bound_mut(topic) {
+            bound.live += 1;
+        }
+    }
+
+    /// A live session is bound to it no longer.
+    pub(super) fn leave(&mut self, topic: TopicId) {
+        if let Some(bound) = self.bound_mut(topic) {
+            bound.live -= 1;
+        }
+    }
+
+    /// All sessions of an owner are live no longer.
+    pub(super) fn forget(&mut self, counts: &TopicCounts) {
+        for bound in &mut self.bounds {
+            bound.live -= counts.get(bound.topic);
+        }
+    }
+
+    fn bound_mut(&mut self, topic: TopicId) -> Option<&mut Bound> {
+        let place = self.uses.get(topic.0 as usize)?.bound.checked_sub(1)?;
+        self.bounds.get_mut(place as usize)
+    }
+
     fn insert(&mut self, name: &[u8]) -> TopicId {
-        let one = Use { digest: Digest::of(Kind::Topic).bytes(name).finish(), rows: 0 };
+        let one = Use { digest: Digest::of(Kind::Topic).bytes(name).finish(), ..Use::default() };
         let topic = match self.vacant.pop() {
             Some(topic) => topic,
             None => {

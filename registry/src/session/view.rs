@@ -64,6 +64,12 @@ impl<'a> SessionView<'a> {
         self.entry.conn_seq()
     }
 
+    /// The epoch it had in a former history, if it was claimed again from there.
+    #[must_use]
+    pub fn flushed(&self) -> Option<Epoch> {
+        self.entry.flushed()
+    }
+
     /// As given by the gateway.
     #[must_use]
     pub fn attributes(&self) -> &'a [u8] {

@@ -1,28 +1,36 @@
-//! A walk over all live sessions, in the fixed order of (hash of the user, user, slot).
+//! A walk over live sessions, in the fixed order of (hash of the user, user, slot).
 //!
 //! The order is one for all replicas and does not move when sessions come and go, so a walk that goes on from a
 //! position meets every session that was there throughout exactly once, whatever is written between its pages and
 //! whichever node serves them. A position is a key: it says nothing about where rows lie, and whether the session it
 //! names still exists does not matter.
+//!
+//! What is met once is a *registration*: a device that comes back between two pages has a new one, which must neither
+//! be met a second time nor be missed. So a walk is bounded above: it leaves out what was registered after `until`, the
+//! revision it began at, and another walk with that revision as its `since` meets just those. Nothing is pinned for it:
+//! an epoch says which of the two a row belongs to. Parts divide the order into equal ranges of the hash; together they
+//! are the whole walk.
 
 use bytes::Bytes;
 
-use super::{Entry, Sessions, index::Index, view::SessionView};
-use crate::{Incarnation, SessionKey, State, instance::Instances, limits};
+use super::{Entry, RowId, Sessions, index::Index, part::Part, view::SessionView};
+use crate::{Incarnation, Revision, SessionKey, SessionSelector, State, instance::Instances, limits};
 
 /// Where a walk stands: everything up to and including this key has been looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPosition(pub SessionKey);
 
-/// Which sessions a walk answers with.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SessionFilter<'a> {
-    /// Only those of this incarnation.
-    pub incarnation: Option<Incarnation>,
-    /// Only users that begin with these bytes.
-    pub user_prefix: &'a [u8],
-    /// Only those bound to this topic.
-    pub topic: Option<&'a [u8]>,
+/// Which sessions a walk answers with. It stays the same for all pages of a walk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// What they are like.
+    pub selector: SessionSelector,
+    /// Only registrations after this revision; `Revision(0)`: all.
+    pub since: Revision,
+    /// Only registrations up to this revision: the one the walk's first page was read at. None: whatever is there.
+    pub until: Option<Revision>,
+    /// Which share of the keys.
+    pub part: Part,
 }
 
 /// One page of a walk.
@@ -35,7 +43,7 @@ pub struct SessionPage<'a> {
 }
 
 /// The order of a walk.
-type Place<'a> = (u64, &'a [u8], &'a [u8]);
+pub(super) type Place<'a> = (u64, &'a [u8], &'a [u8]);
 
 impl State {
     /// At most `limit` live sessions after a position, or fewer when `limits::WALK_ROWS_MAX` rows were looked at.
@@ -44,22 +52,28 @@ impl State {
         &self,
         after: Option<&ScanPosition>,
         limit: usize,
-        filter: &SessionFilter<'_>,
+        filter: &SessionFilter,
     ) -> SessionPage<'_> {
-        let start = after
-            .map(|ScanPosition(key)| (self.sessions.hash_of_user(&key.user), key.user.as_ref(), key.slot.as_ref()));
         let mut page = SessionPage { sessions: Vec::new(), next: None };
+        let Some(matcher) = self.matcher(&filter.selector) else { return page };
+        let start = after.map(|position| self.sessions.place_of(position));
+        let hashes = filter.part.hashes();
         let (mut looked_at, mut last) = (0, None);
-        for shard in Index::shards_from(start.map_or(0, |(hash, ..)| hash)) {
-            for (place, entry) in self.sessions.ordered(shard, start) {
+        let first = start.map_or(*hashes.start(), |(hash, ..)| hash.max(*hashes.start()));
+        for shard in Index::shards_between(first, *hashes.end()) {
+            for (place, _, entry) in self.sessions.ordered(shard, start) {
+                if !hashes.contains(&place.0) {
+                    continue;
+                }
                 if page.sessions.len() >= limit.max(1) || looked_at >= limits::WALK_ROWS_MAX {
                     page.next = last.map(position);
                     return page;
                 }
                 looked_at += 1;
                 last = Some(place);
-                let view = self.sessions.view(&self.instances, entry);
-                page.sessions.extend(view.filter(|view| filter.matches(view)));
+                if filter.is_of_time(entry) && matcher.matches(entry) {
+                    page.sessions.extend(self.sessions.view(&self.instances, entry));
+                }
             }
         }
         page
@@ -87,28 +101,35 @@ impl State {
 
 impl Sessions {
     /// The rows of one shard after a place, sorted.
-    fn ordered<'a>(&'a self, shard: usize, after: Option<Place<'_>>) -> Vec<(Place<'a>, Entry<'a>)> {
+    pub(super) fn ordered<'a>(
+        &'a self,
+        shard: usize,
+        after: Option<Place<'_>>,
+    ) -> Vec<(Place<'a>, RowId, Entry<'a>)> {
         let rows: Vec<_> = self.index.rows(shard).collect();
         self.warm_rows(&rows);
         let mut placed: Vec<_> = rows
             .into_iter()
-            .filter_map(|row| self.rows.get(row))
-            .map(|entry| ((self.hash_of_user(entry.user()), entry.user(), entry.slot()), entry))
-            .filter(|(place, _)| after.is_none_or(|after| *place > after))
+            .filter_map(|row| Some((row, self.rows.get(row)?)))
+            .map(|(row, entry)| ((self.hash_of_user(entry.user()), entry.user(), entry.slot()), row, entry))
+            .filter(|(place, ..)| after.is_none_or(|after| *place > after))
             .collect();
-        placed.sort_unstable_by_key(|(place, _)| *place);
+        placed.sort_unstable_by_key(|(place, ..)| *place);
         placed
     }
-}
 
-impl SessionFilter<'_> {
-    fn matches(&self, view: &SessionView<'_>) -> bool {
-        self.incarnation.is_none_or(|incarnation| view.incarnation() == incarnation)
-            && view.user().starts_with(self.user_prefix)
-            && self.topic.is_none_or(|topic| view.topics().any(|name| name == topic))
+    pub(super) fn place_of<'p>(&self, ScanPosition(key): &'p ScanPosition) -> Place<'p> {
+        (self.hash_of_user(&key.user), &key.user, &key.slot)
     }
 }
 
-fn position((_, user, slot): Place<'_>) -> ScanPosition {
+impl SessionFilter {
+    fn is_of_time(&self, entry: Entry<'_>) -> bool {
+        let registered = entry.row.epoch().revision;
+        registered > self.since && self.until.is_none_or(|until| registered <= until)
+    }
+}
+
+pub(super) fn position((_, user, slot): Place<'_>) -> ScanPosition {
     ScanPosition(SessionKey { user: Bytes::copy_from_slice(user), slot: Bytes::copy_from_slice(slot) })
 }
