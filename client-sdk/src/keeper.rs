@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 
 use crate::{
-    Builder, Cluster, Config, Configs, Controls, Endpoint, Error, InstanceBuilder, Instances, Lookup, SessionAdmin,
+    Builder, Cluster, Config, Configs, Controls, Endpoint, Error, InstanceBuilder, Instances, Lookup, Presence,
+    SessionAdmin, Subscription,
     config::Hub,
     connection::{Nodes, Settings, scout},
     instance::Renewals,
@@ -93,6 +94,12 @@ impl Keeper {
     #[must_use]
     pub fn lookup(&self) -> Lookup {
         Lookup::new(self.lookups.clone())
+    }
+
+    /// Follows who comes, goes and moves.
+    #[must_use]
+    pub fn presence(&self, subscription: Subscription) -> Presence {
+        Presence::new(self.nodes.clone(), self.tasks.clone(), subscription)
     }
 
     /// Follows a document as a type of the caller's own.

@@ -44,7 +44,10 @@ pub use instance::{
 };
 pub use keeper::Keeper;
 pub use session::{
-    Consistency, Counts, Epoch, Found, Holder, InstanceCount, Kick, Kicked, KickedSession, ListSessions, Looked,
-    Lookup, Notice, NoticeCause, Notices, Owner, Registered, Registration, Route, Session, SessionAdmin, SessionKey,
-    SessionPage, Sessions,
+    Confirmation, Consistency, Counts, Epoch, Explained, FormerState, Formerly, Found, GiveUp, Holder, InstanceCount,
+    Kick, KickEnd, KickGateway, KickMatching, KickStarted, KickStatus, KickTarget, Kicked, KickedSession, ListSessions,
+    Looked, Lookup, Matching, MovedFrom, Notice, NoticeCause, Notices, OfflineReason, Owner, Part, Place, Presence,
+    PresenceChange, PresenceEvent, PresenceFact, PresenceFrame, Rebuild, RebuildGateway, RebuildProgress,
+    RebuildStatus, Rebuilding, Registered, Registration, Route, Scan, ScanSessions, Session, SessionAdmin, SessionKey,
+    SessionPage, SessionSelector, Sessions, Subscription, Top, TopicCount,
 };

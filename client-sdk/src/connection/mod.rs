@@ -19,7 +19,7 @@ mod scout;
 mod settings;
 
 pub(crate) use backoff::Backoff;
-pub(crate) use call::Retry;
+pub(crate) use call::{Retry, asked};
 pub(crate) use connector::Connector;
 pub use endpoint::Endpoint;
 pub(crate) use link::{Link, LinkEvent, silence};

@@ -1,4 +1,6 @@
-//! Sessions for tools: walk, count, kick. To find one, use [`Lookup`](crate::Lookup).
+//! Sessions for tools: walk a page at a time, count. To find one, use [`Lookup`](crate::Lookup).
+//!
+//! One file beside this one for each of the longer tasks: `scan`, `kick`, `explain`, `rebuild`.
 
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use keeper_proto::v1::{self, sessions_client::SessionsClient};
 use tonic::transport::Channel;
 
 use crate::{
-    Error, Holder, Session, SessionKey,
+    Error, Part, Session, SessionSelector,
     connection::{Aim, Nodes, Retry},
     limits,
     session::from_proto,
@@ -16,22 +18,23 @@ use crate::{
 /// Sessions for tools; see [`Keeper::sessions`](crate::Keeper::sessions).
 #[derive(Debug, Clone)]
 pub struct SessionAdmin {
-    nodes: Arc<Nodes>,
+    pub(crate) nodes: Arc<Nodes>,
 }
 
 /// Which sessions to list; everything by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListSessions {
-    /// Where the page before ended, on any node of the same cluster; empty: from the start.
+    /// Where the page before ended, on any node of the same cluster; empty: from the start. Selector, part and
+    /// `since_revision` must be those of the page before.
     pub token: Bytes,
     /// At most 1,000; 0 means 100.
     pub limit: u32,
-    /// Only sessions of this instance, as `service/id`; empty: all.
-    pub instance: String,
-    /// Only users that begin with these bytes; empty: all.
-    pub user_prefix: Bytes,
-    /// Only sessions bound to this topic; empty: all.
-    pub topic: Bytes,
+    /// Only sessions like this.
+    pub selector: SessionSelector,
+    /// Only this part of them.
+    pub part: Part,
+    /// Only those registered after this revision: the tail of the walk whose `at_revision` it was. 0: all.
+    pub since_revision: u64,
 }
 
 /// A page of a walk over sessions.
@@ -39,6 +42,8 @@ pub struct ListSessions {
 pub struct SessionPage {
     /// The state that answered.
     pub revision: u64,
+    /// Registrations after this revision are left out of the whole walk; `since_revision` asks for them.
+    pub at_revision: u64,
     /// In a fixed order.
     pub sessions: Vec<Session>,
     /// The token of the next page; none at the end.
@@ -69,35 +74,28 @@ pub struct InstanceCount {
     pub sessions: u64,
 }
 
-/// Whom to kick, and why.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kick {
-    /// Whose sessions.
-    pub user: Bytes,
-    /// Which device; every one when none.
-    pub slot: Option<Bytes>,
-    /// Told to the gateway; at most 128 bytes.
-    pub reason: String,
-    /// Who asks; at most 128 bytes.
-    pub author: String,
-}
-
-/// What a kick ended.
+/// Where most sessions are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kicked {
-    /// Of the log entry.
+pub struct Top {
+    /// The state that answered.
     pub revision: u64,
-    /// What it ended.
-    pub sessions: Vec<KickedSession>,
+    /// Of all instances.
+    pub total: u64,
+    /// Those with most sessions, most first.
+    pub topics: Vec<TopicCount>,
+    /// Those with most sessions, most first.
+    pub instances: Vec<InstanceCount>,
 }
 
-/// A session that a kick ended.
+/// How many sessions are bound to one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KickedSession {
-    /// Which.
-    pub key: SessionKey,
-    /// Who held it, and will be told.
-    pub holder: Option<Holder>,
+pub struct TopicCount {
+    /// Its name.
+    pub topic: Bytes,
+    /// How many sessions are bound to it.
+    pub sessions: u64,
+    /// How many instances hold them: a message to all of them goes to so many gateways.
+    pub instances: u32,
 }
 
 impl SessionAdmin {
@@ -105,23 +103,21 @@ impl SessionAdmin {
         Self { nodes }
     }
 
-    /// A page of a walk over live sessions.
+    /// A page of a walk over live sessions. [`scan`](Self::scan) walks through all pages by itself.
     ///
     /// # Errors
     /// As [`Error`] says.
     pub async fn list(&self, list: ListSessions) -> Result<SessionPage, Error> {
-        let ListSessions { token, limit, instance, user_prefix, topic } = list;
-        let request = v1::ListSessionsRequest { token, limit, instance, user_prefix, topic };
-        let reply = self
-            .nodes
-            .call("session list", Aim::Any, Retry::Safe, request, |channel, request| async move {
-                client(channel).list(request).await
-            })
-            .await?;
+        let ListSessions { token, limit, selector, part, since_revision } = list;
+        let (selector, part) = (Some(selector.to_proto()), Some(part.to_proto()));
+        let request = v1::ListSessionsRequest { token, limit, selector, part, since_revision };
+        let method = |channel, request| async move { client(channel).list(request).await };
+        let reply = self.nodes.call("session list", Aim::Any, Retry::Safe, request, method).await?;
         let owners = from_proto::owners(reply.owners);
         let sessions = reply.sessions.into_iter().map(|it| from_proto::session(it, &owners));
         Ok(SessionPage {
             revision: reply.revision,
+            at_revision: reply.at_revision,
             sessions: sessions.collect::<Result<_, _>>()?,
             next: (!reply.next.is_empty()).then_some(reply.next),
         })
@@ -133,47 +129,42 @@ impl SessionAdmin {
     /// As [`Error`] says.
     pub async fn count(&self, topic: Option<Bytes>) -> Result<Counts, Error> {
         let request = v1::CountSessionsRequest { topic: topic.unwrap_or_default() };
-        let reply = self
-            .nodes
-            .call("session count", Aim::Any, Retry::Safe, request, |channel, request| async move {
-                client(channel).count(request).await
-            })
-            .await?;
-        let instance = |it: v1::count_sessions_reply::InstanceCount| InstanceCount {
-            service: it.service,
-            instance: it.instance,
-            incarnation: it.incarnation,
-            sessions: it.sessions,
-        };
+        let method = |channel, request| async move { client(channel).count(request).await };
+        let reply = self.nodes.call("session count", Aim::Any, Retry::Safe, request, method).await?;
         Ok(Counts {
             revision: reply.revision,
             total: reply.total,
-            instances: reply.instances.into_iter().map(instance).collect(),
+            instances: reply.instances.into_iter().map(instance_count).collect(),
         })
     }
 
-    /// Ends sessions of a user, exactly once; their gateways are told.
+    /// The topics and the instances with most sessions: at most `limit` of each, up to 1,000; 0 means 20.
     ///
     /// # Errors
     /// As [`Error`] says.
-    pub async fn kick(&self, kick: Kick) -> Result<Kicked, Error> {
-        let Kick { user, slot, reason, author } = kick;
-        let request_id = self.nodes.random.request_id();
-        let request = v1::KickRequest { user, slot, reason, author, request_id };
-        let reply = self
-            .nodes
-            .call("session kick", Aim::Leader, Retry::Safe, request, |channel, request| async move {
-                client(channel).kick(request).await
-            })
-            .await?;
-        let kicked = |it: v1::kick_reply::Kicked| KickedSession {
-            key: from_proto::key(it.key),
-            holder: it.holder.map(from_proto::holder),
+    pub async fn top(&self, limit: u32) -> Result<Top, Error> {
+        let request = v1::TopSessionsRequest { limit };
+        let method = |channel, request| async move { client(channel).top(request).await };
+        let reply = self.nodes.call("session top", Aim::Any, Retry::Safe, request, method).await?;
+        let topic = |it: v1::top_sessions_reply::TopicCount| TopicCount {
+            topic: it.topic,
+            sessions: it.sessions,
+            instances: it.instances,
         };
-        Ok(Kicked { revision: reply.revision, sessions: reply.kicked.into_iter().map(kicked).collect() })
+        Ok(Top {
+            revision: reply.revision,
+            total: reply.total,
+            topics: reply.topics.into_iter().map(topic).collect(),
+            instances: reply.instances.into_iter().map(instance_count).collect(),
+        })
     }
 }
 
-fn client(channel: Channel) -> SessionsClient<Channel> {
+fn instance_count(count: v1::count_sessions_reply::InstanceCount) -> InstanceCount {
+    let v1::count_sessions_reply::InstanceCount { service, instance, incarnation, sessions } = count;
+    InstanceCount { service, instance, incarnation, sessions }
+}
+
+pub(crate) fn client(channel: Channel) -> SessionsClient<Channel> {
     SessionsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }

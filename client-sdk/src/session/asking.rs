@@ -10,7 +10,7 @@ use keeper_proto::v1::{self, LookupReply, LookupRequest, lookup_reply};
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    Consistency, Error, Found, Happened, Looked, Owner, Session, SessionKey,
+    Consistency, Error, Formerly, Found, Happened, Looked, Owner, Rebuilding, Session, SessionKey,
     error::Failure,
     limits,
     session::{
@@ -39,6 +39,8 @@ pub(crate) enum Answered {
 #[derive(Debug)]
 pub(crate) struct Question {
     pub(crate) ask: Ask,
+    /// Only sessions bound to it; empty: all.
+    pub(crate) topic: Bytes,
     pub(crate) consistency: Consistency,
     pub(crate) asked_at: Instant,
     pub(crate) deadline: Instant,
@@ -120,10 +122,17 @@ impl Framing for Asking {
     }
 
     fn form(&mut self, queued: &mut Vec<Question>, now: Instant) -> Option<Arc<LookupRequest>> {
-        let count = fitting(queued);
-        let mut request = LookupRequest { keys: Vec::with_capacity(count), ..LookupRequest::default() };
-        let mut waiters = Vec::with_capacity(count);
-        for Question { ask, consistency, asked_at, deadline, answer } in queued.drain(..count) {
+        let topic = queued.first()?.topic.clone();
+        let mut keys = 0;
+        let fits = |question: &mut Question| {
+            let fits = question.topic == topic && keys + question.ask.len() <= limits::FRAME_OPERATIONS_MAX;
+            keys += if fits { question.ask.len() } else { 0 };
+            fits
+        };
+        let fitting: Vec<_> = queued.extract_if(.., fits).collect();
+        let mut request = LookupRequest { topic, keys: Vec::with_capacity(keys), ..LookupRequest::default() };
+        let mut waiters = Vec::with_capacity(fitting.len());
+        for Question { ask, topic: _, consistency, asked_at, deadline, answer } in fitting {
             if answer.is_closed() {
                 continue;
             }
@@ -195,16 +204,6 @@ impl Framing for Asking {
     }
 }
 
-/// How many questions from the front make at most one frame.
-fn fitting(queued: &[Question]) -> usize {
-    let mut keys = 0;
-    let fits = |question: &&Question| {
-        keys += question.ask.len();
-        keys <= limits::FRAME_OPERATIONS_MAX
-    };
-    queued.iter().take_while(fits).count()
-}
-
 /// All questions of a stream want the same kind of freshness; of several revisions the highest serves all.
 fn demand(request: &mut LookupRequest, consistency: Consistency) {
     let kind = match consistency {
@@ -222,13 +221,15 @@ impl Sent {
     fn deliver(self, reply: LookupReply) {
         let owners = from_proto::owners(reply.owners);
         let age = Duration::from_millis(u64::from(reply.age_ms));
+        let rebuilding = reply.rebuilding.map(Rebuilding::from_proto);
         let mut keys = reply.keys.into_iter();
         let mut users = reply.users.into_iter();
         for waiter in self.waiters {
-            let answered = take(waiter.shape, &mut keys, &mut users, &owners);
+            let mut formerly = Vec::new();
+            let answered = take(waiter.shape, &mut keys, &mut users, &owners, &mut formerly);
             let Some(answer) = waiter.answer else { continue };
-            let looked =
-                answered.map(|found| Looked { found, revision: reply.revision, age, state_id: reply.state_id });
+            let (revision, state_id) = (reply.revision, reply.state_id);
+            let looked = answered.map(|found| Looked { found, revision, age, state_id, formerly, rebuilding });
             drop(answer.send(looked));
         }
     }
@@ -251,22 +252,28 @@ fn take(
     keys: &mut impl Iterator<Item = lookup_reply::Found>,
     users: &mut impl Iterator<Item = lookup_reply::FoundAll>,
     owners: &[Arc<Owner>],
+    formerly: &mut Vec<Formerly>,
 ) -> Result<Answered, Error> {
     let short = || Error::malformed("an answer with fewer results than questions");
     let session = |it| from_proto::session(it, owners);
-    match shape {
-        Shape::Key => {
-            let found = keys.next().ok_or_else(short)?;
-            Ok(Answered::Key(found.session.map(session).transpose()?))
+    let mut found = |it: lookup_reply::Found| {
+        if let Some(former) = it.formerly {
+            formerly.push(from_proto::formerly(former, owners)?);
         }
+        it.session.map(session).transpose()
+    };
+    match shape {
+        Shape::Key => Ok(Answered::Key(found(keys.next().ok_or_else(short)?)?)),
         Shape::Keys(count) => {
-            let found = keys.by_ref().take(count).map(|it| it.session.map(session).transpose());
-            let found = found.collect::<Result<Vec<_>, _>>()?;
+            let found = keys.by_ref().take(count).map(found).collect::<Result<Vec<_>, _>>()?;
             if found.len() == count { Ok(Answered::Keys(found)) } else { Err(short()) }
         }
         Shape::User => {
-            let found = users.next().ok_or_else(short)?;
-            Ok(Answered::User(found.sessions.into_iter().map(session).collect::<Result<_, _>>()?))
+            let all = users.next().ok_or_else(short)?;
+            for former in all.formerly {
+                formerly.push(from_proto::formerly(former, owners)?);
+            }
+            Ok(Answered::User(all.sessions.into_iter().map(session).collect::<Result<_, _>>()?))
         }
     }
 }

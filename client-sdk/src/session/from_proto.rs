@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keeper_proto::v1::{self, lookup_reply};
 
-use crate::{Epoch, Error, Holder, Owner, Session, SessionKey};
+use crate::{Epoch, Error, FormerState, Formerly, Holder, Owner, Session, SessionKey};
 
 pub(crate) fn key(key: Option<v1::SessionKey>) -> SessionKey {
     let v1::SessionKey { user, slot } = key.unwrap_or_default();
@@ -53,4 +53,15 @@ pub(crate) fn session(session: v1::Session, owners: &[Arc<Owner>]) -> Result<Ses
         attributes: session.attributes.map(|it| it.values.into_iter().collect()).unwrap_or_default(),
         registered_at_ms: session.registered_at_ms,
     })
+}
+
+/// A session that is not live; see [`session`].
+pub(crate) fn formerly(formerly: lookup_reply::Formerly, owners: &[Arc<Owner>]) -> Result<Formerly, Error> {
+    use lookup_reply::formerly::State;
+    let state = match formerly.state() {
+        State::Unconfirmed => FormerState::Unconfirmed,
+        State::Lingering | State::Unspecified => FormerState::Lingering { until_ms: formerly.until_ms },
+    };
+    let was = formerly.session.ok_or_else(|| Error::malformed("a former session without the session"))?;
+    Ok(Formerly { session: session(was, owners)?, state })
 }

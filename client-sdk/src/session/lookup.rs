@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use parking_lot::Mutex;
 
 use crate::{
-    Consistency, Error, Session, SessionKey,
+    Consistency, Error, Formerly, Rebuilding, Session, SessionKey,
     connection::{Aim, Nodes},
     limits,
     session::{
@@ -41,13 +41,18 @@ pub struct Looked<T> {
     pub age: Duration,
     /// Which history of the state.
     pub state_id: u64,
+    /// Those asked for that are not live, and not gone either: why they were not found, and who held them last.
+    pub formerly: Vec<Formerly>,
+    /// Present while the registry is being filled again after its state was lost: a miss may be somebody who is
+    /// connected.
+    pub rebuilding: Option<Rebuilding>,
 }
 
 impl<T> Looked<T> {
     fn try_map<U>(self, map: impl FnOnce(T) -> Option<U>) -> Result<Looked<U>, Error> {
-        let Self { found, revision, age, state_id } = self;
+        let Self { found, revision, age, state_id, formerly, rebuilding } = self;
         let found = map(found).ok_or_else(|| Error::malformed("an answer to another kind of question"))?;
-        Ok(Looked { found, revision, age, state_id })
+        Ok(Looked { found, revision, age, state_id, formerly, rebuilding })
     }
 }
 
@@ -62,6 +67,7 @@ pub struct Lookup {
     lookups: Arc<Lookups>,
     consistency: Consistency,
     route: Route,
+    topic: Bytes,
     reader: Reader,
 }
 
@@ -69,7 +75,7 @@ impl Lookup {
     pub(crate) fn new(lookups: Arc<Lookups>) -> Self {
         let (consistency, route) = (Consistency::default(), Route::default());
         let reader = lookups.reader(consistency, route);
-        Self { lookups, consistency, route, reader }
+        Self { lookups, consistency, route, topic: Bytes::new(), reader }
     }
 
     /// How fresh answers must be. Linearizable by default.
@@ -86,12 +92,22 @@ impl Lookup {
         Self { route, reader, ..self }
     }
 
+    /// Finds only sessions that are bound to this topic.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the name is empty or longer than [`limits::TOPIC_BYTES_MAX`].
+    pub fn topic(self, topic: impl Into<Bytes>) -> Result<Self, Error> {
+        let topic = topic.into();
+        within("topic", topic.len(), 1, limits::TOPIC_BYTES_MAX)?;
+        Ok(Self { topic, ..self })
+    }
+
     /// One device of one user.
     ///
     /// # Errors
     /// As [`Error`] says; reads are tried again until the operation timeout.
     pub async fn session(&self, key: &SessionKey) -> Result<Looked<Found>, Error> {
-        let looked = self.reader.run(Ask::Key(key.clone()), self.consistency).await?;
+        let looked = self.ask(Ask::Key(key.clone())).await?;
         looked.try_map(|answered| match answered {
             Answered::Key(found) => Some(found),
             Answered::Keys(_) | Answered::User(_) => None,
@@ -105,7 +121,7 @@ impl Lookup {
     pub async fn user(&self, user: impl Into<Bytes>) -> Result<Looked<Vec<Session>>, Error> {
         let user = user.into();
         within("user", user.len(), 1, limits::USER_BYTES_MAX)?;
-        let looked = self.reader.run(Ask::User(user), self.consistency).await?;
+        let looked = self.ask(Ask::User(user)).await?;
         looked.try_map(|answered| match answered {
             Answered::User(sessions) => Some(sessions),
             Answered::Key(_) | Answered::Keys(_) => None,
@@ -118,7 +134,7 @@ impl Lookup {
     /// # Errors
     /// As [`session`](Self::session).
     pub async fn many(&self, keys: &[SessionKey]) -> Result<Looked<Vec<Found>>, Error> {
-        let ask = |some: &[SessionKey]| self.reader.run(Ask::Keys(some.to_vec()), self.consistency);
+        let ask = |some: &[SessionKey]| self.ask(Ask::Keys(some.to_vec()));
         let mut frames = Vec::new();
         for looked in try_join_all(keys.chunks(limits::FRAME_OPERATIONS_MAX).map(ask)).await? {
             frames.push(looked.try_map(|answered| match answered {
@@ -130,8 +146,14 @@ impl Lookup {
             revision: frames.iter().map(|it| it.revision).min().unwrap_or_default(),
             age: frames.iter().map(|it| it.age).max().unwrap_or_default(),
             state_id: frames.first().map(|it| it.state_id).unwrap_or_default(),
+            formerly: frames.iter_mut().flat_map(|it| std::mem::take(&mut it.formerly)).collect(),
+            rebuilding: frames.iter().find_map(|it| it.rebuilding),
             found: frames.into_iter().flat_map(|it| it.found).collect(),
         })
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Looked<Answered>, Error> {
+        self.reader.run(ask, self.topic.clone(), self.consistency).await
     }
 }
 

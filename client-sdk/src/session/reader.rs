@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::{
     sync::{mpsc, mpsc::error::TrySendError, oneshot},
     time::{self, Instant},
@@ -35,11 +36,16 @@ impl Reader {
     }
 
     /// Asks one question to its own answer.
-    pub(crate) async fn run(&self, ask: Ask, consistency: Consistency) -> Result<Looked<Answered>, Error> {
+    pub(crate) async fn run(
+        &self,
+        ask: Ask,
+        topic: Bytes,
+        consistency: Consistency,
+    ) -> Result<Looked<Answered>, Error> {
         let (answer, answered) = oneshot::channel();
         let asked_at = Instant::now();
         let deadline = asked_at + self.timeout;
-        let question = Question { ask, consistency, asked_at, deadline, answer };
+        let question = Question { ask, topic, consistency, asked_at, deadline, answer };
         match self.queue.try_send(question) {
             Ok(()) => {}
             Err(TrySendError::Full(question)) => match time::timeout_at(deadline, self.queue.send(question)).await {

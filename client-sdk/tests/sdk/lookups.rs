@@ -1,7 +1,8 @@
 //! Lookups share frames and survive their streams.
 
 use futures_util::future::try_join_all;
-use keeper_client_sdk::{Consistency, Keeper, Route, SessionKey, limits};
+use keeper_client_sdk::{Consistency, FormerState, Keeper, Route, SessionKey, limits};
+use keeper_proto::v1::lookup_reply::Rebuilding;
 
 use crate::fake::Fake;
 
@@ -61,5 +62,41 @@ async fn a_broken_stream_is_asked_again() -> anyhow::Result<()> {
         fake.state.break_streams();
         assert!(lookup.session(&key(number * 2)).await?.found.is_some());
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_topic_is_asked_for_in_frames_of_its_own() -> anyhow::Result<()> {
+    let fake = Fake::start(1).await?;
+    let lookup = Keeper::connect(&fake.endpoints).await?.lookup();
+    let (red, blue) = (lookup.clone().topic("red")?, lookup.clone().topic("blue")?);
+    let of = |name: &str| SessionKey::of_user(name.to_owned());
+    let (reds, blues) = (of("u-red")?, of("u-blue")?);
+    for _ in 0..50 {
+        let asked =
+            [(&lookup, &reds), (&red, &reds), (&blue, &reds), (&lookup, &blues), (&red, &blues), (&blue, &blues)];
+        let looked = try_join_all(asked.map(|(lookup, key)| lookup.session(key))).await?;
+        let found: Vec<_> = looked.iter().map(|it| it.found.is_some()).collect();
+        assert_eq!(found, [true, true, false, true, false, true]);
+    }
+    assert_eq!((red.user("u-red").await?.found.len(), red.user("u-blue").await?.found.len()), (2, 0));
+    assert_eq!(lookup.topic("").err().map(|it| it.reason().to_owned()), Some("invalid".into()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_miss_says_who_was_there() -> anyhow::Result<()> {
+    let fake = Fake::start(1).await?;
+    let lookup = Keeper::connect(&fake.endpoints).await?.lookup();
+    let names = ["nobody", "lingers", "user", "lingers-too"];
+    let keys = names.into_iter().map(SessionKey::of_user).collect::<Result<Vec<_>, _>>()?;
+    let looked = lookup.many(&keys).await?;
+    let found: Vec<_> = looked.found.iter().map(Option::is_some).collect();
+    assert_eq!((found, looked.rebuilding), (vec![false, false, true, false], None));
+    let former: Vec<_> = looked.formerly.iter().map(|it| (it.session.key.to_string(), it.state)).collect();
+    let lingers = FormerState::Lingering { until_ms: 1_234 };
+    assert_eq!(former, [("lingers".to_owned(), lingers), ("lingers-too".to_owned(), lingers)]);
+    fake.state.change(|book| book.rebuilding = Some(Rebuilding { done_permille: 250 }));
+    assert_eq!(lookup.session(&keys[0]).await?.rebuilding.map(|it| it.done_permille), Some(250));
     Ok(())
 }

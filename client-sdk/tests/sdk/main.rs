@@ -8,4 +8,6 @@ mod configs;
 mod fake;
 mod leases;
 mod lookups;
+mod presence;
 mod sessions;
+mod walks;

@@ -2,8 +2,11 @@
 
 mod configs;
 mod instances;
+mod kicks;
+mod presence;
 mod sessions;
 pub(crate) mod state;
+mod walks;
 
 use std::sync::Arc;
 

@@ -2,9 +2,12 @@
 
 use futures_util::{StreamExt, stream};
 use keeper_proto::v1::{
-    self, CountSessionsReply, CountSessionsRequest, KickReply, KickRequest, ListSessionsReply, ListSessionsRequest,
-    LookupReply, LookupRequest, Notice, NoticesReply, NoticesRequest, WriteFrame, WriteFrameReply, lookup_reply,
-    notice, operation_result, session_operation::Operation, sessions_server::Sessions,
+    self, CountSessionsReply, CountSessionsRequest, ExplainReply, ExplainRequest, GetKickRequest, GiveUpReply,
+    GiveUpRequest, KickReply, KickRequest, KickStatus, ListKicksReply, ListKicksRequest, ListSessionsReply,
+    ListSessionsRequest, LookupReply, LookupRequest, Notice, NoticesReply, NoticesRequest, PresenceReply,
+    PresenceRequest, RebuildStatusReply, RebuildStatusRequest, ScanReply, ScanRequest, SessionKey, TopSessionsReply,
+    TopSessionsRequest, WriteFrame, WriteFrameReply, lookup_reply, notice, operation_result,
+    session_operation::Operation, sessions_server::Sessions,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -21,6 +24,8 @@ impl Sessions for Node {
     type WriteStream = Replies<WriteFrameReply>;
     type ReadStream = Replies<LookupReply>;
     type NoticesStream = Replies<NoticesReply>;
+    type ScanStream = Replies<ScanReply>;
+    type PresenceStream = Replies<PresenceReply>;
 
     async fn write(&self, request: Request<Streaming<WriteFrame>>) -> Result<Response<Self::WriteStream>, Status> {
         let mut breaks = self.state.breaks.subscribe();
@@ -55,13 +60,46 @@ impl Sessions for Node {
         Ok(Response::new(ListSessionsReply::default()))
     }
 
+    async fn scan(&self, request: Request<ScanRequest>) -> Result<Response<Self::ScanStream>, Status> {
+        Ok(self.walk(request.into_inner()))
+    }
+
     async fn count(&self, _: Request<CountSessionsRequest>) -> Result<Response<CountSessionsReply>, Status> {
         Ok(Response::new(CountSessionsReply::default()))
     }
 
-    async fn kick(&self, _: Request<KickRequest>) -> Result<Response<KickReply>, Status> {
+    async fn top(&self, _: Request<TopSessionsRequest>) -> Result<Response<TopSessionsReply>, Status> {
+        Ok(Response::new(TopSessionsReply::default()))
+    }
+
+    async fn kick(&self, request: Request<KickRequest>) -> Result<Response<KickReply>, Status> {
         self.lead()?;
-        Ok(Response::new(KickReply::default()))
+        Ok(self.begin_kick(request.into_inner()))
+    }
+
+    async fn get_kick(&self, request: Request<GetKickRequest>) -> Result<Response<KickStatus>, Status> {
+        self.look_at_kick(request.into_inner().kick)
+    }
+
+    async fn list_kicks(&self, _: Request<ListKicksRequest>) -> Result<Response<ListKicksReply>, Status> {
+        Ok(Response::new(ListKicksReply::default()))
+    }
+
+    async fn presence(&self, request: Request<PresenceRequest>) -> Result<Response<Self::PresenceStream>, Status> {
+        Ok(self.tell_presence(request.into_inner()))
+    }
+
+    async fn explain(&self, _: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
+        Ok(Response::new(ExplainReply::default()))
+    }
+
+    async fn rebuild_status(&self, _: Request<RebuildStatusRequest>) -> Result<Response<RebuildStatusReply>, Status> {
+        Ok(Response::new(RebuildStatusReply::default()))
+    }
+
+    async fn give_up(&self, _: Request<GiveUpRequest>) -> Result<Response<GiveUpReply>, Status> {
+        self.lead()?;
+        Ok(Response::new(GiveUpReply { revision: 1 }))
     }
 
     /// Notices 1, 2, 3 after the cursor, then the stream breaks; after the third it stays open.
@@ -113,31 +151,50 @@ impl Node {
         })
     }
 
+    /// Users that begin with `u` are live, those that begin with `l` linger; on a topic only those whose names have it
+    /// in them.
     fn find(&self, request: LookupRequest) -> LookupReply {
-        self.state.change(|book| book.lookup_frames.push(request.keys.len() + request.users.len()));
+        let rebuilding = self.state.change(|book| {
+            book.lookup_frames.push(request.keys.len() + request.users.len());
+            book.rebuilding
+        });
         let owner =
             lookup_reply::Owner { service: "room".into(), endpoints: vec!["room:1".into()], ..Default::default() };
-        let session = |key: v1::SessionKey| v1::Session { key: Some(key), ..v1::Session::default() };
-        let found =
-            |key: v1::SessionKey| lookup_reply::Found { session: key.user.starts_with(b"u").then(|| session(key)) };
-        let slots = |user: bytes::Bytes| {
-            let slots = ["", "pad"].into_iter();
-            slots.map(move |slot| session(v1::SessionKey { user: user.clone(), slot: slot.into() })).collect()
+        let topic = String::from_utf8_lossy(&request.topic).into_owned();
+        let bound = |user: &[u8]| String::from_utf8_lossy(user).contains(&topic);
+        let session = |key: SessionKey| v1::Session { key: Some(key), ..v1::Session::default() };
+        let found = |key: SessionKey| {
+            let (live, lingers) = (key.user.starts_with(b"u") && bound(&key.user), key.user.starts_with(b"l"));
+            lookup_reply::Found {
+                session: live.then(|| session(key.clone())),
+                formerly: lingers.then(|| lookup_reply::Formerly {
+                    session: Some(session(key)),
+                    state: lookup_reply::formerly::State::Lingering.into(),
+                    until_ms: 1_234,
+                }),
+            }
         };
+        let slots = |user: bytes::Bytes| {
+            let slots = ["", "pad"].into_iter().filter(|_| bound(&user));
+            slots.map(|slot| session(SessionKey { user: user.clone(), slot: slot.into() })).collect()
+        };
+        let all = |it: bytes::Bytes| lookup_reply::FoundAll { sessions: slots(it), formerly: Vec::new() };
         LookupReply {
             sequence: request.sequence,
             revision: 100,
             state_id: STATE_ID,
             owners: vec![owner],
             keys: request.keys.into_iter().map(found).collect(),
-            users: request
-                .users
-                .into_iter()
-                .map(|it: bytes::Bytes| lookup_reply::FoundAll { sessions: slots(it) })
-                .collect(),
+            users: request.users.into_iter().map(all).collect(),
+            rebuilding,
             ..LookupReply::default()
         }
     }
+}
+
+/// The only session of a user.
+pub(crate) fn key(user: &str) -> SessionKey {
+    SessionKey { user: user.as_bytes().to_vec().into(), slot: Default::default() }
 }
 
 /// As the state does it.

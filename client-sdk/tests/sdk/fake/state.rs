@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use keeper_proto::v1::{Document, OperationResult, Problem, WriteFrame};
+use keeper_proto::v1::{
+    Document, KickRequest, OperationResult, PresenceFact, PresenceRequest, Problem, ScanRequest, WriteFrame,
+    lookup_reply,
+};
 use parking_lot::Mutex;
 use tokio::{sync::watch, time};
 
@@ -46,6 +49,23 @@ pub(crate) struct Book {
     pub(crate) publishes: BTreeMap<Vec<u8>, u64>,
     /// The next publish is done, and its answer is lost.
     pub(crate) lose_publish: Option<()>,
+    /// Live users by name, with the revisions they were registered at.
+    pub(crate) users: BTreeMap<String, u64>,
+    /// Walks that were opened, by node.
+    pub(crate) walks: Vec<(usize, ScanRequest)>,
+    /// So many pages, none of them a walk's first, break their stream instead.
+    pub(crate) break_walks: usize,
+    pub(crate) facts: Vec<PresenceFact>,
+    /// How many facts a node has forgotten.
+    pub(crate) floors: BTreeMap<usize, u64>,
+    /// Nodes that keep their presence streams and say nothing on them.
+    pub(crate) mute: Vec<usize>,
+    /// Presence streams that were opened, by node.
+    pub(crate) subscriptions: Vec<(usize, PresenceRequest)>,
+    /// Kicks by selector, with the looks still to be taken before they are finished.
+    pub(crate) kicks: BTreeMap<u64, (KickRequest, u32)>,
+    /// Lookups answer that the registry is filled again.
+    pub(crate) rebuilding: Option<lookup_reply::Rebuilding>,
 }
 
 /// What happens to renewals.
