@@ -191,6 +191,12 @@ impl Serving for Cluster {
     }
 }
 
+/// By how much all nodes together have grown, when both are known.
+pub(crate) fn growth(before: Option<Vec<u64>>, after: Option<Vec<u64>>) -> Option<u64> {
+    let (before, after) = before.zip(after)?;
+    Some(after.iter().zip(&before).map(|(after, before)| after.saturating_sub(*before)).sum())
+}
+
 fn client(endpoints: &[Endpoint]) -> Builder {
     Keeper::builder().endpoints(endpoints.iter().map(ToString::to_string)).name("bench")
 }
@@ -200,4 +206,15 @@ fn temporary_dir() -> Result<TempDir> {
     let own = std::env::current_exe().context("finding this program")?;
     let beside = own.parent().and_then(|it| it.parent()).context("this program lies in no folder")?;
     tempfile::Builder::new().prefix("keeper-bench-").tempdir_in(beside).context("making a folder for data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_of_all_nodes() {
+        assert_eq!(growth(Some(vec![10, 20, 30]), Some(vec![15, 18, 40])), Some(15));
+        assert_eq!(growth(None, Some(vec![1])), None);
+    }
 }

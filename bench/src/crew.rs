@@ -1,19 +1,16 @@
 //! Callers in a closed loop: each makes one call at a time and waits for its answer.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Error, Result};
-use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use crate::{
-    latency::{Latencies, Recorder},
+    desk::{Desk, Done},
+    latency::Latencies,
     meter::{Cost, Meter, Serving},
 };
 
@@ -26,23 +23,6 @@ pub(crate) struct Crew {
     desk: Arc<Desk>,
 }
 
-/// Where callers report.
-struct Desk {
-    answers: Recorder,
-    errors: AtomicU64,
-    first_error: Mutex<Option<Error>>,
-    stop: AtomicBool,
-}
-
-/// What a crew has done since it was last asked.
-#[derive(Debug)]
-pub(crate) struct Done {
-    pub(crate) latencies: Latencies,
-    pub(crate) errors: u64,
-    /// One of the errors, to be told.
-    pub(crate) error: Option<Error>,
-}
-
 impl Crew {
     /// `call` gets a number that no other call gets. Caller `n` of `callers` gets `n`, `n + callers`, `n + 2 * callers`
     /// ...
@@ -51,12 +31,7 @@ impl Crew {
         C: Fn(u64) -> F + Clone + Send + 'static,
         F: Future<Output = Result<()>> + Send + 'static,
     {
-        let desk = Arc::new(Desk {
-            answers: Recorder::new(),
-            errors: AtomicU64::new(0),
-            first_error: Mutex::new(None),
-            stop: AtomicBool::new(false),
-        });
+        let desk = Arc::new(Desk::new());
         let mut tasks = JoinSet::new();
         for caller in 0..callers {
             tasks.spawn(work(caller, callers, desk.clone(), call.clone()));
@@ -66,16 +41,12 @@ impl Crew {
 
     /// What was answered since the last time. A call counts when it is answered.
     pub(crate) fn take(&self) -> Done {
-        Done {
-            latencies: self.desk.answers.take(),
-            errors: self.desk.errors.swap(0, Relaxed),
-            error: self.desk.first_error.lock().take(),
-        }
+        self.desk.take()
     }
 
     /// Lets every caller finish its call.
     pub(crate) async fn stop(mut self) {
-        self.desk.stop.store(true, Relaxed);
+        self.desk.stop();
         while self.tasks.join_next().await.is_some() {}
     }
 }
@@ -86,13 +57,12 @@ where
     F: Future<Output = Result<()>>,
 {
     let mut number = caller as u64;
-    while !desk.stop.load(Relaxed) {
+    while !desk.is_stopped() {
         let begun = Instant::now();
         match call(number).await {
-            Ok(()) => desk.answers.record(caller, begun.elapsed()),
+            Ok(()) => desk.answered(caller, begun.elapsed()),
             Err(error) => {
-                desk.errors.fetch_add(1, Relaxed);
-                desk.first_error.lock().get_or_insert(error);
+                desk.failed(error);
                 tokio::time::sleep(PAUSE_AFTER_ERROR).await;
             }
         }
@@ -153,6 +123,7 @@ mod tests {
     use std::collections::HashSet;
 
     use anyhow::anyhow;
+    use parking_lot::Mutex;
 
     use super::*;
     use crate::meter::Nobody;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use keeper_client_sdk::{Error, Instance, Keeper, Registered, Sessions};
+use keeper_client_sdk::{Builder, Error, Instance, Keeper, Registered, Sessions};
 use tokio::task::JoinSet;
 
 use crate::{cluster::Cluster, users::Users};
@@ -20,8 +20,8 @@ const GATEWAYS: usize = 4;
 /// Longer than anything that is done to the nodes here: a lease lost would be measured as something else.
 const TTL: Duration = Duration::from_secs(120);
 
-/// Callers that load sessions: enough to fill frames of every gateway while others are under way.
-const LOADERS: usize = 4_096;
+/// Callers that load sessions, for each gateway: enough to fill its frames while others are under way.
+const LOADERS: usize = 1_024;
 
 /// Gateways in this process. Their leases end with it.
 pub(crate) struct Fleet {
@@ -40,7 +40,12 @@ pub(crate) struct Writer {
 impl Fleet {
     /// Opens gateways of a service, over one client.
     pub(crate) async fn open(cluster: &Cluster, service: &str) -> Result<Self> {
-        let keeper = cluster.client().connect().await.context("connecting gateways")?;
+        Self::over(cluster.client(), service).await
+    }
+
+    /// The same, of a cluster that a client is described for.
+    pub(crate) async fn over(client: Builder, service: &str) -> Result<Self> {
+        let keeper = client.connect().await.context("connecting gateways")?;
         let mut instances = Vec::new();
         for gateway in 0..GATEWAYS {
             let builder = keeper.instance(service, format!("gateway-{gateway}")).endpoint("127.0.0.1:1").ttl(TTL);
@@ -74,10 +79,18 @@ impl Writer {
         Self { gateways: gateways.into(), users }
     }
 
-    /// Registers one user and waits for the answer.
+    pub(crate) const fn users(&self) -> Users {
+        self.users
+    }
+
+    /// One of the gateways; every number names one.
+    pub(crate) fn gateway(&self, number: u64) -> &Sessions {
+        &self.gateways[usize::try_from(number).unwrap_or_default() % self.gateways.len()]
+    }
+
+    /// Registers one user with the gateway of its number, and waits for the answer.
     pub(crate) async fn register(&self, user: u64) -> Result<Registered, Error> {
-        let gateway = usize::try_from(user).unwrap_or_default() % self.gateways.len();
-        self.gateways[gateway].register(self.users.registration(user)?).await
+        self.gateway(user).register(self.users.registration(user)?).await
     }
 }
 
@@ -86,7 +99,7 @@ pub(crate) async fn load(writer: &Writer, sessions: u64, time: Duration) -> Resu
     let next = Arc::new(AtomicU64::new(0));
     let end = Instant::now() + time;
     let mut loaders = JoinSet::new();
-    for _ in 0..LOADERS {
+    for _ in 0..LOADERS * writer.gateways.len() {
         let (writer, next) = (writer.clone(), next.clone());
         loaders.spawn(async move {
             let mut loaded = 0;

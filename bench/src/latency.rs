@@ -25,6 +25,10 @@ impl Latencies {
         self.0.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(LONGEST_US).max(1));
     }
 
+    pub(crate) fn absorb(&mut self, others: &Self) {
+        self.0.add(&others.0).expect("every set has the same range");
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.0.len()
     }
@@ -39,6 +43,12 @@ impl Latencies {
 
     pub(crate) fn max_us(&self) -> u64 {
         self.0.max()
+    }
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -68,8 +78,8 @@ impl Recorder {
     pub(crate) fn take(&self) -> Latencies {
         let mut all = Latencies::new();
         for shard in &self.0 {
-            let taken = std::mem::replace(&mut *shard.lock(), Latencies::new());
-            all.0.add(taken.0).expect("every shard has the same range");
+            let taken = std::mem::take(&mut *shard.lock());
+            all.absorb(&taken);
         }
         all
     }

@@ -11,9 +11,16 @@
 //! Whatever ends a run, its processes end first: they die with the values that own them.
 
 mod args;
+mod aside;
 mod bench;
+mod board;
+mod bystanders;
+mod churn;
 mod cluster;
 mod crew;
+mod crowd;
+mod desk;
+mod document;
 mod echo;
 mod fleet;
 mod gateway;
@@ -21,9 +28,11 @@ mod latency;
 mod meter;
 mod metrics;
 mod node;
+mod open_loop;
 mod ports;
 mod process;
 mod report;
+mod search;
 mod users;
 mod wait;
 mod workload;

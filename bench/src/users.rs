@@ -3,6 +3,12 @@
 use bytes::Bytes;
 use keeper_client_sdk::{Error, Registration, SessionKey};
 
+/// Bytes of a user's id.
+pub(crate) const USER_BYTES: usize = 16;
+
+/// Bytes of a connection's id.
+pub(crate) const CONNECTION_BYTES: usize = size_of::<u64>();
+
 /// The one topic every session is bound to.
 const TOPIC: &[u8] = b"bench";
 
@@ -22,7 +28,7 @@ impl Users {
         Self { seed }
     }
 
-    /// 16 bytes. The first half is a permutation of the index, so that no two users of a sequence are the same.
+    /// [`USER_BYTES`]. The first half is a permutation of the index, so that no two users of a sequence are the same.
     pub(crate) fn user(self, index: u64) -> Bytes {
         let [first, second] = [self.seed, !self.seed].map(|seed| mix(seed.wrapping_add(index)).to_be_bytes());
         Bytes::from([first, second].concat())
@@ -32,9 +38,14 @@ impl Users {
         SessionKey::of_user(self.user(index))
     }
 
-    /// With an 8-byte connection id and one topic.
+    /// Bound to one topic, on the connection of the same number.
     pub(crate) fn registration(self, index: u64) -> Result<Registration, Error> {
-        let connection = Bytes::copy_from_slice(&index.to_be_bytes());
+        self.registration_on(index, index)
+    }
+
+    /// The same on another connection.
+    pub(crate) fn registration_on(self, index: u64, connection: u64) -> Result<Registration, Error> {
+        let connection = Bytes::copy_from_slice(&connection.to_be_bytes());
         Ok(Registration::new(self.key(index)?).connection(connection).topic(Bytes::from_static(TOPIC)))
     }
 }
@@ -57,7 +68,7 @@ mod tests {
         let users = Users::seeded(7);
         let some: HashSet<Bytes> = (0..100_000).map(|index| users.user(index)).collect();
         assert_eq!(some.len(), 100_000);
-        assert!(some.iter().all(|user| user.len() == 16));
+        assert!(some.iter().all(|user| user.len() == USER_BYTES));
         assert_eq!(users.user(5), Users::seeded(7).user(5));
         assert_ne!(users.user(5), Users::seeded(8).user(5));
     }

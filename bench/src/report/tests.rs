@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::workload::{
     Workload, expire::Expire, failover::Failover, footprint::Footprint, limits::Limits, lookup::Lookup,
-    lookup_many::LookupMany, publish::Publish, register::Register, restart::Restart, watch::Watch,
+    lookup_many::LookupMany, mixed::ByKind, mixed::Mixed, publish::Publish, register::Register, restart::Restart,
+    storm::Storm, watch::Watch,
 };
 
 use super::*;
@@ -13,7 +14,7 @@ use super::*;
 const EVERY: &str = "system version workload nodes seconds errors server_cpu_s client_cpu_s rss_bytes fsync";
 
 /// What each workload adds, in its order.
-const FIELDS: [(&str, &str); 10] = [
+const FIELDS: [(&str, &str); 12] = [
     ("register", "callers ops_per_s p50_us p99_us max_us"),
     ("lookup", "callers consistency sessions ops_per_s p50_us p99_us max_us"),
     ("lookup-many", "batch consistency ops_per_s"),
@@ -24,6 +25,12 @@ const FIELDS: [(&str, &str); 10] = [
         "sessions ttl_ms invisible_after_ttl_ms reaped_after_ttl_ms others_p99_us_before others_p99_us_during \
          others_max_us_before others_max_us_during",
     ),
+    (
+        "storm",
+        "gateways sessions ops_per_s seconds_to_all healthy_leases_lost config_p99_us_before config_p99_us_during \
+         lookup_p99_us_during",
+    ),
+    ("mixed", "online_users register_per_s unregister_per_s lookup_per_s p50_us p99_us max_us"),
     ("footprint", "sessions rss_bytes_per_session disk_bytes_per_session snapshot_ms others_p99_us_during_snapshot"),
     ("restart", "sessions ms"),
     ("failover", "gap_ms runs"),
@@ -64,6 +71,26 @@ fn lines() -> Vec<String> {
         others_max_us_before: 1,
         others_max_us_during: 1,
     };
+    let storm = Storm {
+        gateways: 10,
+        sessions: 1,
+        ops_per_s: 1.0,
+        seconds_to_all: 1.0,
+        healthy_leases_lost: 0,
+        config_p99_us_before: 1,
+        config_p99_us_during: 1,
+        lookup_p99_us_during: 1,
+    };
+    let by_kind = || ByKind { register: 1, unregister: 1, lookup: 1 };
+    let mixed = Mixed {
+        online_users: 1_000,
+        register_per_s: 1,
+        unregister_per_s: 1,
+        lookup_per_s: 1,
+        p50_us: by_kind(),
+        p99_us: by_kind(),
+        max_us: by_kind(),
+    };
     let footprint = Footprint {
         sessions: 1,
         rss_bytes_per_session: None,
@@ -78,6 +105,8 @@ fn lines() -> Vec<String> {
         line(watch),
         line(Publish { callers: 16, ops_per_s: 1.0, p50_us: 1, p99_us: 1 }),
         line(expire),
+        line(storm),
+        line(mixed),
         line(footprint),
         line(Restart { sessions: 1, ms: 1.0 }),
         line(Failover { gap_ms: 1.0, runs: 5 }),

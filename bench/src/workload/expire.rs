@@ -3,9 +3,9 @@
 //! The gateway is a process that is killed right after one of its renewals was acknowledged; its TTL runs from the
 //! sending of that renewal, as its own client library counts it, which is a little earlier than the daemon does.
 //! `invisible_after_ttl_ms` is the time from the end of that TTL to the first linearizable lookup that does not find
-//! one of its sessions; `reaped_after_ttl_ms` to the last proposal of upkeep that the leader counts. Sixteen others
-//! register new users all the while: "before" is the time up to the kill, "during" the time from the end of the TTL
-//! until everything is reaped, at least a second.
+//! one of its sessions; `reaped_after_ttl_ms` to the last proposal of upkeep that the leader counts before it shows no
+//! row that waits to be swept. Sixteen others register new users all the while: "before" is the time up to the kill,
+//! "during" the time from the end of the TTL until a second after everything is swept.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,7 +16,8 @@ use serde::Serialize;
 use crate::{
     bench::Bench,
     cluster::Cluster,
-    crew::{Crew, Done},
+    crew::Crew,
+    desk::Done,
     fleet::Fleet,
     gateway::Gateway,
     meter::Meter,
@@ -39,8 +40,11 @@ const PROBE_PERIOD: Duration = Duration::from_millis(2);
 const INVISIBLE_PATIENCE: Duration = Duration::from_secs(60);
 const REAPED_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Upkeep that has been quiet for so long is done.
-const QUIET: Duration = Duration::from_secs(1);
+/// Upkeep that has been quiet for so long is done, if no row waits: nodes refresh their gauges once a second.
+const QUIET: Duration = Duration::from_millis(2_500);
+
+/// After the last upkeep so far, others' waiting belongs to it for so long.
+const SETTLED: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Expire {
@@ -168,20 +172,21 @@ async fn aftermath(upkeep: Option<Upkeep>, ends_at: SystemTime, others: &Crew) -
     let mut seen = upkeep.before;
     let mut changed_at = SystemTime::now();
     let mut quiet_since = Instant::now();
-    let mut during: Option<Done> = None;
+    let mut during = Done::default();
+    let mut is_counted = false;
     wait_for("reaping the dead gateway's sessions", REAPED_PATIENCE, async || {
-        let count = upkeep.count().await?;
-        if count > seen {
-            (seen, changed_at, quiet_since) = (count, SystemTime::now(), Instant::now());
+        let Counted { proposed, waiting } = upkeep.count().await?;
+        if proposed > seen {
+            (seen, changed_at, quiet_since, is_counted) = (proposed, SystemTime::now(), Instant::now(), false);
         }
-        let done = quiet_since.elapsed() >= QUIET;
-        if done {
-            during = Some(others.take());
+        if quiet_since.elapsed() >= SETTLED && !is_counted {
+            // What comes in quiet would only dilute what came before it.
+            is_counted = true;
+            during.absorb(others.take());
         }
-        Ok(done.then_some(()))
+        Ok((quiet_since.elapsed() >= QUIET && waiting == 0.0).then_some(()))
     })
     .await?;
-    let during = during.context("the others' figures")?;
     Ok(((seen > upkeep.before).then(|| ms_between(ends_at, changed_at)), during))
 }
 
@@ -197,14 +202,27 @@ impl Upkeep {
         let leader = cluster.leader().await?;
         let Some(node) = cluster.nodes().iter().find(|node| node.id == leader) else { return Ok(None) };
         let mut upkeep = Self { http: node.http(), before: 0.0 };
-        upkeep.before = upkeep.count().await?;
+        upkeep.before = upkeep.count().await?.proposed;
         Ok(Some(upkeep))
     }
 
-    async fn count(&self) -> Result<f64> {
+    async fn count(&self) -> Result<Counted> {
         let metrics = Metrics::scrape(&self.http).await?;
-        Ok(metrics.sum("keeper_proposals_total", "lane=\"upkeep\"").unwrap_or_default())
+        Ok(Counted {
+            proposed: metrics.sum("keeper_proposals_total", "lane=\"upkeep\"").unwrap_or_default(),
+            waiting: metrics
+                .sum("keeper_sessions_to_sweep", "")
+                .context("a node without its gauge of rows to sweep")?,
+        })
     }
+}
+
+/// What the leader counts.
+struct Counted {
+    /// Proposals of upkeep.
+    proposed: f64,
+    /// Rows to be swept.
+    waiting: f64,
 }
 
 #[cfg(test)]

@@ -10,9 +10,11 @@ pub(crate) mod footprint;
 pub(crate) mod limits;
 pub(crate) mod lookup;
 pub(crate) mod lookup_many;
+pub(crate) mod mixed;
 pub(crate) mod publish;
 pub(crate) mod register;
 pub(crate) mod restart;
+pub(crate) mod storm;
 pub(crate) mod watch;
 
 use anyhow::Result;
@@ -40,6 +42,10 @@ pub(crate) enum Workload {
     Publish,
     /// A gateway dies with all its sessions
     Expire,
+    /// Gateways lose their incarnations and register everything again
+    Storm,
+    /// The churn of the largest population that holds, with lookups beside
+    Mixed,
     /// Memory and disk per session, and a snapshot's effect
     Footprint,
     /// Every node dies at once, until the first answer
@@ -64,6 +70,8 @@ impl Workload {
             Self::Watch => "watch",
             Self::Publish => "publish",
             Self::Expire => "expire",
+            Self::Storm => "storm",
+            Self::Mixed => "mixed",
             Self::Footprint => "footprint",
             Self::Restart => "restart",
             Self::Failover => "failover",
@@ -79,6 +87,8 @@ impl Workload {
             Self::Watch => watch::run(bench).await,
             Self::Publish => publish::run(bench).await,
             Self::Expire => expire::run(bench).await,
+            Self::Storm => storm::run(bench).await,
+            Self::Mixed => mixed::run(bench).await,
             Self::Footprint => footprint::run(bench).await,
             Self::Restart => restart::run(bench).await,
             Self::Failover => failover::run(bench).await,

@@ -9,13 +9,11 @@ use serde::Serialize;
 use crate::{
     bench::Bench,
     crew::{Pace, measure},
+    document::document,
     report::{Figures, Row, rounded},
 };
 
 const CALLERS: [usize; 1] = [16];
-
-/// Bytes of one document.
-pub(crate) const VALUE_BYTES: usize = 2_048;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Publish {
@@ -58,38 +56,4 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
         cluster.stop().await;
     }
     Ok(())
-}
-
-/// What a document begins with.
-const NUMBER: &str = "{\"number\":";
-
-/// JSON of [`VALUE_BYTES`], with a number in it.
-pub(crate) fn document(number: u64) -> String {
-    let head = format!("{NUMBER}{number},\"filling\":\"");
-    let tail = "\"}";
-    let filling = VALUE_BYTES.saturating_sub(head.len() + tail.len());
-    format!("{head}{}{tail}", "keeper ".chars().cycle().take(filling).collect::<String>())
-}
-
-/// The number in a document, without reading the rest.
-pub(crate) fn number_in(text: &str) -> Option<u64> {
-    let rest = text.strip_prefix(NUMBER)?;
-    rest.get(..rest.find(',')?)?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_document_has_its_size_and_its_number() {
-        for number in [0, 7, u64::MAX] {
-            let text = document(number);
-            assert_eq!(text.len(), VALUE_BYTES);
-            assert_eq!(number_in(&text), Some(number));
-            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(value["number"], number);
-        }
-        assert_eq!(number_in("{\"other\":1,"), None);
-    }
 }

@@ -17,7 +17,7 @@ use crate::{
     workload::lookup::load,
 };
 
-const SESSIONS: [u64; 1] = [1_000_000];
+const SESSIONS: [u64; 2] = [1_000_000, 10_000_000];
 const SESSIONS_QUICK: [u64; 1] = [100_000];
 
 /// How long the nodes may take.
