@@ -14,7 +14,7 @@ use crate::{failure::Failure, render, render::Report};
 pub(crate) enum Output {
     /// For people
     Table,
-    /// For programs: one object or array a command, one object a line of `config watch`
+    /// For programs: one object or array a command; one object a line from watches and scans
     Json,
 }
 

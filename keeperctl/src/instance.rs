@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::{
     admin::Admin,
-    args::{InstanceName, InstanceVerb},
-    failure::Failure,
+    args::{InstanceName, InstanceVerb, Target},
+    failure::{Failure, Kind},
     nearest::nearest,
     render::{self, Report},
 };
@@ -48,6 +48,26 @@ pub(crate) async fn find(admin: &Admin<'_, '_>, name: &InstanceName) -> Result<R
     let others = instances.list("").await?.into_iter().map(|it| format!("{}/{}", it.service, it.id));
     let failure = Failure::refused(format!("there is no live instance {name}"));
     Err(instead(failure, nearest(&name.to_string(), others), "instance show"))
+}
+
+/// A refusal may be about the instance that was named; then the names are offered that were probably meant.
+pub(crate) async fn meant(admin: &Admin<'_, '_>, named: Option<&InstanceName>, failure: Failure) -> Failure {
+    match named {
+        Some(name) if failure.kind == Kind::Refused => find(admin, name).await.err().unwrap_or(failure),
+        Some(_) | None => failure,
+    }
+}
+
+/// Why a control has nobody to go to.
+pub(crate) async fn nobody(admin: &Admin<'_, '_>, target: &Target) -> Result<Failure, Failure> {
+    match &target.id {
+        None => unknown_service(admin, &target.service).await,
+        Some(id) => {
+            let name = InstanceName { service: target.service.clone(), id: id.clone() };
+            let absent = find(admin, &name).await.err();
+            Ok(absent.unwrap_or_else(|| Failure::refused(format!("instance {name} has only just come: try again"))))
+        }
+    }
 }
 
 async fn unknown_service(admin: &Admin<'_, '_>, service: &str) -> Result<Failure, Failure> {

@@ -1,5 +1,7 @@
 //! Every bound of the tool, with its reason.
 
+use std::time::Duration;
+
 /// Bytes of a document's text: the server's bound, so that a larger file is refused before it travels.
 pub(crate) const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
@@ -30,3 +32,19 @@ pub(crate) const EXCERPT_COLUMNS_MAX: usize = 100;
 
 /// Lines around a change in a unified diff: what `diff -u` shows.
 pub(crate) const DIFF_LINES_AROUND: usize = 3;
+
+/// Topics, and instances, shown by `session top` unless `--limit` says otherwise: a screen.
+pub(crate) const TOP_SHOWN: u32 = 20;
+
+/// The server's bound for the same.
+pub(crate) const TOP_SHOWN_MAX: u32 = 1_000;
+
+/// Parts of a walk: the server's bound.
+pub(crate) const PARTS_MAX: u32 = 1_024;
+
+/// Parts of a scan that one process walks side by side: each is a stream with a page in memory, and one processor does
+/// not print faster for more. Several processes share a larger walk with `session list --part`.
+pub(crate) const SCAN_PARTS_MAX: u32 = 64;
+
+/// Pause between two looks at something that is waited for: a person notices no delay, and a cluster no load.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(250);

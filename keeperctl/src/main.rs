@@ -9,8 +9,10 @@ mod args;
 mod cluster;
 mod config;
 mod console;
+mod control;
 mod failure;
 mod instance;
+mod interrupt;
 mod limits;
 mod name;
 mod nearest;
@@ -74,6 +76,7 @@ async fn ask(options: &Options, noun: Noun, console: &mut Console<'_>) -> Result
         Noun::Session { verb } => session::run(&mut admin, verb).await,
         Noun::Instance { verb } => instance::run(&mut admin, verb).await,
         Noun::Config { verb } => config::run(&mut admin, verb).await,
+        Noun::Control { verb } => control::run(&mut admin, verb).await,
         Noun::Cluster { verb: ClusterVerb::Status } => cluster::status(&mut admin, &options.endpoints).await,
         Noun::Completions { shell } => completions(shell, admin.console),
     };

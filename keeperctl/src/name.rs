@@ -19,6 +19,11 @@ impl Name {
     pub(crate) const fn bytes(&self) -> &[u8] {
         self.0.as_slice()
     }
+
+    /// As a word of a shell's line.
+    pub(crate) fn quoted(&self) -> String {
+        quoted(&self.to_string())
+    }
 }
 
 impl From<&[u8]> for Name {
@@ -66,6 +71,15 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// As a word of a shell's line.
+pub(crate) fn quoted(text: &str) -> String {
+    let is_bare = |it: char| it.is_alphanumeric() || "_@%+=:,./-".contains(it);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_bare) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn digit(character: u8) -> Option<u8> {

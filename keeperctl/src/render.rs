@@ -48,6 +48,12 @@ pub(crate) fn fields<const N: usize>(fields: [(&str, String); N]) -> String {
     table(["FIELD", "VALUE"], fields.map(|(name, value)| [name.to_owned(), value]))
 }
 
+/// Several tables, an empty line between them; those with nothing in them are left out.
+pub(crate) fn sections(tables: impl IntoIterator<Item = String>) -> String {
+    let tables: Vec<_> = tables.into_iter().filter(|table| !table.is_empty()).collect();
+    tables.join("\n")
+}
+
 /// One line of JSON.
 pub(crate) fn json_line(value: &impl Serialize) -> Result<String, Failure> {
     let json = serde_json::to_string(value).map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))?;

@@ -32,7 +32,7 @@ fn every_shell_gets_its_completions() {
         let mut console = Console::new(Output::Table, &mut data, &mut words);
         assert_eq!(run(command(&format!("keeperctl completions {shell}")), &mut console), Ok(()));
         let script = String::from_utf8(data).expect("text");
-        for word in ["keeperctl", "session", "history", "kick", "--endpoints"] {
+        for word in ["keeperctl", "session", "history", "kick", "rebuild-status", "control", "--endpoints"] {
             assert!(script.contains(word.trim_start_matches("--")), "{shell}: {word}");
         }
         assert!(words.is_empty());

@@ -1,8 +1,11 @@
 //! What was typed. What it means is decided by the noun it names: `session.rs`, `instance.rs`, `config.rs`,
-//! `cluster.rs`.
+//! `control.rs`, `cluster.rs`.
 
 mod config;
+mod control;
 mod instance;
+mod scan;
+mod select;
 mod session;
 
 use std::time::Duration;
@@ -14,14 +17,19 @@ use crate::console::Output;
 pub(crate) use config::{
     ConfigVerb, DeleteConfig, DiffConfig, EditConfig, GetConfig, LintConfig, PutConfig, Reason, WatchConfigs,
 };
+pub(crate) use control::{ControlVerb, SendControl, Target};
 pub(crate) use instance::{InstanceName, InstanceVerb};
-pub(crate) use session::{CountSessions, GetSession, KickSession, ListSessions, SessionVerb};
+pub(crate) use scan::{PartStanding, ScanSessions, Standing};
+pub(crate) use select::{PartName, SelectSessions};
+pub(crate) use session::{
+    CountSessions, GiveUp, KickSessions, ListSessions, SessionVerb, TopSessions, UserSessions, WatchSessions,
+};
 
 const AFTER_HELP: &str = "\
 Data goes to standard output, words go to standard error.
 Exit code: 0 done, 1 refused or not there, 2 wrong usage or failure.";
 
-/// Asks and tells a Keeper cluster: sessions, instances, configs, nodes.
+/// Asks and tells a Keeper cluster: sessions, instances, configs, controls, nodes.
 #[derive(Debug, Parser)]
 #[command(name = "keeperctl", version, arg_required_else_help = true, after_help = AFTER_HELP)]
 pub(crate) struct Typed {
@@ -70,6 +78,11 @@ pub(crate) enum Noun {
     Config {
         #[command(subcommand)]
         verb: ConfigVerb,
+    },
+    /// What processes should do now
+    Control {
+        #[command(subcommand)]
+        verb: ControlVerb,
     },
     /// The nodes themselves
     Cluster {

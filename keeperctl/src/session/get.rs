@@ -1,59 +1,123 @@
-//! `keeperctl session get`: where a user is connected.
+//! `keeperctl session get`: where a user is connected, or was a moment ago.
 
-use keeper_client_sdk::{Session, SessionKey};
+use keeper_client_sdk::{Rebuilding, Session, SessionKey};
+use serde::Serialize;
 
 use crate::{
     admin::Admin,
-    args::GetSession,
+    args::UserSessions,
     failure::Failure,
     name::Name,
-    render,
-    session::row::{Found, Row},
+    render::{self, Report},
+    session::{
+        rebuild,
+        row::{self, Former, Row},
+    },
 };
 
-pub(crate) async fn get(admin: &mut Admin<'_, '_>, get: &GetSession) -> Result<(), Failure> {
-    let looked = admin.keeper.lookup().user(get.user.bytes().to_vec()).await?;
-    let wanted = |session: &Session| get.slot.as_ref().is_none_or(|slot| session.key.slot()[..] == *slot.bytes());
+pub(super) async fn get(admin: &mut Admin<'_, '_>, get: &UserSessions) -> Result<(), Failure> {
     if let Some(slot) = &get.slot {
         // A slot that cannot be is a mistake, not an absence.
         SessionKey::new(get.user.bytes().to_vec(), slot.bytes().to_vec())?;
     }
+    let looked = admin.keeper.lookup().user(get.user.bytes().to_vec()).await?;
+    let wanted = |session: &Session| get.slot.as_ref().is_none_or(|slot| session.key.slot()[..] == *slot.bytes());
     let (sessions, others): (Vec<_>, Vec<_>) = looked.found.into_iter().partition(wanted);
-    let nobody = sessions.is_empty().then(|| absent(get, &others));
-    let sessions: Vec<Row> = sessions.into_iter().map(Row::from).collect();
-    admin.console.print(&Found { revision: looked.revision, sessions })?;
-    nobody.map_or(Ok(()), Err)
+    let formerly = looked.formerly.into_iter().filter(|it| wanted(&it.session)).map(Former::from).collect();
+    let found = Found {
+        revision: looked.revision,
+        sessions: sessions.into_iter().map(Row::from).collect(),
+        formerly,
+        rebuilding_permille: looked.rebuilding.map(|it| it.done_permille),
+    };
+    admin.console.print(&found)?;
+    if found.sessions.is_empty() { Err(absent(get, &found, &others, looked.rebuilding)) } else { Ok(()) }
 }
 
 /// Nobody there, and where the user is instead.
-fn absent(get: &GetSession, others: &[Session]) -> Failure {
+fn absent(get: &UserSessions, found: &Found, others: &[Session], rebuilding: Option<Rebuilding>) -> Failure {
     let user = &get.user;
-    match &get.slot {
+    let mut failure = match &get.slot {
         Some(slot) if !others.is_empty() => {
             let slots = others.iter().map(|session| format!("\"{}\"", Name::from(&session.key.slot()[..])));
             Failure::refused(format!("user {user} is not connected in slot \"{slot}\""))
                 .remedy(format!("the user is connected in {}: leave out `--slot` to see", render::list(slots)))
         }
-        Some(_) | None => Failure::refused(format!("user {user} is not connected"))
-            .remedy("names are compared byte by byte: look for similar ones with `keeperctl session list --prefix ..`"),
+        Some(_) | None => Failure::refused(format!("user {user} is not connected")),
+    };
+    for former in &found.formerly {
+        failure = failure.remedy(format!("who held the session last is shown; it is {}", former.words()));
+    }
+    if let Some(rebuilding) = rebuilding {
+        let done = rebuild::percent(rebuilding.done_permille);
+        failure = failure.remedy(format!(
+            "the user may be connected all the same: the registry is being filled again, {done} done; \
+             see `keeperctl session rebuild-status`"
+        ));
+    }
+    if failure.remedies.is_empty() {
+        let look = "look for similar ones with `keeperctl session list --user-prefix ..`";
+        let why = format!("see what happened with `keeperctl session explain {}`", user.quoted());
+        failure = failure.remedy(format!("names are compared byte by byte: {look}")).remedy(why);
+    }
+    failure
+}
+
+#[derive(Debug, Serialize)]
+struct Found {
+    revision: u64,
+    sessions: Vec<Row>,
+    formerly: Vec<Former>,
+    /// Of the gateways that are expected, how many have finished; none: the registry is whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rebuilding_permille: Option<u32>,
+}
+
+impl Report for Found {
+    fn table(&self) -> String {
+        row::states(&self.sessions, &self.formerly)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::row::tests::session;
+    use crate::session::row::tests::{lingering, session};
+
+    fn get(slot: Option<&str>) -> UserSessions {
+        UserSessions { user: Name::from(&b"ann"[..]), slot: slot.map(|slot| Name::from(slot.as_bytes())) }
+    }
+
+    fn found(formerly: Vec<Former>) -> Found {
+        Found { revision: 52, sessions: Vec::new(), formerly, rebuilding_permille: None }
+    }
 
     #[test]
     fn other_slots_are_named() {
-        let get = |slot: Option<&str>| GetSession {
-            user: Name::from(&b"ann"[..]),
-            slot: slot.map(|slot| Name::from(slot.as_bytes())),
-        };
-        let failure = absent(&get(Some("tv")), &[session("ann", "phone"), session("ann", "")]);
+        let others = [session("ann", "phone"), session("ann", "")];
+        let failure = absent(&get(Some("tv")), &found(Vec::new()), &others, None);
         assert_eq!(failure.message, "user ann is not connected in slot \"tv\"");
         assert_eq!(failure.remedies, ["the user is connected in \"phone\",\"\": leave out `--slot` to see"]);
-        assert_eq!(absent(&get(Some("tv")), &[]).message, "user ann is not connected");
-        assert_eq!(absent(&get(None), &[]).message, "user ann is not connected");
+        for slot in [Some("tv"), None] {
+            let failure = absent(&get(slot), &found(Vec::new()), &[], None);
+            assert_eq!(failure.message, "user ann is not connected");
+            assert_eq!(failure.remedies[1], "see what happened with `keeperctl session explain ann`");
+        }
+    }
+
+    #[test]
+    fn who_may_be_there_all_the_same_is_said() {
+        let failure = absent(&get(None), &found(vec![lingering("ann")]), &[], Some(Rebuilding { done_permille: 125 }));
+        let expected = "who held the session last is shown; it is lingering until 2026-11-22T15:36:05Z";
+        assert_eq!(failure.remedies[0], expected);
+        assert!(failure.remedies[1].contains("being filled again, 12.5 % done"), "{failure:?}");
+    }
+
+    #[test]
+    fn what_is_live_is_told_from_what_was() {
+        let json = render::json_line(&found(vec![lingering("ann")])).expect("JSON");
+        assert!(json.starts_with(r#"{"revision":52,"sessions":[],"formerly":[{"user":"ann","#), "{json}");
+        let whole = render::json_line(&found(Vec::new()));
+        assert_eq!(whole, Ok("{\"revision\":52,\"sessions\":[],\"formerly\":[]}\n".into()));
     }
 }
