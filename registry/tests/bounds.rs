@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use keeper_registry::{
     Command, DocumentAction, DocumentChange, Format, Frame, Incarnation, LogTime, NoticeCursor, Notices, OpenInstance,
-    Publish, Register, Rejection, Reply, Revision, SendControl, SessionKey, SessionOperation, Stamp, State, StateId,
+    PresenceLimits, Publish, Register, Rejection, Reply, Revision, SendControl, SessionKey, SessionOperation, Stamp, State, StateId,
     Thawing, limits,
 };
 
@@ -15,7 +15,7 @@ struct Machine {
 
 impl Machine {
     fn new() -> Self {
-        let mut machine = Self { state: State::new(), at: Stamp::default() };
+        let mut machine = Self { state: State::new(PresenceLimits::default()), at: Stamp::default() };
         machine.apply(Command::Found(StateId(7))).expect("a new state can be founded");
         machine
     }
@@ -35,6 +35,8 @@ impl Machine {
             labels: Vec::new(),
             version: String::new(),
             ttl_ms: 10_000,
+            former_state: None,
+            flush_total: 0,
             request: None,
         };
         match self.apply(Command::OpenInstance(open)) {
@@ -51,11 +53,14 @@ impl Machine {
                 conn_seq: None,
                 topics: Vec::new(),
                 attributes: Bytes::new(),
+                flushed: None,
             })
         };
         let sequence = self.state.frame_sequence(incarnation).expect("it is open") + 1;
         let operations = users.map(register).collect();
-        let taken = self.apply(Command::Frame(Frame { incarnation, sequence, state: StateId(7), operations }));
+        let (state, confirmed, flush_remaining) = (StateId(7), None, None);
+        let frame = Frame { incarnation, sequence, state, operations, confirmed, flush_remaining };
+        let taken = self.apply(Command::Frame(frame));
         assert!(matches!(taken, Ok(Reply::Frame { .. })), "{taken:?}");
     }
 
@@ -67,13 +72,13 @@ impl Machine {
 
     fn put(&mut self, path: &str, text: String) {
         let text = Bytes::from(text);
-        let put = DocumentAction::Put { format: Format::Json, value: text.clone(), text };
+        let put = DocumentAction::Put { format: Format::Json, value: text.clone(), text, policy: None };
         let published = self.publish(path, put);
         assert!(matches!(published, Ok(Reply::Published { .. })), "{published:?}");
     }
 
     fn rebuild(&mut self) {
-        let mut thawing = Thawing::new();
+        let mut thawing = Thawing::new(PresenceLimits::default());
         let read = self.state.freeze().visit(|record| thawing.push(record));
         self.state = read.and_then(|()| thawing.finish()).expect("what was frozen can be rebuilt");
     }
@@ -185,7 +190,7 @@ fn controls_make_room_only_after_their_deadline() {
 }
 
 #[test]
-fn a_reap_removes_one_slice() {
+fn a_sweep_looks_at_one_slice() {
     let mut machine = Machine::new();
     let (one, other) = (machine.open("a"), machine.open("b"));
     for frame in 0..3 {
@@ -193,10 +198,10 @@ fn a_reap_removes_one_slice() {
     }
     machine.apply(Command::Expire(one)).expect("it is open");
     machine.register(other, 0..100);
-    let reaped = |removed, more| Ok(Reply::Reaped { removed, more });
-    assert_eq!(machine.apply(Command::Reap), reaped(1_000, true));
+    let swept = |rows, more| Ok(Reply::Swept { rows, more });
+    assert_eq!(machine.apply(Command::Sweep), swept(1_000, true));
     machine.rebuild();
-    assert_eq!(machine.apply(Command::Reap), reaped(1_000, true));
-    assert_eq!(machine.apply(Command::Reap), reaped(300, false));
+    assert_eq!(machine.apply(Command::Sweep), swept(1_000, true));
+    assert_eq!(machine.apply(Command::Sweep), swept(300, false));
     assert_eq!(machine.state.sessions_live(), 100);
 }

@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, sync::Arc};
 
 use super::{
-    Changes, ClosingCause, Instance, Owner,
+    Changes, Closing, ClosingCause, Instance, Owner,
     descriptor::{check_open, checked_labels},
 };
 use crate::{Event, Incarnation, OpenInstance, Rejection, Reply, Revision, State, limits};
@@ -36,7 +36,9 @@ impl State {
             opened: self.clock.revision,
             opened_at: self.clock.time,
         };
-        self.instances.insert(Owner::new(Arc::new(instance)));
+        let mut owner = Owner::new(Arc::new(instance));
+        owner.sessions_max = self.policies.current.sessions_max(&owner.instance.service, &owner.instance.id);
+        self.instances.insert(owner);
         self.flush_opened(open, events);
         if !events.contains(&Event::Instances) {
             events.push(Event::Instances);
@@ -75,6 +77,13 @@ impl State {
     pub fn frame_sequence(&self, incarnation: Incarnation) -> Option<u64> {
         let owner = self.instances.open(self.instances.id(incarnation)?)?;
         Some(owner.frames.last())
+    }
+
+    /// How an incarnation ended, while that is remembered.
+    #[must_use]
+    pub fn closing(&self, incarnation: Incarnation) -> Option<&Closing> {
+        let mut newest_first = self.instances.closings.iter().rev().map(|(_, closing)| closing);
+        newest_first.find(|closing| closing.incarnation == incarnation)
     }
 
     /// What happened to the set of open instances after this revision; `None` when closings after it are no longer

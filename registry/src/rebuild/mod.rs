@@ -23,9 +23,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub use self::gateway::{RebuildGateway, RebuildProgress};
 use crate::{
-    ClosingCause, LogTime, RebuildHeader, State,
+    LogTime, RebuildHeader, State,
     digest::{Digest, Kind, Sum},
-    instance::Closed,
     limits,
 };
 
@@ -133,10 +132,7 @@ impl State {
     /// Sessions that only a backup says, and that nobody has registered again.
     #[must_use]
     pub fn sessions_unconfirmed(&self) -> u64 {
-        let is_restored = |closed: &Closed| closed.cause == ClosingCause::Restored;
-        let owners = self.instances.owners().flatten();
-        let restored = owners.filter(|owner| owner.closed.as_ref().is_some_and(is_restored));
-        restored.map(|owner| owner.sessions.len()).sum()
+        self.instances.unconfirmed_rows()
     }
 
     /// When a sweep may end the rebuild; `None` when there is none, or a gateway is still expected.

@@ -120,8 +120,8 @@ impl Page {
 mod tests {
     use super::{HEAP_BYTES_MAX, PAGE_ROWS, Page};
     use crate::{
-        Epoch, LogTime, limits,
-        session::{Content, OwnerId, TopicId},
+        Epoch, LogTime, PresenceCursor, limits,
+        session::{Content, Dropped, OwnerId, TopicId},
     };
 
     fn content<'a>(user: &'a [u8], attributes: &'a [u8], topics: &'a [TopicId]) -> Content<'a> {

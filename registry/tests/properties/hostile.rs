@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
-    Incarnation, Kick, LogTime, OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionKey,
-    SessionOperation, Stamp, StateId, Unregister,
+    GiveUp, Incarnation, Kick, KickTarget, LogTime, NoticeCursor, OpenInstance, Publish, Register, RequestId, Revision,
+    SendControl, SessionKey, SessionOperation, SessionSelector, Stamp, StateId, Unregister, UnregisterCause,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -43,13 +43,15 @@ fn epoch() -> impl Strategy<Value = Epoch> {
 
 fn operation() -> BoxedStrategy<SessionOperation> {
     let topics = || vec(bytes(), 0..20);
-    let register = (key(), bytes(), option::of(number()), topics(), bytes());
+    let register = (key(), bytes(), option::of(number()), topics(), bytes(), option::of(epoch()));
+    let cause = || prop_oneof![Just(UnregisterCause::Left), Just(UnregisterCause::Lost)];
+    let unregister = (key(), epoch(), cause()).prop_map(|(key, epoch, cause)| Unregister { key, epoch, cause });
     let bind = || (key(), epoch(), topics()).prop_map(|(key, epoch, topics)| BindTopics { key, epoch, topics });
     prop_oneof![
-        3 => register.prop_map(|(key, connection, conn_seq, topics, attributes)| {
-            SessionOperation::Register(Register { key, connection, conn_seq, topics, attributes })
+        3 => register.prop_map(|(key, connection, conn_seq, topics, attributes, flushed)| {
+            SessionOperation::Register(Register { key, connection, conn_seq, topics, attributes, flushed })
         }),
-        1 => (key(), epoch()).prop_map(|(key, epoch)| SessionOperation::Unregister(Unregister { key, epoch })),
+        1 => unregister.prop_map(SessionOperation::Unregister),
         1 => bind().prop_map(SessionOperation::Bind),
         1 => bind().prop_map(SessionOperation::Unbind),
     ]
@@ -58,7 +60,12 @@ fn operation() -> BoxedStrategy<SessionOperation> {
 
 fn change() -> impl Strategy<Value = DocumentChange> {
     let format = prop_oneof![Just(Format::Toml), Just(Format::Ini)];
-    let put = (format, bytes(), bytes()).prop_map(|(format, text, value)| DocumentAction::Put { format, text, value });
+    let put = (format, bytes(), bytes()).prop_map(|(format, text, value)| DocumentAction::Put {
+        format,
+        text,
+        value,
+        policy: None,
+    });
     let action = prop_oneof![3 => put, 1 => Just(DocumentAction::Delete)];
     let parts = (text(), option::of(number().prop_map(Revision)), action);
     parts.prop_map(|(path, expected, action)| DocumentChange { path, expected, action })
@@ -66,15 +73,25 @@ fn change() -> impl Strategy<Value = DocumentChange> {
 
 fn frame() -> impl Strategy<Value = Frame> {
     let state = prop_oneof![4 => Just(StateId(7)), 1 => number().prop_map(StateId)];
-    let parts = (incarnation(), number(), state, vec(operation(), 0..10));
-    parts.prop_map(|(incarnation, sequence, state, operations)| Frame { incarnation, sequence, state, operations })
+    let cursor = epoch().prop_map(|Epoch { revision, position }| NoticeCursor { revision, position });
+    let parts = (incarnation(), number(), state, vec(operation(), 0..10), option::of(cursor), option::of(number()));
+    parts.prop_map(|(incarnation, sequence, state, operations, confirmed, flush_remaining)| Frame {
+        incarnation,
+        sequence,
+        state,
+        operations,
+        confirmed,
+        flush_remaining,
+    })
 }
 
 fn open() -> impl Strategy<Value = OpenInstance> {
     let labels = vec((text(), text()), 0..18);
     let ttl_ms = prop_oneof![3 => Just(10_000_u32), 1 => any::<u32>()];
-    let parts = ((text(), text()), vec(text(), 0..10), text(), any::<u32>(), labels, (text(), ttl_ms), request());
-    parts.prop_map(|((service, id), endpoints, zone, weight, labels, (version, ttl_ms), request)| OpenInstance {
+    let former = (option::of(number().prop_map(StateId)), number());
+    let parts =
+        ((text(), text()), vec(text(), 0..10), text(), any::<u32>(), labels, (text(), ttl_ms), former, request());
+    parts.prop_map(|((service, id), endpoints, zone, weight, labels, (version, ttl_ms), former, request)| OpenInstance {
         service,
         id,
         endpoints,
@@ -83,6 +100,8 @@ fn open() -> impl Strategy<Value = OpenInstance> {
         labels,
         version,
         ttl_ms,
+        former_state: former.0,
+        flush_total: former.1,
         request,
     })
 }
@@ -100,23 +119,36 @@ fn send() -> impl Strategy<Value = SendControl> {
     })
 }
 
+fn kick() -> impl Strategy<Value = Kick> {
+    let instance = option::of((text(), text()));
+    let matching = (option::of(bytes()), instance, bytes(), option::of(bytes()));
+    let matching = matching.prop_map(|(topic, instance, user_prefix, slot)| {
+        KickTarget::Matching(SessionSelector { topic, instance, user_prefix, slot })
+    });
+    let user = (bytes(), option::of(bytes())).prop_map(|(user, slot)| KickTarget::User { user, slot });
+    let parts = (prop_oneof![user, matching], text(), text(), request());
+    parts.prop_map(|(target, reason, author, request)| Kick { target, reason, author, request })
+}
+
 /// Boxed, because a debug build would keep all of it on a test thread's stack.
 pub(crate) fn command() -> BoxedStrategy<Command> {
-    let kick = (bytes(), option::of(bytes()), text(), text(), request());
     let publish = (vec(change(), 0..6), text(), text(), request());
     let acknowledge = (number(), incarnation(), any::<bool>(), text());
     prop_oneof![
         1 => number().prop_map(|state| Command::Found(StateId(state))),
         6 => frame().prop_map(Command::Frame).boxed(),
-        1 => kick.prop_map(|(user, slot, reason, author, request)| {
-            Command::Kick(Kick { user, slot, reason, author, request })
+        2 => kick().prop_map(Command::Kick).boxed(),
+        1 => Just(Command::KickStep),
+        1 => (vec((text(), text()), 0..3), text()).prop_map(|(instances, author)| {
+            Command::GiveUp(GiveUp { instances, author })
         }),
+        1 => number().prop_map(|state| Command::Restore(StateId(state))),
         3 => open().prop_map(Command::OpenInstance).boxed(),
         1 => (incarnation(), text()).prop_map(|(incarnation, reason)| {
             Command::CloseInstance(CloseInstance { incarnation, reason })
         }),
         1 => incarnation().prop_map(Command::Expire),
-        1 => Just(Command::Reap),
+        1 => Just(Command::Sweep),
         2 => publish.prop_map(|(changes, author, message, request)| {
             Command::Publish(Publish { changes, author, message, request })
         }),

@@ -6,7 +6,9 @@ mod step;
 
 use std::collections::BTreeSet;
 
-use keeper_registry::{Command, LogTime, Outcome, Revision, SessionFilter, SessionKey, Stamp, State, StateId, Thawing};
+use keeper_registry::{
+    Command, LogTime, Outcome, PresenceLimits, Revision, SessionFilter, SessionKey, Stamp, State, StateId, Thawing,
+};
 use model::Model;
 use proptest::{collection::vec, prelude::*};
 use step::{Step, key, step};
@@ -20,7 +22,7 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        let mut run = Self { state: State::new(), log: Vec::new(), at: Stamp::default() };
+        let mut run = Self { state: State::new(PresenceLimits::default()), log: Vec::new(), at: Stamp::default() };
         run.apply(Command::Found(StateId(7)));
         run
     }
@@ -53,7 +55,7 @@ impl Run {
 }
 
 fn rebuilt(state: &State) -> State {
-    let mut thawing = Thawing::new();
+    let mut thawing = Thawing::new(PresenceLimits::default());
     let read = state.freeze().visit(|record| thawing.push(record));
     read.and_then(|()| thawing.finish()).unwrap_or_else(|error| panic!("the state could not be rebuilt: {error}"))
 }
@@ -66,7 +68,7 @@ proptest! {
     fn replay_agrees(steps in vec(step(), 0..80)) {
         let mut run = Run::new();
         let outcomes: Vec<_> = steps.iter().map(|step| run.step(step).1).collect();
-        let mut again = State::new();
+        let mut again = State::new(PresenceLimits::default());
         let replayed: Vec<_> = run.log.iter().map(|(at, command)| again.apply(*at, command.clone())).collect();
         prop_assert_eq!(&replayed[1..], &outcomes[..]);
         prop_assert_eq!(again.hash(), run.state.hash());
@@ -93,7 +95,7 @@ proptest! {
         let (hash, keys) = (run.state.hash(), run.live_keys());
         let frozen = run.state.freeze();
         after.iter().for_each(|step| drop(run.step(step)));
-        let mut thawing = Thawing::new();
+        let mut thawing = Thawing::new(PresenceLimits::default());
         let read = frozen.visit(|record| thawing.push(record));
         let old = read.and_then(|()| thawing.finish());
         prop_assert!(old.is_ok(), "{:?}", old.err());
@@ -183,9 +185,13 @@ fn steps_reach_everything() {
         "SequenceGap",
         "ReplyForgotten",
         "Kicked",
+        "KickStepped",
+        "GivenUp",
+        "Restored",
+        "OutOfRange",
         "Opened",
         "Closed",
-        "Reaped",
+        "Swept",
         "Published",
         "RevisionMismatch",
         "ControlSent",

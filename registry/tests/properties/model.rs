@@ -3,12 +3,15 @@
 //! The model is told the outcome and checks the decision: which operations are taken, the epochs they get, and what
 //! they displace. It knows no retries: a frame that is answered from memory is recognised by its number.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use bytes::Bytes;
 use keeper_registry::{
-    BindTopics, Command, DocumentAction, Epoch, Frame, Incarnation, OperationResult, Outcome, Publish, Register, Reply,
-    RequestId, Revision, SessionKey, SessionOperation, Stamp, State, limits,
+    BindTopics, Command, DocumentAction, Epoch, Frame, Incarnation, Kick, KickTarget, Kicked, OperationResult, Outcome,
+    Publish, Register, Reply, RequestId, Revision, SessionKey, SessionOperation, SessionSelector, Stamp, State, limits,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,16 @@ struct Session {
     conn_seq: Option<u64>,
     topics: Vec<Bytes>,
     attributes: Bytes,
+    flushed: Option<Epoch>,
+}
+
+/// A kick by selector.
+#[derive(Debug)]
+struct Job {
+    number: u64,
+    selector: SessionSelector,
+    before: Epoch,
+    incarnation: Option<Incarnation>,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +42,7 @@ pub(crate) struct Model {
     documents: BTreeMap<String, (Bytes, Revision)>,
     answered: BTreeMap<RequestId, u64>,
     epochs: (Revision, u32),
+    kicks: Vec<Job>,
 }
 
 impl Model {
@@ -36,12 +50,12 @@ impl Model {
         let is_first = self.is_first(request(command), at);
         match (command, &outcome.reply) {
             (Command::Frame(frame), Ok(Reply::Frame { results, .. })) => self.frame(at, frame, results),
-            (Command::Kick(kick), Ok(Reply::Kicked(kicked))) if is_first => {
-                let is_meant =
-                    |key: &SessionKey| key.user == kick.user && kick.slot.as_ref().is_none_or(|slot| *slot == key.slot);
-                let meant: Vec<_> = self.sessions.keys().filter(|key| is_meant(key)).cloned().collect();
-                assert_eq!(meant, kicked.iter().map(|one| one.key.clone()).collect::<Vec<_>>());
-                self.sessions.retain(|key, _| !is_meant(key));
+            (Command::Kick(kick), Ok(Reply::Kicked { job, kicked })) if is_first => self.kick(at, kick, *job, kicked),
+            (Command::KickStep, Ok(Reply::KickStepped { closed, more })) => self.kick_step(*closed, *more),
+            (Command::Restore(_), Ok(_)) => {
+                self.sessions.clear();
+                self.instances.clear();
+                self.sequences.clear();
             }
             (Command::OpenInstance(open), Ok(Reply::Opened { incarnation })) if is_first => {
                 if let Some(former) = self.instances.insert((open.service.clone(), open.id.clone()), *incarnation) {
@@ -56,6 +70,35 @@ impl Model {
             }
             _ => {}
         }
+    }
+
+    fn kick(&mut self, at: Stamp, kick: &Kick, number: u64, kicked: &[Kicked]) {
+        match &kick.target {
+            KickTarget::User { user, slot } => {
+                let is_meant =
+                    |key: &SessionKey| key.user == *user && slot.as_ref().is_none_or(|slot| *slot == key.slot);
+                let meant: Vec<_> = self.sessions.keys().filter(|key| is_meant(key)).cloned().collect();
+                assert_eq!(meant, kicked.iter().map(|one| one.key.clone()).collect::<Vec<_>>());
+                self.sessions.retain(|key, _| !is_meant(key));
+            }
+            KickTarget::Matching(selector) => {
+                let before = self.upcoming_epoch(at);
+                let incarnation = selector.instance.as_ref().and_then(|name| self.instances.get(name)).copied();
+                self.kicks.push(Job { number, selector: selector.clone(), before, incarnation });
+            }
+        }
+    }
+
+    /// There are never so many sessions that a kick takes two steps.
+    fn kick_step(&mut self, closed: u32, more: bool) {
+        if self.kicks.is_empty() {
+            assert_eq!((closed, more), (0, false));
+            return;
+        }
+        let job = self.kicks.remove(0);
+        let before = self.sessions.len();
+        self.sessions.retain(|key, session| !job.is_about(key, session));
+        assert_eq!((before - self.sessions.len(), !self.kicks.is_empty()), (closed as usize, more));
     }
 
     /// Whether a request is done now, or was answered within the last ten minutes.
@@ -140,13 +183,10 @@ impl Model {
 
     fn register(&mut self, at: Stamp, asking: Incarnation, register: &Register) -> Option<(Epoch, Option<Epoch>)> {
         distinct(&register.topics)?;
+        let epoch = self.upcoming_epoch(at);
         let present = self.sessions.get(&register.key);
         match present {
-            Some(session)
-                if register.conn_seq.zip(session.conn_seq).is_some_and(|(given, present)| given < present) =>
-            {
-                return None;
-            }
+            Some(session) if !session.yields_to(register) => return None,
             Some(_) => {}
             None => {
                 let slots = self.sessions.keys().filter(|key| key.user == register.key.user).count();
@@ -155,10 +195,6 @@ impl Model {
                 }
             }
         }
-        if self.epochs.0 != at.revision {
-            self.epochs = (at.revision, 0);
-        }
-        let epoch = Epoch { revision: at.revision, position: self.epochs.1 };
         self.epochs.1 += 1;
         let others = present.filter(|one| one.incarnation != asking || one.connection != register.connection);
         let displaced = others.map(|session| session.epoch);
@@ -169,9 +205,17 @@ impl Model {
             conn_seq: register.conn_seq,
             topics: register.topics.clone(),
             attributes: register.attributes.clone(),
+            flushed: register.flushed,
         };
         self.sessions.insert(register.key.clone(), session);
         Some((epoch, displaced))
+    }
+
+    fn upcoming_epoch(&mut self, at: Stamp) -> Epoch {
+        if self.epochs.0 != at.revision {
+            self.epochs = (at.revision, 0);
+        }
+        Epoch { revision: at.revision, position: self.epochs.1 }
     }
 
     fn publish(&mut self, at: Stamp, publish: &Publish, changed: bool) {
@@ -203,6 +247,7 @@ impl Model {
                 conn_seq: view.conn_seq(),
                 topics: view.topics().map(Bytes::copy_from_slice).collect(),
                 attributes: Bytes::copy_from_slice(view.attributes()),
+                flushed: view.flushed(),
             };
             assert_eq!(found, *session, "{key:?}");
             for topic in &session.topics {
@@ -221,8 +266,35 @@ impl Model {
         let instances: Vec<_> =
             state.instances().map(|one| ((one.service.to_string(), one.id.to_string()), one.incarnation)).collect();
         assert_eq!(instances, self.instances.clone().into_iter().collect::<Vec<_>>());
+        let under_way = state.kick_jobs().filter(|job| job.finished_at.is_none()).map(|job| job.number);
+        assert!(under_way.eq(self.kicks.iter().rev().map(|job| job.number)), "other kicks are under way");
         let documents = state.configs("").map(|one| (one.path.to_string(), (one.text.clone(), one.revision)));
         assert_eq!(documents.collect::<Vec<_>>(), self.documents.clone().into_iter().collect::<Vec<_>>());
+    }
+}
+
+impl Session {
+    /// Whether a register may displace it.
+    fn yields_to(&self, register: &Register) -> bool {
+        let by_count = register.conn_seq.zip(self.conn_seq).map(|(given, present)| given.cmp(&present));
+        match (register.flushed, self.flushed) {
+            (None, _) => by_count.is_none_or(Ordering::is_ge),
+            (Some(_), None) => false,
+            (Some(claimed), Some(present)) => {
+                by_count.filter(|order| order.is_ne()).unwrap_or_else(|| claimed.cmp(&present)).is_ge()
+            }
+        }
+    }
+}
+
+impl Job {
+    fn is_about(&self, key: &SessionKey, session: &Session) -> bool {
+        let SessionSelector { topic, instance, user_prefix, slot } = &self.selector;
+        session.epoch < self.before
+            && topic.as_ref().is_none_or(|topic| session.topics.contains(topic))
+            && (instance.is_none() || Some(session.incarnation) == self.incarnation)
+            && key.user.starts_with(user_prefix)
+            && slot.as_ref().is_none_or(|slot| *slot == key.slot)
     }
 }
 
@@ -235,7 +307,10 @@ fn request(command: &Command) -> Option<RequestId> {
         | Command::Frame(_)
         | Command::CloseInstance(_)
         | Command::Expire(_)
-        | Command::Reap
+        | Command::Sweep
+        | Command::KickStep
+        | Command::GiveUp(_)
+        | Command::Restore(_)
         | Command::SendControl(_)
         | Command::AcknowledgeControl(_) => None,
     }

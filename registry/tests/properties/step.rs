@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
-    Incarnation, Kick, OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionKey, SessionOperation,
-    State, Unregister,
+    GiveUp, Incarnation, Kick, KickTarget, NoticeCursor, Notices, OpenInstance, Publish, Register, RequestId, Revision,
+    SendControl, SessionKey, SessionOperation, SessionSelector, State, StateId, Unregister, UnregisterCause,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -19,14 +19,40 @@ pub(crate) struct Step {
 
 #[derive(Debug, Clone)]
 enum Act {
-    Open { name: u8, request: Option<u8> },
+    Open { name: u8, holds: Option<u64>, request: Option<u8> },
     Close { place: usize, expired: bool },
-    Frame { place: usize, sequence: Sequence, operations: Vec<Operation> },
+    Frame { place: usize, sequence: Sequence, operations: Vec<Operation>, said: Said },
     Kick { user: u8, slot: Option<u8>, request: Option<u8> },
-    Reap,
+    KickMatching { selected: Selected, request: Option<u8> },
+    KickStep,
+    Sweep,
+    GiveUp { name: Option<u8> },
+    Restore,
     Publish { changes: Vec<(u8, Option<u8>, Expected)>, request: Option<u8> },
     Send { all: bool, name: u8, deadline_ms: u32 },
     Acknowledge { place: usize, known: bool, done: bool },
+}
+
+/// What a frame says beside its operations.
+#[derive(Debug, Clone)]
+struct Said {
+    confirmed: Confirmed,
+    remaining: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Confirmed {
+    Nothing,
+    Everything,
+    TheFuture,
+}
+
+#[derive(Debug, Clone)]
+struct Selected {
+    topic: Option<u8>,
+    name: Option<u8>,
+    user: Option<u8>,
+    slot: Option<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,8 +80,8 @@ struct Operation {
 
 #[derive(Debug, Clone)]
 enum Verb {
-    Register { connection: u8, conn_seq: Option<u64>, topics: Vec<u8>, attributes: u8 },
-    Unregister,
+    Register { connection: u8, conn_seq: Option<u64>, topics: Vec<u8>, attributes: u8, flushed: Option<u64> },
+    Unregister { lost: bool },
     Bind(Vec<u8>),
     Unbind(Vec<u8>),
 }
@@ -75,13 +101,19 @@ fn act() -> impl Strategy<Value = Act> {
     let expected =
         prop_oneof![Just(Expected::Any), Just(Expected::Present), Just(Expected::Absent), Just(Expected::Old)];
     prop_oneof![
-        2 => (0_u8..4, request()).prop_map(|(name, request)| Act::Open { name, request }),
+        2 => (0_u8..4, option::weighted(0.3, 0_u64..4), request())
+            .prop_map(|(name, holds, request)| Act::Open { name, holds, request }),
         1 => (place(), any::<bool>()).prop_map(|(place, expired)| Act::Close { place, expired }),
-        10 => (place(), sequence, operations)
-            .prop_map(|(place, sequence, operations)| Act::Frame { place, sequence, operations }),
+        10 => (place(), sequence, operations, said()).prop_map(|(place, sequence, operations, said)| {
+            Act::Frame { place, sequence, operations, said }
+        }),
         1 => (0_u8..4, option::of(0_u8..3), request())
             .prop_map(|(user, slot, request)| Act::Kick { user, slot, request }),
-        2 => Just(Act::Reap),
+        1 => (selected(), request()).prop_map(|(selected, request)| Act::KickMatching { selected, request }),
+        2 => Just(Act::KickStep),
+        2 => Just(Act::Sweep),
+        1 => option::weighted(0.8, 0_u8..4).prop_map(|name| Act::GiveUp { name }),
+        1 => Just(Act::Restore),
         3 => (vec((0_u8..4, option::weighted(0.8, 0_u8..3), expected), 1..4), request())
             .prop_map(|(changes, request)| Act::Publish { changes, request }),
         1 => (any::<bool>(), 0_u8..4, 0_u32..1_000)
@@ -91,18 +123,37 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+fn said() -> impl Strategy<Value = Said> {
+    let confirmed = prop_oneof![
+        6 => Just(Confirmed::Nothing), 4 => Just(Confirmed::Everything), 1 => Just(Confirmed::TheFuture),
+    ];
+    (confirmed, option::weighted(0.3, 0_u64..4)).prop_map(|(confirmed, remaining)| Said { confirmed, remaining })
+}
+
+fn selected() -> impl Strategy<Value = Selected> {
+    let parts = (
+        option::weighted(0.4, 0_u8..5),
+        option::weighted(0.4, 0_u8..4),
+        option::weighted(0.3, 0_u8..4),
+        option::weighted(0.1, 0_u8..3),
+    );
+    parts.prop_map(|(topic, name, user, slot)| Selected { topic, name, user, slot })
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     let topics = || vec(0_u8..5, 0..4);
-    let register = (0_u8..3, option::weighted(0.4, 0_u64..6), topics(), 0_u8..9);
-    let register = register.prop_map(|(connection, conn_seq, topics, attributes)| Verb::Register {
+    let register =
+        (0_u8..3, option::weighted(0.4, 0_u64..6), topics(), 0_u8..9, option::weighted(0.2, 0_u64..5));
+    let register = register.prop_map(|(connection, conn_seq, topics, attributes, flushed)| Verb::Register {
         connection,
         conn_seq,
         topics,
         attributes,
+        flushed,
     });
     let verb = prop_oneof![
         5 => register,
-        1 => Just(Verb::Unregister),
+        1 => any::<bool>().prop_map(|lost| Verb::Unregister { lost }),
         1 => topics().prop_map(Verb::Bind),
         1 => topics().prop_map(Verb::Unbind),
     ];
@@ -120,13 +171,13 @@ pub(crate) fn key(user: u8, slot: u8) -> SessionKey {
 impl Step {
     pub(crate) fn command(&self, state: &State) -> Command {
         match &self.act {
-            Act::Open { name, request } => Command::OpenInstance(open(*name, request.map(id))),
+            Act::Open { name, holds, request } => Command::OpenInstance(open(*name, *holds, request.map(id))),
             Act::Close { place, expired: true } => Command::Expire(incarnation(state, *place)),
             Act::Close { place, expired: false } => {
                 let incarnation = incarnation(state, *place);
                 Command::CloseInstance(CloseInstance { incarnation, reason: "bye".to_owned() })
             }
-            Act::Frame { place, sequence, operations } => {
+            Act::Frame { place, sequence, operations, said } => {
                 let incarnation = incarnation(state, *place);
                 let last = state.frame_sequence(incarnation).unwrap_or_default();
                 let sequence = match sequence {
@@ -136,14 +187,22 @@ impl Step {
                 };
                 let history = state.state_id().unwrap_or_default();
                 let operations = operations.iter().map(|one| one.operation(state)).collect();
-                Command::Frame(Frame { incarnation, sequence, state: history, operations })
+                let confirmed = said.confirmed(state, incarnation);
+                let flush_remaining = said.remaining;
+                Command::Frame(Frame { incarnation, sequence, state: history, operations, confirmed, flush_remaining })
             }
             Act::Kick { user, slot, request } => {
                 let SessionKey { user, slot: device } = key(*user, slot.unwrap_or_default());
-                let (reason, author) = ("spam".to_owned(), "ann".to_owned());
-                Command::Kick(Kick { user, slot: slot.map(|_| device), reason, author, request: request.map(id) })
+                kick(KickTarget::User { user, slot: slot.map(|_| device) }, *request)
             }
-            Act::Reap => Command::Reap,
+            Act::KickMatching { selected, request } => kick(KickTarget::Matching(selected.selector()), *request),
+            Act::KickStep => Command::KickStep,
+            Act::Sweep => Command::Sweep,
+            Act::GiveUp { name } => {
+                let instances = name.iter().map(|name| ("room".to_owned(), format!("r{name}"))).collect();
+                Command::GiveUp(GiveUp { instances, author: "ann".to_owned() })
+            }
+            Act::Restore => Command::Restore(StateId(state.state_id().unwrap_or_default().0 + 1)),
             Act::Publish { changes, request } => Command::Publish(publish(state, changes, request.map(id))),
             Act::Send { all, name, deadline_ms } => Command::SendControl(SendControl {
                 service: "room".to_owned(),
@@ -175,18 +234,54 @@ impl Operation {
         let present = state.session(&key.user, &key.slot).map(|view| view.epoch()).filter(|_| !self.stale);
         let epoch = present.unwrap_or(Epoch { revision: Revision(1), position: 0 });
         match &self.verb {
-            Verb::Register { connection, conn_seq, topics, attributes } => SessionOperation::Register(Register {
+            Verb::Register { connection, conn_seq, topics, attributes, flushed } => SessionOperation::Register(Register {
                 key,
                 connection: Bytes::copy_from_slice(&[*connection; 3]),
                 conn_seq: *conn_seq,
                 topics: names(topics),
                 attributes: Bytes::from(vec![7; usize::from(*attributes) * 40]),
+                flushed: flushed.map(|number| Epoch { revision: Revision(number / 2), position: number as u32 % 2 }),
             }),
-            Verb::Unregister => SessionOperation::Unregister(Unregister { key, epoch }),
+            Verb::Unregister { lost } => {
+                let cause = if *lost { UnregisterCause::Lost } else { UnregisterCause::Left };
+                SessionOperation::Unregister(Unregister { key, epoch, cause })
+            }
             Verb::Bind(topics) => SessionOperation::Bind(BindTopics { key, epoch, topics: names(topics) }),
             Verb::Unbind(topics) => SessionOperation::Unbind(BindTopics { key, epoch, topics: names(topics) }),
         }
     }
+}
+
+impl Said {
+    fn confirmed(&self, state: &State, incarnation: Incarnation) -> Option<NoticeCursor> {
+        match self.confirmed {
+            Confirmed::Nothing => None,
+            Confirmed::Everything => {
+                let known = state.notices_confirmed(incarnation).unwrap_or_default();
+                match state.notices_since(incarnation, known, usize::MAX) {
+                    Notices::Page { next, .. } | Notices::Reset { next } => Some(next),
+                    Notices::Closed => None,
+                }
+            }
+            Confirmed::TheFuture => Some(NoticeCursor { revision: Revision(u64::MAX), position: 1 }),
+        }
+    }
+}
+
+impl Selected {
+    fn selector(&self) -> SessionSelector {
+        SessionSelector {
+            topic: self.topic.and_then(|topic| names(&[topic]).pop()),
+            instance: self.name.map(|name| ("room".to_owned(), format!("r{name}"))),
+            user_prefix: self.user.map_or_else(Bytes::new, |user| key(user, 0).user),
+            slot: self.slot.map(|slot| key(0, slot).slot),
+        }
+    }
+}
+
+fn kick(target: KickTarget, request: Option<u8>) -> Command {
+    let (reason, author) = ("spam".to_owned(), "ann".to_owned());
+    Command::Kick(Kick { target, reason, author, request: request.map(id) })
 }
 
 fn names(topics: &[u8]) -> Vec<Bytes> {
@@ -202,7 +297,7 @@ fn incarnation(state: &State, place: usize) -> Incarnation {
     state.instances().nth(place).map_or(Incarnation(2), |instance| instance.incarnation)
 }
 
-fn open(name: u8, request: Option<RequestId>) -> OpenInstance {
+fn open(name: u8, holds: Option<u64>, request: Option<RequestId>) -> OpenInstance {
     OpenInstance {
         service: "room".to_owned(),
         id: format!("r{name}"),
@@ -212,6 +307,8 @@ fn open(name: u8, request: Option<RequestId>) -> OpenInstance {
         labels: vec![("b".to_owned(), "1".to_owned()), ("a".to_owned(), "2".to_owned())],
         version: "1".to_owned(),
         ttl_ms: 10_000,
+        former_state: holds.map(|_| StateId(1)),
+        flush_total: holds.unwrap_or_default(),
         request,
     }
 }
@@ -230,7 +327,7 @@ fn publish(state: &State, changes: &[(u8, Option<u8>, Expected)], request: Optio
             None => DocumentAction::Delete,
             Some(text) => {
                 let text = Bytes::from(format!("x = {text}"));
-                DocumentAction::Put { format: Format::Toml, value: text.clone(), text }
+                DocumentAction::Put { format: Format::Toml, value: text.clone(), text, policy: None }
             }
         };
         DocumentChange { path, expected, action }

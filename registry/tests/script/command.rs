@@ -4,14 +4,31 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, Incarnation,
-    Kick, OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionOperation, State, StateId,
-    Unregister,
+    OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionOperation, State, StateId,
+    Unregister, UnregisterCause,
 };
 
-use crate::words::Line;
+use crate::{
+    kick, refill,
+    words::{Line, cursor},
+};
 
-const COMMANDS: [&str; 11] =
-    ["found", "open", "close", "expire", "reap", "frame", "gateway", "kick", "publish", "send", "acknowledge"];
+const COMMANDS: [&str; 14] = [
+    "found",
+    "restore",
+    "open",
+    "close",
+    "expire",
+    "sweep",
+    "give-up",
+    "frame",
+    "gateway",
+    "kick",
+    "step",
+    "publish",
+    "send",
+    "acknowledge",
+];
 
 pub(crate) fn is_command(verb: &str) -> bool {
     COMMANDS.contains(&verb)
@@ -25,7 +42,10 @@ pub(crate) fn command(state: &State, line: &Line) -> Result<Command> {
             Command::CloseInstance(CloseInstance { incarnation: line.incarnation(0)?, reason: line.text("reason") })
         }
         "expire" => Command::Expire(line.incarnation(0)?),
-        "reap" => Command::Reap,
+        "sweep" => Command::Sweep,
+        "restore" => Command::Restore(StateId(line.number_at(0)?)),
+        "give-up" => Command::GiveUp(refill::give_up(line)),
+        "step" => Command::KickStep,
         "frame" => frame(state, line.incarnation(0)?, line.number_at(1)?, line)?,
         // A frame with the next number.
         "gateway" => {
@@ -33,12 +53,7 @@ pub(crate) fn command(state: &State, line: &Line) -> Result<Command> {
             let next = state.frame_sequence(incarnation).unwrap_or_default() + 1;
             frame(state, incarnation, next, line)?
         }
-        "kick" => {
-            let key = line.key(0)?;
-            let slot = line.word(0)?.contains('/').then_some(key.slot);
-            let (reason, author) = (line.text("reason"), line.text("author"));
-            Command::Kick(Kick { user: key.user, slot, reason, author, request: request(line)? })
-        }
+        "kick" => Command::Kick(kick::kick(line)?),
         "publish" => Command::Publish(publish(line)?),
         "send" => Command::SendControl(send(line)?),
         "acknowledge" => Command::AcknowledgeControl(AcknowledgeControl {
@@ -51,11 +66,11 @@ pub(crate) fn command(state: &State, line: &Line) -> Result<Command> {
     })
 }
 
-fn request(line: &Line) -> Result<Option<RequestId>> {
+pub(crate) fn request(line: &Line) -> Result<Option<RequestId>> {
     Ok(line.optional("request")?.map(|number| RequestId(u128::from(number).to_be_bytes())))
 }
 
-fn service_and_id(word: &str) -> (String, String) {
+pub(crate) fn service_and_id(word: &str) -> (String, String) {
     let (service, id) = word.split_once('/').unwrap_or((word, ""));
     (service.to_owned(), id.to_owned())
 }
@@ -77,6 +92,8 @@ fn open(line: &Line) -> Result<OpenInstance> {
         labels: labels.collect(),
         version: line.text("version"),
         ttl_ms: line.optional("ttl")?.unwrap_or(10_000) as u32,
+        former_state: line.optional("former")?.map(StateId),
+        flush_total: line.optional("total")?.unwrap_or_default(),
         request: request(line)?,
     })
 }
@@ -87,7 +104,9 @@ fn frame(state: &State, incarnation: Incarnation, sequence: u64, line: &Line) ->
     if let Some(count) = line.optional("times")? {
         operations = operations.iter().cycle().take(count as usize).cloned().collect();
     }
-    Ok(Command::Frame(Frame { incarnation, sequence, state: history, operations }))
+    let confirmed = line.get("confirmed").map(cursor).transpose()?;
+    let flush_remaining = line.optional("remaining")?;
+    Ok(Command::Frame(Frame { incarnation, sequence, state: history, operations, confirmed, flush_remaining }))
 }
 
 fn operation(line: &Line) -> Result<SessionOperation> {
@@ -100,8 +119,13 @@ fn operation(line: &Line) -> Result<SessionOperation> {
             conn_seq: line.optional("seq")?,
             topics,
             attributes: line.bytes("attributes"),
+            flushed: line.get("flushed").map(|_| line.epoch_of("flushed")).transpose()?,
         }),
-        "unregister" => SessionOperation::Unregister(Unregister { key, epoch: line.epoch()? }),
+        "unregister" => SessionOperation::Unregister(Unregister {
+            key,
+            epoch: line.epoch()?,
+            cause: if line.word_or_empty(1) == "lost" { UnregisterCause::Lost } else { UnregisterCause::Left },
+        }),
         "bind" => SessionOperation::Bind(BindTopics { key, epoch: line.epoch()?, topics }),
         "unbind" => SessionOperation::Unbind(BindTopics { key, epoch: line.epoch()?, topics }),
         verb => bail!("{verb} is no operation"),
@@ -113,7 +137,7 @@ fn publish(line: &Line) -> Result<Publish> {
         let action = match line.verb.as_str() {
             "put" => {
                 let text = Bytes::from(line.word(1)?.to_owned());
-                DocumentAction::Put { format: format(line.get("format")), value: text.clone(), text }
+                DocumentAction::Put { format: format(line.get("format")), value: text.clone(), text, policy: None }
             }
             "delete" => DocumentAction::Delete,
             verb => bail!("{verb} is no change"),

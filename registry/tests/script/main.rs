@@ -5,14 +5,17 @@
 //! that came out into the scripts; the diff is then read by a human.
 
 mod command;
+mod kick;
 mod print;
 mod query;
+mod refill;
+mod walk;
 mod words;
 
 use std::{env, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
-use keeper_registry::{Revision, Stamp, State, Thawing};
+use keeper_registry::{PresenceLimits, Revision, Stamp, State, Thawing};
 use words::Line;
 
 #[test]
@@ -93,7 +96,7 @@ impl Machine {
                 self.state.advance(self.at);
                 Ok(String::new())
             }
-            "rebuild" => self.rebuild(),
+            "thaw" => self.thaw(),
             verb if command::is_command(verb) => {
                 let command = command::command(&self.state, line)?;
                 let outcome = self.state.apply(self.at, command);
@@ -106,16 +109,16 @@ impl Machine {
     }
 
     /// Puts the state through a snapshot: nothing after it may come out differently.
-    fn rebuild(&mut self) -> Result<String> {
-        let mut thawing = Thawing::new();
+    fn thaw(&mut self) -> Result<String> {
+        let mut thawing = Thawing::new(PresenceLimits::default());
         let mut records = 0;
         self.state.freeze().visit(|record| {
             records += 1;
             thawing.push(record)
         })?;
-        let rebuilt = thawing.finish()?;
-        ensure!(rebuilt.hash() == self.state.hash(), "the rebuilt state hashes differently");
-        self.state = rebuilt;
-        Ok(format!("rebuilt from {records} records"))
+        let thawed = thawing.finish()?;
+        ensure!(thawed.hash() == self.state.hash(), "the thawed state hashes differently");
+        self.state = thawed;
+        Ok(format!("thawed from {records} records"))
     }
 }

@@ -44,20 +44,27 @@ fn reply(reply: &Reply) -> String {
             let results: String = results.iter().map(|one| format!("\n  {}", result(one))).collect();
             format!("taken at r{}{results}", revision.0)
         }
-        Reply::Kicked(kicked) => {
+        Reply::Kicked { job, kicked } => {
             let each =
                 |Kicked { key: kicked, holder: held }: &Kicked| format!("\n  {} of {}", key(kicked), holder(held));
-            format!("kicked{}", kicked.iter().map(each).collect::<String>())
+            format!("kick #{job}{}", kicked.iter().map(each).collect::<String>())
         }
+        Reply::KickStepped { closed, more } => format!("ended {closed}{}", remaining(*more)),
         Reply::Opened { incarnation } => format!("opened i{}", incarnation.0),
         Reply::Closed => "closed".to_owned(),
-        Reply::Reaped { removed, more } => format!("reaped {removed}{}", if *more { ", more remain" } else { "" }),
+        Reply::Swept { rows, more } => format!("swept {rows}{}", remaining(*more)),
+        Reply::GivenUp => "given up".to_owned(),
+        Reply::Restored(state) => format!("restored as {}", state.0),
         Reply::Published { revision, changed } => {
             format!("{} r{}", if *changed { "published" } else { "unchanged" }, revision.0)
         }
         Reply::ControlSent { control, instances } => format!("sent #{control} to {instances}"),
         Reply::Acknowledged => "acknowledged".to_owned(),
     }
+}
+
+fn remaining(more: bool) -> &'static str {
+    if more { ", more remain" } else { "" }
 }
 
 fn result(result: &OperationResult) -> String {
@@ -94,6 +101,7 @@ fn rejection(rejection: &Rejection) -> String {
         Rejection::RevisionMismatch { path, expected, present } => {
             format!("{path} is at r{}, not r{}", present.0, expected.0)
         }
+        Rejection::Quota { limit, present, max } => format!("quota {limit}, {present} of {max}"),
         Rejection::Full { what, limit } => format!("full, {limit} {what} may be"),
     }
 }
@@ -104,6 +112,9 @@ pub(crate) fn event(event: &Event) -> String {
         Event::IncarnationClosed(incarnation) => format!("i{} closed", incarnation.0),
         Event::Config { path } => format!("config {path}"),
         Event::Notice(incarnation) => format!("notice for i{}", incarnation.0),
+        Event::Presence => "presence".to_owned(),
+        Event::Kick => "kick".to_owned(),
+        Event::Rebuild => "rebuild".to_owned(),
         Event::Control(incarnation) => format!("control for i{}", incarnation.0),
     }
 }
@@ -112,9 +123,10 @@ pub(crate) fn session(view: &SessionView<'_>) -> String {
     let topics: Vec<_> = view.topics().map(text).collect();
     let topics = if topics.is_empty() { String::new() } else { format!(" topics={}", topics.join(",")) };
     let conn_seq = view.conn_seq().map_or_else(String::new, |number| format!(" seq={number}"));
+    let flushed = view.flushed().map_or_else(String::new, |former| format!(" flushed={}", epoch(former)));
     let attributes = text(view.attributes());
     let attributes = if attributes.is_empty() { String::new() } else { format!(" attributes={attributes}") };
-    format!("{} at {}{conn_seq}{topics}{attributes}", name(view.user(), view.slot()), holder(&view.holder()))
+    format!("{} at {}{conn_seq}{flushed}{topics}{attributes}", name(view.user(), view.slot()), holder(&view.holder()))
 }
 
 pub(crate) fn instance(instance: &Instance, sessions: u64) -> String {

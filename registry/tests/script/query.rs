@@ -2,12 +2,12 @@
 
 use anyhow::{Result, bail};
 use keeper_registry::{
-    Addressed, AnswerState, Closing, Control, Incarnation, NoticeCursor, Notices, Revision, SessionFilter, State,
+    Addressed, AnswerState, Closing, Control, NoticeCursor, Notices, Revision, State,
 };
 
 use crate::{
-    print,
-    words::{Line, pair},
+    kick, print, refill, walk,
+    words::{Line, cursor},
 };
 
 pub(crate) fn ask(state: &State, line: &Line) -> Result<String> {
@@ -17,7 +17,10 @@ pub(crate) fn ask(state: &State, line: &Line) -> Result<String> {
             vec![state.session(&key.user, &key.slot).map_or_else(|| "nobody".to_owned(), |view| print::session(&view))]
         }
         "sessions" => state.sessions_of(line.word(0)?.as_bytes()).iter().map(print::session).collect(),
-        "walk" => walk(state, line)?,
+        "walk" => walk::walk(state, line)?,
+        "top" => walk::top(state, line)?,
+        "kicks" => kick::kicks(state),
+        "rebuild" => refill::rebuild(state),
         "count" => count(state, line),
         "instances" => {
             let each = |one: &std::sync::Arc<_>| print_instance(state, one);
@@ -44,7 +47,9 @@ pub(crate) fn ask(state: &State, line: &Line) -> Result<String> {
                 })
                 .collect()
         }
-        "reaping" => vec![if state.reap_pending() { "pending" } else { "nothing to reap" }.to_owned()],
+        "sweeps" => {
+            vec![state.next_sweep().map_or_else(|| "nothing to sweep".to_owned(), |due| format!("due at {} ms", due.0))]
+        }
         "clock" => vec![format!("r{} at {} ms", state.revision().0, state.time().0)],
         verb => bail!("{verb} is no question"),
     };
@@ -53,27 +58,6 @@ pub(crate) fn ask(state: &State, line: &Line) -> Result<String> {
 
 fn print_instance(state: &State, instance: &keeper_registry::Instance) -> String {
     print::instance(instance, state.sessions_of_instance(instance.incarnation))
-}
-
-/// Pages until the end, each in brackets, sorted within a page: the order of the walk depends on a hash.
-fn walk(state: &State, line: &Line) -> Result<Vec<String>> {
-    let limit = line.optional("limit")?.unwrap_or(100) as usize;
-    let filter = SessionFilter {
-        incarnation: line.optional("instance")?.map(Incarnation),
-        user_prefix: line.get("prefix").unwrap_or_default().as_bytes(),
-        topic: line.get("topic").map(str::as_bytes),
-    };
-    let (mut found, mut pages, mut after) = (Vec::new(), 0, None);
-    loop {
-        let page = state.sessions_page(after.as_ref(), limit, &filter);
-        found.extend(page.sessions.iter().map(|view| print::key(&view.key())));
-        pages += 1;
-        after = page.next;
-        if after.is_none() {
-            found.sort();
-            return Ok(vec![format!("{} in {pages} pages", found.join(" "))]);
-        }
-    }
 }
 
 fn count(state: &State, line: &Line) -> Vec<String> {
@@ -95,8 +79,7 @@ fn changes(state: &State, since: Revision) -> Vec<String> {
 }
 
 fn notices(state: &State, line: &Line) -> Result<Vec<String>> {
-    let (revision, position) = line.get("since").map_or(Ok((0, 0)), pair)?;
-    let cursor = NoticeCursor { revision: Revision(revision), position };
+    let cursor = line.get("since").map_or(Ok(NoticeCursor::default()), cursor)?;
     let limit = line.optional("limit")?.unwrap_or(100) as usize;
     Ok(match state.notices_since(line.incarnation(0)?, cursor, limit) {
         Notices::Closed => vec!["closed".to_owned()],

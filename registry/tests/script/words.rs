@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use keeper_registry::{Epoch, Incarnation, Revision, SessionKey};
+use keeper_registry::{Epoch, Incarnation, NoticeCursor, Revision, SessionKey};
 
 /// A verb, plain words, `name=value` words, and the indented lines below it. `_` in a value stands for a space, and
 /// `NxM` for the character N repeated M times, so that limits can be tried.
@@ -98,9 +98,19 @@ impl Line {
 
     /// `3.0`: revision and position.
     pub(crate) fn epoch(&self) -> Result<Epoch> {
-        let (revision, position) = pair(self.get("epoch").context("epoch= is missing")?)?;
+        self.epoch_of("epoch")
+    }
+
+    pub(crate) fn epoch_of(&self, name: &str) -> Result<Epoch> {
+        let text = self.get(name).with_context(|| format!("{name}= is missing"))?;
+        let (revision, position) = pair(text)?;
         Ok(Epoch { revision: Revision(revision), position })
     }
+}
+
+pub(crate) fn cursor(text: &str) -> Result<NoticeCursor> {
+    let (revision, position) = pair(text)?;
+    Ok(NoticeCursor { revision: Revision(revision), position })
 }
 
 pub(crate) fn pair(text: &str) -> Result<(u64, u32)> {
