@@ -3,7 +3,7 @@
 //!
 //! Everything begins with a [`Keeper`], which is cheap to clone and follows the leader by itself:
 //!
-//! - a gateway opens an [`Instance`] and registers the connections it holds through [`Sessions`];
+//! - a gateway holds a lease and keeps its connections registered: [`Gateway`], or [`Instance`] and [`Sessions`] by hand;
 //! - a sender asks a [`Lookup`] where a user is;
 //! - any process reads a [`Config`] as a type of its own and is told what changed;
 //! - an admin uses [`SessionAdmin`], [`Instances`], [`Configs`], [`Controls`] and [`Cluster`].
@@ -23,6 +23,7 @@ mod config;
 mod connection;
 mod control;
 mod error;
+mod gateway;
 mod instance;
 mod keeper;
 pub mod limits;
@@ -39,12 +40,13 @@ pub use config::{
 pub use connection::Endpoint;
 pub use control::{Addressed, Answer, ControlState, ControlStatus, Controls, ControlsWatch, SendControl, Sent};
 pub use error::{Error, Happened};
+pub use gateway::{Connection, Gateway, GatewayBuilder, GatewayEvent, GatewayEvents, GatewayStatus};
 pub use instance::{
     Closed, Instance, InstanceBuilder, InstanceInfo, Instances, InstancesChanged, InstancesWatch, Lost,
 };
 pub use keeper::Keeper;
 pub use session::{
-    Confirmation, Consistency, Counts, Epoch, Explained, FormerState, Formerly, Found, GiveUp, Holder, InstanceCount,
+    CacheSettings, CacheStats, CachedLookup, Confirmation, Consistency, Counts, Epoch, Explained, FormerState, Formerly, Found, GiveUp, Holder, InstanceCount,
     Kick, KickEnd, KickGateway, KickMatching, KickStarted, KickStatus, KickTarget, Kicked, KickedSession, ListSessions,
     Looked, Lookup, Matching, MovedFrom, Notice, NoticeCause, Notices, OfflineReason, Owner, Part, Place, Presence,
     PresenceChange, PresenceEvent, PresenceFact, PresenceFrame, Rebuild, RebuildGateway, RebuildProgress,

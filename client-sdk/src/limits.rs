@@ -78,3 +78,56 @@ pub const BACKOFF_MAX: Duration = Duration::from_millis(400);
 /// How often waiting operations are checked for deadlines that passed: they are seconds long, so a caller is told late
 /// by at most a per cent or two, and no operation needs a timer of its own.
 pub const DEADLINE_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Parts of one walk over sessions: the server's bound.
+pub const PARTS_MAX: u32 = 1_024;
+
+/// After how long without a fact a node says that there are none, if it can show that it is up to date.
+pub const PRESENCE_SILENCE: Duration = Duration::from_secs(1);
+
+/// Silence after which a presence stream is taken up on another node: three times that a node had nothing to say. One
+/// that is cut off from the leader cannot show that it is up to date, and is left like one that is stuck.
+pub const PRESENCE_SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// The same as [`PRESENCE_SILENCE`] for caches of lookups: it is how much older than a round trip a hit is when nothing
+/// happens.
+pub const CACHE_SILENCE: Duration = Duration::from_millis(200);
+
+/// The least age a cache of lookups may be asked to bound: five times that a node had nothing to say.
+pub const CACHE_AGE_MIN: Duration = Duration::from_secs(1);
+
+/// Buckets of users for which a cache remembers the newest fact: half a megabyte, so that even with a hundred thousand
+/// facts a second few answers under way find their bucket told in the meantime.
+pub const CACHE_BUCKETS: usize = 65_536;
+
+/// First pause between two looks at a kick that is waited for: a small one takes a few log entries.
+pub const KICK_POLL_MIN: Duration = Duration::from_millis(20);
+
+/// Longest pause between two looks at a kick: a large one takes seconds, a gateway's confirmation as long as its lease.
+pub const KICK_POLL_MAX: Duration = Duration::from_millis(500);
+
+/// Connections a gateway registers again in a second, unless it is set up otherwise: a hundred thousand in five seconds,
+/// while the connections of its devices, which come first, and other gateways find the cluster at leisure.
+pub const REREGISTER_RATE: u32 = 20_000;
+
+/// Over how long gateways that lost their leases at the same moment spread their beginnings.
+pub const REREGISTER_SPREAD: Duration = Duration::from_secs(1);
+
+/// How long an acknowledged notice waits for a frame to travel with before one goes out for its sake.
+pub const CONFIRM_DELAY: Duration = Duration::from_millis(100);
+
+/// Frames of notices whose connections the application has not closed yet. Beyond it no more are read: the cluster keeps
+/// them, and the cursor says where to go on.
+pub const NOTICE_FRAMES_UNCONFIRMED_MAX: usize = 256;
+
+/// Actions waiting for the application. Beyond it no more are read; the cluster keeps what is not answered.
+pub const CONTROLS_WAITING_MAX: usize = 16;
+
+/// Changes of one connection's topics waiting for their turn: a device does not bind faster than the cluster answers.
+pub const TOPIC_CHANGES_WAITING_MAX: usize = 16;
+
+/// Pause before a refused lease is asked for again, and before anything else that failed for its whole timeout.
+pub const LIFE_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a gateway that ends waits for its lease to be closed; a lease that cannot be closed runs out.
+pub const LEASE_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

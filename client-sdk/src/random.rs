@@ -21,6 +21,11 @@ impl Random {
         ceiling.mul_f64(self.0.lock().random_range(0.5..=1.0))
     }
 
+    /// Evenly from nothing to `ceiling`: beginnings of many, spread over it.
+    pub(crate) fn within(&self, ceiling: Duration) -> Duration {
+        ceiling.mul_f64(self.0.lock().random_range(0.0..=1.0))
+    }
+
     pub(crate) fn below(&self, bound: usize) -> usize {
         self.0.lock().random_range(0..bound.max(1))
     }

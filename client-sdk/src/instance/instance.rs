@@ -12,7 +12,7 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     Error, Lost,
     connection::Nodes,
-    instance::{Renewals, renewals::close},
+    instance::{Renewals, lease::LeaseId, renewals::close},
     session::Registrar,
     tasks::Tasks,
 };
@@ -108,7 +108,7 @@ impl Instance {
     /// sent. None when it has ended.
     #[must_use]
     pub fn held_until(&self) -> Option<Instant> {
-        self.renewals.until(self.incarnation)
+        self.renewals.until(self.lease())
     }
 
     /// Resolves when the lease has ended, with the reason.
@@ -123,10 +123,14 @@ impl Instance {
     /// As [`Error`] says; the lease is not renewed any more in any case.
     pub async fn close(self) -> Result<(), Error> {
         if self.is_held() {
-            self.renewals.forget(self.incarnation);
-            close(&self.nodes, self.incarnation, self.state_id).await?;
+            self.renewals.forget(self.lease());
+            close(&self.nodes, self.lease()).await?;
         }
         Ok(())
+    }
+
+    const fn lease(&self) -> LeaseId {
+        LeaseId { state_id: self.state_id, incarnation: self.incarnation }
     }
 
     pub(crate) fn nodes(&self) -> Arc<Nodes> {
@@ -144,7 +148,7 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        self.renewals.release(self.incarnation);
+        self.renewals.release(self.lease());
     }
 }
 

@@ -23,17 +23,25 @@ const RENEWALS_PER_TTL: u32 = 3;
 
 #[derive(Debug)]
 pub(crate) struct Leases {
-    held: BTreeMap<u64, Lease>,
+    held: BTreeMap<LeaseId, Lease>,
     /// Ended here and not yet there.
-    released: Vec<(u64, u64)>,
+    released: Vec<LeaseId>,
     sequence: u64,
-    /// When each request without an answer was sent.
-    sent: BTreeMap<u64, Instant>,
+    /// When each request without an answer was sent, and for which history.
+    sent: BTreeMap<u64, (Instant, u64)>,
+    /// The history of the state that the last lease was opened in.
+    newest: Option<u64>,
+}
+
+/// Names a lease: another history of the state counts its incarnations anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LeaseId {
+    pub(crate) state_id: u64,
+    pub(crate) incarnation: u64,
 }
 
 #[derive(Debug)]
 struct Lease {
-    state_id: u64,
     ttl: Duration,
     /// Believed until then: a TTL after the sending of the last renewal that was acknowledged.
     until: Instant,
@@ -43,7 +51,7 @@ struct Lease {
 
 impl Leases {
     pub(crate) const fn new() -> Self {
-        Self { held: BTreeMap::new(), released: Vec::new(), sequence: 0, sent: BTreeMap::new() }
+        Self { held: BTreeMap::new(), released: Vec::new(), sequence: 0, sent: BTreeMap::new(), newest: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -51,48 +59,42 @@ impl Leases {
     }
 
     /// A new lease, granted in answer to a request sent at `sent_at`.
-    pub(crate) fn hold(
-        &mut self,
-        incarnation: u64,
-        state_id: u64,
-        ttl: Duration,
-        sent_at: Instant,
-    ) -> watch::Receiver<Option<Lost>> {
+    pub(crate) fn hold(&mut self, id: LeaseId, ttl: Duration, sent_at: Instant) -> watch::Receiver<Option<Lost>> {
         let (lost, lost_seen) = watch::channel(None);
-        let lease = Lease { state_id, ttl, until: sent_at + ttl, due: sent_at + ttl / RENEWALS_PER_TTL, lost };
-        self.held.insert(incarnation, lease);
+        let lease = Lease { ttl, until: sent_at + ttl, due: sent_at + ttl / RENEWALS_PER_TTL, lost };
+        self.held.insert(id, lease);
+        self.newest = Some(id.state_id);
         lost_seen
     }
 
     /// Until when a lease is believed to be held without another renewal.
-    pub(crate) fn until(&self, incarnation: u64) -> Option<Instant> {
-        self.held.get(&incarnation).map(|lease| lease.until)
+    pub(crate) fn until(&self, id: LeaseId) -> Option<Instant> {
+        self.held.get(&id).map(|lease| lease.until)
     }
 
     /// Not renewed any more; its owner closes it.
-    pub(crate) fn forget(&mut self, incarnation: u64) {
-        self.end(incarnation, Lost::Closed);
+    pub(crate) fn forget(&mut self, id: LeaseId) {
+        self.end(id, Lost::Closed);
     }
 
     /// Not renewed any more, and to be closed.
-    pub(crate) fn release(&mut self, incarnation: u64) {
-        if let Some(state_id) = self.end(incarnation, Lost::Closed) {
-            self.released.push((incarnation, state_id));
+    pub(crate) fn release(&mut self, id: LeaseId) {
+        if self.end(id, Lost::Closed) {
+            self.released.push(id);
         }
     }
 
-    /// What is to be closed: incarnations with their state ids.
-    pub(crate) fn take_released(&mut self) -> Vec<(u64, u64)> {
+    /// What is to be closed.
+    pub(crate) fn take_released(&mut self) -> Vec<LeaseId> {
         std::mem::take(&mut self.released)
     }
 
     /// Ends what has not been acknowledged for a full TTL. The server is told, in case it only cannot answer.
     pub(crate) fn expire(&mut self, now: Instant) {
-        let silent: Vec<u64> = self.held.iter().filter(|(_, it)| it.until <= now).map(|(it, _)| *it).collect();
-        for incarnation in silent {
-            if let Some(state_id) = self.end(incarnation, Lost::Silence) {
-                self.released.push((incarnation, state_id));
-            }
+        let silent: Vec<LeaseId> = self.held.iter().filter(|(_, it)| it.until <= now).map(|(it, _)| *it).collect();
+        for id in silent {
+            self.end(id, Lost::Silence);
+            self.released.push(id);
         }
     }
 
@@ -114,35 +116,38 @@ impl Leases {
     /// The renewals due now, one request per history of the state.
     pub(crate) fn requests(&mut self, now: Instant) -> Vec<RenewRequest> {
         let mut due: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-        for (incarnation, lease) in self.held.iter_mut().filter(|(_, it)| it.due <= now) {
+        for (id, lease) in self.held.iter_mut().filter(|(_, it)| it.due <= now) {
             lease.due = now + lease.ttl / RENEWALS_PER_TTL;
-            due.entry(lease.state_id).or_default().push(*incarnation);
+            due.entry(id.state_id).or_default().push(id.incarnation);
         }
         let request = |(state_id, incarnations)| {
             self.sequence += 1;
-            self.sent.insert(self.sequence, now);
+            self.sent.insert(self.sequence, (now, state_id));
             RenewRequest { sequence: self.sequence, incarnations, state_id }
         };
         due.into_iter().map(request).collect()
     }
 
     pub(crate) fn answered(&mut self, reply: &RenewReply) {
-        let Some(sent_at) = self.sent.remove(&reply.sequence) else { return };
+        let Some((sent_at, state_id)) = self.sent.remove(&reply.sequence) else { return };
         for incarnation in &reply.renewed {
-            if let Some(lease) = self.held.get_mut(incarnation) {
+            if let Some(lease) = self.held.get_mut(&LeaseId { state_id, incarnation: *incarnation }) {
                 lease.until = lease.until.max(sent_at + lease.ttl);
             }
         }
         for incarnation in &reply.lost {
-            self.end(*incarnation, Lost::Ended);
+            self.end(LeaseId { state_id, incarnation: *incarnation }, Lost::Ended);
         }
     }
 
-    /// The registry was rebuilt: no lease of an earlier history lives.
+    /// The registry was rebuilt: no lease of an earlier history lives. Those of the newest history that is known are
+    /// believed while there are others; when there are none, it is they that were refused.
     pub(crate) fn rebuilt(&mut self) {
-        let all: Vec<u64> = self.held.keys().copied().collect();
-        for incarnation in all {
-            self.end(incarnation, Lost::Rebuilt);
+        let is_earlier = |id: &LeaseId| Some(id.state_id) != self.newest;
+        let earlier: Vec<LeaseId> = self.held.keys().copied().filter(is_earlier).collect();
+        let ended = if earlier.is_empty() { self.held.keys().copied().collect() } else { earlier };
+        for id in ended {
+            self.end(id, Lost::Rebuilt);
         }
     }
 
@@ -153,7 +158,7 @@ impl Leases {
 
     /// When the oldest request without an answer was sent.
     pub(crate) fn waiting_since(&self) -> Option<Instant> {
-        self.sent.values().next().copied()
+        self.sent.values().next().map(|(sent_at, _)| *sent_at)
     }
 
     /// How long a renewal may stay without an answer before another node is asked.
@@ -161,11 +166,11 @@ impl Leases {
         self.held.values().map(|it| it.ttl / RENEWALS_PER_TTL).min()
     }
 
-    fn end(&mut self, incarnation: u64, reason: Lost) -> Option<u64> {
-        let lease = self.held.remove(&incarnation)?;
+    fn end(&mut self, id: LeaseId, reason: Lost) -> bool {
+        let Some(lease) = self.held.remove(&id) else { return false };
         lease.lost.send_replace(Some(reason));
-        tracing::info!(incarnation, ?reason, "lease ended");
-        Some(lease.state_id)
+        tracing::info!(incarnation = id.incarnation, ?reason, "lease ended");
+        true
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     Error, Lost,
     connection::{Aim, Link, LinkEvent, Nodes, Retry, silence},
-    instance::lease::Leases,
+    instance::lease::{LeaseId, Leases},
 };
 
 const RENEW: &str = "/keeper.v1.Instances/Renew";
@@ -33,29 +33,23 @@ impl Renewals {
         Self { leases: Mutex::new(Leases::new()), changed: Notify::new() }
     }
 
-    pub(crate) fn hold(
-        &self,
-        incarnation: u64,
-        state_id: u64,
-        ttl: Duration,
-        sent_at: Instant,
-    ) -> watch::Receiver<Option<Lost>> {
-        let lost = self.leases.lock().hold(incarnation, state_id, ttl, sent_at);
+    pub(crate) fn hold(&self, id: LeaseId, ttl: Duration, sent_at: Instant) -> watch::Receiver<Option<Lost>> {
+        let lost = self.leases.lock().hold(id, ttl, sent_at);
         self.changed.notify_one();
         lost
     }
 
-    pub(crate) fn until(&self, incarnation: u64) -> Option<Instant> {
-        self.leases.lock().until(incarnation)
+    pub(crate) fn until(&self, id: LeaseId) -> Option<Instant> {
+        self.leases.lock().until(id)
     }
 
-    pub(crate) fn forget(&self, incarnation: u64) {
-        self.leases.lock().forget(incarnation);
+    pub(crate) fn forget(&self, id: LeaseId) {
+        self.leases.lock().forget(id);
         self.changed.notify_one();
     }
 
-    pub(crate) fn release(&self, incarnation: u64) {
-        self.leases.lock().release(incarnation);
+    pub(crate) fn release(&self, id: LeaseId) {
+        self.leases.lock().release(id);
         self.changed.notify_one();
     }
 
@@ -74,10 +68,10 @@ impl Renewals {
                 Some(()) = closing.next() => {}
             }
             self.tend(&mut link);
-            for (incarnation, state_id) in self.leases.lock().take_released() {
+            for id in self.leases.lock().take_released() {
                 let nodes = nodes.clone();
                 // Best effort: a lease that cannot be closed expires.
-                closing.push(async move { drop(close(&nodes, incarnation, state_id).await) });
+                closing.push(async move { drop(close(&nodes, id).await) });
             }
         }
     }
@@ -130,7 +124,8 @@ fn patience(leases: &Leases, nodes: &Nodes) -> Duration {
 }
 
 /// Tells the cluster that a lease is over; twice is as good as once.
-pub(crate) async fn close(nodes: &Nodes, incarnation: u64, state_id: u64) -> Result<(), Error> {
+pub(crate) async fn close(nodes: &Nodes, id: LeaseId) -> Result<(), Error> {
+    let LeaseId { state_id, incarnation } = id;
     let request = CloseInstanceRequest { incarnation, reason: "closed by its process".into(), state_id };
     let method = |channel, request| async move { InstancesClient::new(channel).close(request).await };
     match nodes.call("instance close", Aim::Leader, Retry::Safe, request, method).await {

@@ -8,6 +8,7 @@
 mod admin;
 pub(crate) mod asker;
 mod asking;
+mod cache;
 mod consistency;
 mod explain;
 mod formerly;
@@ -21,7 +22,7 @@ pub(crate) mod presence;
 mod reader;
 mod rebuild;
 mod registrar;
-mod registration;
+pub(crate) mod registration;
 mod scan;
 mod selector;
 #[expect(clippy::module_inception, reason = "a file is named after its one type")]
@@ -32,6 +33,7 @@ pub(crate) mod window;
 pub(crate) mod worker;
 
 pub use admin::{Counts, InstanceCount, ListSessions, SessionAdmin, SessionPage, Top, TopicCount};
+pub use cache::{CacheSettings, CacheStats, CachedLookup};
 pub use consistency::Consistency;
 pub use explain::Explained;
 pub use formerly::{FormerState, Formerly, Rebuilding};
@@ -43,11 +45,11 @@ pub use kick::{
 pub(crate) use lookup::Lookups;
 pub use lookup::{Found, Looked, Lookup, Route};
 pub use notice::{Notice, NoticeCause, Notices};
+pub(crate) use notice::{NoticeFrame, NoticeFrames};
 pub use presence::{
     MovedFrom, OfflineReason, Place, Presence, PresenceChange, PresenceEvent, PresenceFact, PresenceFrame, Subscription,
 };
 pub use rebuild::{GiveUp, Rebuild, RebuildGateway, RebuildProgress, RebuildStatus};
-pub(crate) use notice::NoticeFrames;
 pub(crate) use registrar::Registrar;
 pub use registration::{Registered, Registration};
 pub use scan::{Matching, Scan, ScanSessions};

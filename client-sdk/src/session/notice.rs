@@ -61,13 +61,14 @@ pub struct Notices {
 
 impl Notices {
     pub(crate) fn new(nodes: Arc<Nodes>, tasks: Arc<Tasks>, incarnation: u64, state_id: u64) -> Self {
-        let resumed = Resumed::new(nodes, Followed { incarnation, state_id, cursor: Bytes::new() });
-        let frames = futures_util::stream::unfold(Some(resumed), |resumed| async move {
-            let mut resumed = resumed?;
-            match resumed.frame().await {
+        let frames = NoticeFrames::new(nodes, incarnation, state_id);
+        let frames = futures_util::stream::unfold(Some(frames), |frames| async move {
+            let mut frames = frames?;
+            match frames.next().await {
                 Ok(frame) => {
-                    let notices = take(&mut resumed.followed, frame);
-                    Some((notices, Some(resumed)))
+                    let reset = frame.reset.then_some(Ok(Notice::Reset));
+                    let notices = reset.into_iter().chain(frame.notices).collect::<Vec<_>>();
+                    Some((notices, Some(frames)))
                 }
                 Err(error) => Some((vec![Err(error)], None)),
             }
@@ -98,6 +99,33 @@ impl std::fmt::Debug for Notices {
     }
 }
 
+/// The notices of one incarnation, in the frames they come in.
+pub(crate) struct NoticeFrames {
+    resumed: Resumed<Followed>,
+}
+
+/// Notices that were told together.
+pub(crate) struct NoticeFrame {
+    /// Those before these are gone.
+    pub(crate) reset: bool,
+    pub(crate) notices: Vec<Result<Notice, Error>>,
+    /// Everything up to here has been told.
+    pub(crate) cursor: Bytes,
+}
+
+impl NoticeFrames {
+    pub(crate) fn new(nodes: Arc<Nodes>, incarnation: u64, state_id: u64) -> Self {
+        Self { resumed: Resumed::new(nodes, Followed { incarnation, state_id, cursor: Bytes::new() }) }
+    }
+
+    /// The next frame. May be dropped at any await.
+    pub(crate) async fn next(&mut self) -> Result<NoticeFrame, Error> {
+        let NoticesReply { notices, cursor, reset } = self.resumed.frame().await?;
+        self.resumed.followed.cursor = cursor.clone();
+        Ok(NoticeFrame { reset, notices: notices.into_iter().map(notice).collect(), cursor })
+    }
+}
+
 struct Followed {
     incarnation: u64,
     state_id: u64,
@@ -115,13 +143,6 @@ impl Follow for Followed {
         let mut client = SessionsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX);
         Box::pin(async move { client.notices(request).await })
     }
-}
-
-fn take(followed: &mut Followed, frame: NoticesReply) -> Vec<Result<Notice, Error>> {
-    let reset = frame.reset.then_some(Ok(Notice::Reset));
-    let notices = frame.notices.into_iter().map(notice);
-    followed.cursor = frame.cursor;
-    reset.into_iter().chain(notices).collect()
 }
 
 fn notice(notice: v1::Notice) -> Result<Notice, Error> {

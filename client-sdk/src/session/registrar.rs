@@ -14,7 +14,8 @@ use crate::{
     instance::wait_lost,
     limits,
     session::{
-        window::{Outcome, Queued, Waiter, Window},
+        asker::{Queued, Waiter},
+        window::{Margin, Outcome, Window},
         worker::Worker,
     },
     tasks::Tasks,
@@ -41,7 +42,8 @@ impl Registrar {
     ) -> Self {
         let (queue, items) = mpsc::channel(limits::QUEUE_OPERATIONS_MAX);
         let timeout = nodes.settings.operation_timeout;
-        let worker = Worker::new(nodes.clone(), Aim::Leader, Window::new(incarnation, state_id), items);
+        let window = Window::new(incarnation, state_id, Box::new(Margin::default));
+        let worker = Worker::new(nodes.clone(), Aim::Leader, window, items);
         let ended = async move {
             wait_lost(lost).await;
             ended(Happened::No)

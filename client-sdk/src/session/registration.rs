@@ -15,12 +15,14 @@ pub struct Registration {
     pub(crate) conn_seq: Option<u64>,
     pub(crate) topics: Vec<Bytes>,
     pub(crate) attributes: BTreeMap<String, String>,
+    pub(crate) flushed: Option<Epoch>,
 }
 
 impl Registration {
     /// Takes `key`.
     pub const fn new(key: SessionKey) -> Self {
-        Self { key, connection: Bytes::new(), conn_seq: None, topics: Vec::new(), attributes: BTreeMap::new() }
+        let connection = Bytes::new();
+        Self { key, connection, conn_seq: None, topics: Vec::new(), attributes: BTreeMap::new(), flushed: None }
     }
 
     /// The gateway's own name for the connection: at most [`limits::CONNECTION_BYTES_MAX`] bytes.
@@ -46,6 +48,13 @@ impl Registration {
     /// [`limits::ATTRIBUTES_BYTES_MAX`] bytes.
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.insert(name.into(), value.into());
+        self
+    }
+
+    /// The connection is older than the incarnation that registers it, and had this epoch before: it never displaces a
+    /// registration that was made meanwhile. A [`Gateway`](crate::Gateway) says so by itself.
+    pub const fn flushed(mut self, epoch: Epoch) -> Self {
+        self.flushed = Some(epoch);
         self
     }
 

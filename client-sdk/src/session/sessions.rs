@@ -1,6 +1,7 @@
 //! What a gateway does with its sessions.
 
 use bytes::Bytes;
+use keeper_proto::v1::session_operation::unregister::Cause;
 
 use crate::{
     Epoch, Error, Instance, Notices, Registered, Registration, SessionKey,
@@ -41,12 +42,22 @@ impl Sessions {
         }
     }
 
-    /// Gives a key up. A stale epoch changes nothing and is refused with the present holder.
+    /// Gives a key up: the device said good-bye, and is offline at once. A stale epoch changes nothing and is refused
+    /// with the present holder.
     ///
     /// # Errors
     /// [`Error::Refused`] when the session is not this one any more; otherwise as [`Error`] says.
     pub async fn unregister(&self, key: &SessionKey, epoch: Epoch) -> Result<(), Error> {
-        self.registrar.run("unregister", unregister(key, epoch)).await.map(drop)
+        self.registrar.run("unregister", unregister(key, epoch, Cause::Left)).await.map(drop)
+    }
+
+    /// Gives a key up because the connection dropped: the session lingers for the grace of its topics, and is offline
+    /// if the device does not come back meanwhile.
+    ///
+    /// # Errors
+    /// As [`unregister`](Self::unregister).
+    pub async fn dropped(&self, key: &SessionKey, epoch: Epoch) -> Result<(), Error> {
+        self.registrar.run("unregister", unregister(key, epoch, Cause::Lost)).await.map(drop)
     }
 
     /// Binds topics to a session.

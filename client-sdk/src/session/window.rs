@@ -10,18 +10,19 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use bytes::Bytes;
 use keeper_proto::v1::{
     Problem, SessionOperation, WriteFrame, WriteFrameReply,
     operation_result::{Refused, Result as Answer},
-    session_operation::Operation,
 };
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     Error, Happened, Registered,
     error::Failure,
     limits,
     session::{
+        asker::{Asker, Waits},
         from_proto,
         worker::{Framing, Verdict, is_final},
     },
@@ -34,42 +35,46 @@ pub(crate) enum Outcome {
     Done,
 }
 
-/// An operation and who waits for it.
-#[derive(Debug)]
-pub(crate) struct Queued {
-    pub(crate) operation: Operation,
-    pub(crate) waiter: Waiter,
+/// What a frame says beside its operations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Margin {
+    /// Notices up to this cursor have been acted upon.
+    pub(crate) confirmed: Option<Bytes>,
+    /// How many sessions of a former history are still to be registered again.
+    pub(crate) flush_remaining: Option<u64>,
 }
 
-#[derive(Debug)]
-pub(crate) struct Waiter {
-    pub(crate) name: &'static str,
-    pub(crate) asked_at: Instant,
-    pub(crate) deadline: Instant,
-    pub(crate) answer: oneshot::Sender<Result<Outcome, Error>>,
+impl Margin {
+    const fn is_empty(&self) -> bool {
+        self.confirmed.is_none() && self.flush_remaining.is_none()
+    }
 }
 
-#[derive(Debug)]
-pub(crate) struct Window {
+/// Asked whenever a frame is formed: what it says beside its operations.
+pub(crate) type Says = Box<dyn FnMut() -> Margin + Send>;
+
+pub(crate) struct Window<A: Asker> {
     incarnation: u64,
     state_id: u64,
     last: u64,
-    frames: VecDeque<Sent>,
+    frames: VecDeque<Sent<A::Waiter>>,
+    says: Says,
 }
 
 #[derive(Debug)]
-struct Sent {
+struct Sent<W> {
     message: Arc<WriteFrame>,
-    /// One an operation; none for those already told.
-    waiters: Vec<Option<Waiter>>,
-    first_deadline: Instant,
-    last_deadline: Instant,
+    /// None once told.
+    waiters: Vec<Option<W>>,
+    /// None when everybody waits for as long as it takes.
+    first_deadline: Option<Instant>,
+    last_deadline: Option<Instant>,
     sent_at: Instant,
 }
 
-impl Window {
-    pub(crate) const fn new(incarnation: u64, state_id: u64) -> Self {
-        Self { incarnation, state_id, last: 0, frames: VecDeque::new() }
+impl<A: Asker> Window<A> {
+    pub(crate) const fn new(incarnation: u64, state_id: u64, says: Says) -> Self {
+        Self { incarnation, state_id, last: 0, frames: VecDeque::new(), says }
     }
 
     fn refused(&mut self, problem: Problem) -> Verdict {
@@ -88,7 +93,7 @@ impl Window {
             // Those behind it were refused for the gap it left: all go again, this one empty.
             _ => {
                 if let Some(frame) = self.frames.front_mut() {
-                    frame.tell(&failure.error);
+                    frame.refuse(&failure.error);
                 }
                 Verdict::Again(failure)
             }
@@ -102,8 +107,8 @@ impl Window {
     }
 }
 
-impl Framing for Window {
-    type Item = Queued;
+impl<A: Asker> Framing for Window<A> {
+    type Item = A;
     type Frame = WriteFrame;
     type Reply = WriteFrameReply;
 
@@ -114,20 +119,21 @@ impl Framing for Window {
         self.frames.len() < Self::WINDOW
     }
 
-    fn form(&mut self, queued: &mut Vec<Queued>, now: Instant) -> Option<Arc<WriteFrame>> {
+    fn form(&mut self, queued: &mut Vec<A>, now: Instant) -> Option<Arc<WriteFrame>> {
         let count = queued.len().min(limits::FRAME_OPERATIONS_MAX);
         let mut operations = Vec::with_capacity(count);
         let mut waiters = Vec::with_capacity(count);
-        for Queued { operation, waiter } in queued.drain(..count) {
-            // Who has gone needs no answer, and what was never sent never happens.
-            if !waiter.answer.is_closed() {
-                operations.push(SessionOperation { operation: Some(operation) });
-                waiters.push(Some(waiter));
-            }
+        for (operation, waiter) in queued.drain(..count).filter_map(A::take) {
+            operations.push(SessionOperation { operation: Some(operation) });
+            waiters.push(Some(waiter));
+        }
+        let margin = (self.says)();
+        if operations.is_empty() && margin.is_empty() {
+            return None;
         }
         // Callers wait equally long, so the queue is in the order of deadlines.
-        let first_deadline = waiters.first()?.as_ref()?.deadline;
-        let last_deadline = waiters.last()?.as_ref()?.deadline;
+        let deadline = |waiter: Option<&Option<A::Waiter>>| waiter?.as_ref()?.deadline();
+        let (first_deadline, last_deadline) = (deadline(waiters.first()), deadline(waiters.last()));
         self.last += 1;
         let message = Arc::new(WriteFrame {
             state_id: self.state_id,
@@ -135,6 +141,8 @@ impl Framing for Window {
             sequence: self.last,
             timeout_ms: timeout_ms(last_deadline, now),
             operations,
+            confirmed: margin.confirmed.unwrap_or_default(),
+            flush_remaining: margin.flush_remaining,
         });
         let sent = Sent { message: message.clone(), waiters, first_deadline, last_deadline, sent_at: now };
         self.frames.push_back(sent);
@@ -161,36 +169,34 @@ impl Framing for Window {
         self.frames.iter_mut().map(|frame| frame.again(now)).collect()
     }
 
-    fn expire(&mut self, queued: &mut Vec<Queued>, now: Instant) {
-        for frame in self.frames.iter_mut().filter(|it| it.first_deadline <= now) {
-            let late = frame.waiters.iter_mut().filter(|it| it.as_ref().is_some_and(|it| it.deadline <= now));
-            late.filter_map(Option::take).for_each(|it| it.time_out(Happened::Maybe));
+    fn expire(&mut self, queued: &mut Vec<A>, now: Instant) {
+        let is_late = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        for frame in self.frames.iter_mut().filter(|it| is_late(it.first_deadline)) {
+            let late = frame.waiters.iter_mut().filter(|it| it.as_ref().is_some_and(|it| is_late(it.deadline())));
+            late.filter_map(Option::take).for_each(|it| time_out(it, Happened::Maybe));
             // Next time only those who still wait count.
-            let first = frame.waiters.iter().flatten().map(|it| it.deadline).min();
-            frame.first_deadline = first.unwrap_or(now + limits::OPERATION_TIMEOUT);
+            frame.first_deadline = frame.waiters.iter().flatten().filter_map(A::Waiter::deadline).min();
         }
-        let late = queued.iter().take_while(|it| it.waiter.deadline <= now).count();
-        queued.drain(..late).for_each(|it| it.waiter.time_out(Happened::No));
+        let late = queued.iter().take_while(|it| is_late(it.deadline())).count();
+        queued.drain(..late).filter_map(A::take).for_each(|(_, it)| time_out(it, Happened::No));
     }
 
     fn waiting_since(&self) -> Option<Instant> {
         self.frames.front().map(|it| it.sent_at)
     }
 
-    fn end(&mut self, queued: &mut Vec<Queued>, error: &Error) {
+    fn end(&mut self, queued: &mut Vec<A>, error: &Error) {
         let in_flight = error.clone().after(Happened::Maybe);
         self.frames.drain(..).for_each(|mut frame| frame.tell(&in_flight));
-        for item in queued.drain(..) {
-            drop(item.waiter.answer.send(Err(error.clone())));
-        }
+        queued.drain(..).for_each(|it| it.fail(error.clone()));
     }
 }
 
-impl Sent {
+impl<W: Waits> Sent<W> {
     /// The frame for a new stream: with the time that is left, or empty when nobody waits any more.
     fn again(&mut self, now: Instant) -> Arc<WriteFrame> {
         self.sent_at = now;
-        let awaited = self.waiters.iter().flatten().any(|it| !it.answer.is_closed());
+        let awaited = self.waiters.iter().flatten().any(W::is_awaited);
         let operations = if awaited { self.message.operations.clone() } else { Vec::new() };
         let timeout_ms = if awaited { timeout_ms(self.last_deadline, now) } else { 0 };
         Arc::new(WriteFrame {
@@ -199,10 +205,13 @@ impl Sent {
             sequence: self.message.sequence,
             timeout_ms,
             operations,
+            confirmed: self.message.confirmed.clone(),
+            flush_remaining: self.message.flush_remaining,
         })
     }
 
-    /// Takes each result to its caller. Fewer results than operations: the empty frame was taken in this one's place.
+    /// Takes each result to whom it is for. Fewer results than operations: the empty frame was taken in this one's
+    /// place.
     fn deliver(self, revision: u64, results: impl Iterator<Item = Option<Answer>>) {
         let mut results = results;
         for waiter in self.waiters {
@@ -213,32 +222,32 @@ impl Sent {
                 Some(None) => Err(Error::malformed("an operation was answered with nothing")),
                 None => Err(waiter.timeout(Happened::No)),
             };
-            // Whoever has gone does not mind.
-            drop(waiter.answer.send(outcome));
+            waiter.answer(outcome);
         }
+    }
+
+    /// The frame as it was will never be taken. What it confirmed may be the reason, and is confirmed by the next again.
+    fn refuse(&mut self, error: &Error) {
+        self.tell(error);
+        Arc::make_mut(&mut self.message).confirmed = Bytes::new();
     }
 
     fn tell(&mut self, error: &Error) {
         for waiter in self.waiters.iter_mut().filter_map(Option::take) {
-            drop(waiter.answer.send(Err(error.clone())));
+            waiter.answer(Err(error.clone()));
         }
     }
 }
 
-impl Waiter {
-    fn timeout(&self, happened: Happened) -> Error {
-        Error::Timeout { operation: self.name, after: self.deadline - self.asked_at, happened }
-    }
-
-    fn time_out(self, happened: Happened) {
-        let error = self.timeout(happened);
-        drop(self.answer.send(Err(error)));
-    }
+fn time_out(waiter: impl Waits, happened: Happened) {
+    let error = waiter.timeout(happened);
+    waiter.answer(Err(error));
 }
 
-/// At least one: zero would mean no limit.
-fn timeout_ms(deadline: Instant, now: Instant) -> u32 {
-    u32::try_from(deadline.saturating_duration_since(now).as_millis()).unwrap_or(u32::MAX).max(1)
+/// At least one when there is a deadline: zero means none.
+fn timeout_ms(deadline: Option<Instant>, now: Instant) -> u32 {
+    let left = |deadline: Instant| u32::try_from(deadline.saturating_duration_since(now).as_millis());
+    deadline.map_or(0, |deadline| left(deadline).unwrap_or(u32::MAX).max(1))
 }
 
 fn outcome(result: Answer, revision: u64) -> Result<Outcome, Error> {
@@ -249,12 +258,9 @@ fn outcome(result: Answer, revision: u64) -> Result<Outcome, Error> {
             revision,
         })),
         Answer::Done(_) => Ok(Outcome::Done),
-        Answer::Refused(Refused { reason, message, holder }) => Err(Error::Refused {
-            reason,
-            message,
-            field: String::new(),
-            holder: holder.map(|it| Box::new(from_proto::holder(it))),
-        }),
+        Answer::Refused(Refused { reason, message, holder, field }) => {
+            Err(Error::Refused { reason, message, field, holder: holder.map(|it| Box::new(from_proto::holder(it))) })
+        }
     }
 }
 

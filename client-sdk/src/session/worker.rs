@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    Error,
+    Error, Happened,
     connection::{Aim, Link, LinkEvent, Nodes, silence},
     error::Failure,
     limits,
@@ -87,8 +87,14 @@ impl<F: Framing> Worker<F> {
         Self { queue, queued, framing, link, nodes, intake: Intake::Open }
     }
 
-    /// Runs until every handle is gone, or `ended` says why nothing will succeed again.
-    pub(crate) async fn run(mut self, ended: impl Future<Output = Error> + Send) {
+    /// Runs until every handle is gone, or nothing will succeed again.
+    pub(crate) async fn run(self, ended: impl Future<Output = Error> + Send) {
+        // Whoever waited has been told.
+        drop(self.run_to_end(ended).await);
+    }
+
+    /// The same, and says why nothing will succeed again: by `ended`, or by an answer.
+    pub(crate) async fn run_to_end(mut self, ended: impl Future<Output = Error> + Send) -> Error {
         tokio::pin!(ended);
         let mut tick = time::interval(limits::DEADLINE_CHECK_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -98,10 +104,10 @@ impl<F: Framing> Worker<F> {
             let waiting = self.framing.waiting_since().is_some() || !room;
             tokio::select! {
                 biased;
-                error = &mut ended => return self.end(&error),
+                error = &mut ended => return self.end(error),
                 event = self.link.event() => {
                     if let Err(error) = self.hear(event).await {
-                        return self.end(&error);
+                        return self.end(error);
                     }
                 }
                 count = self.queue.recv_many(&mut self.queued, limits::FRAME_OPERATIONS_MAX), if room => {
@@ -113,6 +119,7 @@ impl<F: Framing> Worker<F> {
             }
             self.send();
         }
+        Error::Ended { what: "the queue", happened: Happened::No }
     }
 
     /// Fills the free slots of the window.
@@ -169,12 +176,13 @@ impl<F: Framing> Worker<F> {
         }
     }
 
-    fn end(mut self, error: &Error) {
+    fn end(mut self, error: Error) -> Error {
         self.queue.close();
         while let Ok(item) = self.queue.try_recv() {
             self.queued.push(item);
         }
-        self.framing.end(&mut self.queued, error);
+        self.framing.end(&mut self.queued, &error);
+        error
     }
 }
 

@@ -6,8 +6,12 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
+const fn id(state_id: u64, incarnation: u64) -> LeaseId {
+    LeaseId { state_id, incarnation }
+}
+
 fn held(leases: &mut Leases, now: Instant) -> watch::Receiver<Option<Lost>> {
-    leases.hold(1, 7, TTL, now)
+    leases.hold(id(7, 1), TTL, now)
 }
 
 fn reply(request: &RenewRequest) -> RenewReply {
@@ -28,7 +32,7 @@ fn a_lease_lasts_a_ttl_from_the_sending_of_what_was_acknowledged() {
     assert_eq!(*lost.borrow(), None);
     leases.expire(sent_at + TTL);
     assert_eq!(*lost.borrow(), Some(Lost::Silence));
-    assert_eq!(leases.take_released(), [(1, 7)]);
+    assert_eq!(leases.take_released(), [id(7, 1)]);
 }
 
 #[test]
@@ -59,13 +63,21 @@ fn renewals_are_due_every_third_of_a_ttl() {
 }
 
 #[test]
-fn histories_of_the_state_are_renewed_apart_and_lost_together() {
+fn histories_of_the_state_are_renewed_apart_and_lost_in_turn() {
     let start = Instant::now();
     let mut leases = Leases::new();
-    let first = leases.hold(1, 7, TTL, start);
-    let second = leases.hold(2, 8, TTL, start);
-    assert_eq!(leases.requests(start + seconds(3)).len(), 2);
+    // Both count their incarnations from 1.
+    let former = leases.hold(id(7, 1), TTL, start);
+    let present = leases.hold(id(8, 1), TTL, start);
+    let requests = leases.requests(start + seconds(3));
+    assert_eq!(requests.len(), 2);
+    leases.answered(&RenewReply { lost: vec![1], ..reply(&requests[0]) });
     leases.rebuilt();
-    assert_eq!((*first.borrow(), *second.borrow()), (Some(Lost::Rebuilt), Some(Lost::Rebuilt)));
-    assert!(leases.is_empty() && leases.take_released().is_empty());
+    assert_eq!((*former.borrow(), *present.borrow()), (Some(Lost::Ended), Some(Lost::Rebuilt)), "nothing else is left");
+
+    let former = leases.hold(id(7, 1), TTL, start);
+    let present = leases.hold(id(8, 1), TTL, start);
+    leases.rebuilt();
+    assert_eq!((*former.borrow(), *present.borrow()), (Some(Lost::Rebuilt), None));
+    assert!(leases.take_released().is_empty());
 }

@@ -1,14 +1,24 @@
 use std::time::Duration;
 
 use keeper_proto::v1::{OperationResult, operation_result};
-use oneshot::error::TryRecvError;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::*;
-use crate::{Registration, SessionKey, session::to_proto::register};
+use crate::{
+    Registration, SessionKey,
+    session::{
+        asker::{Queued, Waiter},
+        to_proto::register,
+    },
+};
 
 type Answered = oneshot::Receiver<Result<Outcome, Error>>;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+
+fn window() -> Window<Queued> {
+    Window::new(5, 7, Box::new(Margin::default))
+}
 
 fn queue(count: usize, now: Instant) -> (Vec<Queued>, Vec<Answered>) {
     let one = |number| {
@@ -44,7 +54,7 @@ fn error(answered: &mut Answered) -> Option<(String, bool)> {
 #[test]
 fn frames_are_full_and_numbered() {
     let now = Instant::now();
-    let mut window = Window::new(5, 7);
+    let mut window = window();
     let (mut queued, mut answered) = queue(limits::FRAME_OPERATIONS_MAX + 3, now);
     let first = window.form(&mut queued, now).expect("a frame");
     let second = window.form(&mut queued, now).expect("a frame");
@@ -58,7 +68,7 @@ fn frames_are_full_and_numbered() {
 #[test]
 fn what_is_unanswered_goes_again_in_order_with_the_time_that_is_left() {
     let now = Instant::now();
-    let mut window = Window::new(5, 7);
+    let mut window = window();
     let (mut queued, _answered) = queue(2, now);
     let mut rest = queued.split_off(1);
     let first = window.form(&mut queued, now).expect("a frame");
@@ -73,7 +83,7 @@ fn what_is_unanswered_goes_again_in_order_with_the_time_that_is_left() {
 #[test]
 fn a_frame_nobody_waits_for_goes_again_empty() {
     let now = Instant::now();
-    let mut window = Window::new(5, 7);
+    let mut window = window();
     let (mut queued, mut answered) = queue(1, now);
     window.form(&mut queued, now);
     window.expire(&mut queued, now + PATIENCE);
@@ -87,7 +97,7 @@ fn a_frame_nobody_waits_for_goes_again_empty() {
 #[test]
 fn what_was_never_sent_never_happens() {
     let now = Instant::now();
-    let mut window = Window::new(5, 7);
+    let mut window = window();
     let (mut queued, mut answered) = queue(3, now);
     answered.remove(0);
     window.expire(&mut queued, now + PATIENCE);
@@ -103,7 +113,7 @@ fn problems_are_told_apart() {
     use keeper_proto::v1::problem::Class;
     let now = Instant::now();
     let formed = || {
-        let mut window = Window::new(5, 7);
+        let mut window = window();
         let (mut queued, answered) = queue(1, now);
         let frame = window.form(&mut queued, now).expect("a frame");
         (window, frame, answered)
@@ -125,7 +135,7 @@ fn problems_are_told_apart() {
 #[test]
 fn an_answer_out_of_place_ends_the_stream() {
     let now = Instant::now();
-    let mut window = Window::new(5, 7);
+    let mut window = window();
     let (mut queued, _answered) = queue(1, now);
     let frame = window.form(&mut queued, now).expect("a frame");
     let other = WriteFrame { sequence: 2, operations: Vec::new(), ..WriteFrame::clone(&frame) };
