@@ -4,7 +4,7 @@
 //!
 //! Loads sessions with 16-byte users, 8-byte connections and one topic, as ten gateways would, and prints memory and
 //! times. Then measures what the state must do beside it: re-registers, a snapshot, writes while it is held, a
-//! gateway's death and its reaping.
+//! gateway's death and its sweeps.
 
 #![expect(clippy::print_stdout, reason = "an example prints what it measured")]
 
@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use keeper_registry::{
-    Command, Frame, Frozen, Incarnation, LogTime, OpenInstance, Outcome, Register, Reply, Revision, SessionFilter,
-    SessionKey, SessionOperation, Stamp, State, StateId, Thawing,
+    Command, Frame, Frozen, Incarnation, LogTime, OpenInstance, Outcome, PresenceLimits, PresenceWhat, Register, Reply,
+    Revision, SessionFilter, SessionKey, SessionOperation, Stamp, State, StateId, Thawing,
 };
 
 #[global_allocator]
@@ -48,7 +48,8 @@ fn main() -> Result<()> {
     drop(frozen);
     bench.walk();
     bench.rebuild()?;
-    bench.reap()?;
+    bench.sweep()?;
+    bench.presence();
     Ok(())
 }
 
@@ -60,7 +61,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Result<Self> {
-        let mut bench = Self { state: State::new(), revision: 0, gateways: Vec::new() };
+        let mut bench = Self { state: State::new(PresenceLimits::default()), revision: 0, gateways: Vec::new() };
         bench.apply(Command::Found(STATE));
         for gateway in 0..GATEWAYS {
             let open = OpenInstance {
@@ -72,6 +73,8 @@ impl Bench {
                 labels: Vec::new(),
                 version: "1.0.0".to_owned(),
                 ttl_ms: 10_000,
+                former_state: None,
+                flush_total: 0,
                 request: None,
             };
             let Ok(Reply::Opened { incarnation }) = bench.apply(Command::OpenInstance(open)).reply else {
@@ -96,7 +99,8 @@ impl Bench {
             let operations = (first..(first + FRAME).min(sessions)).map(|user| register(user, shift)).collect();
             let (incarnation, sequence) = &mut self.gateways[gateway];
             *sequence += 1;
-            let frame = Frame { incarnation: *incarnation, sequence: *sequence, state: STATE, operations };
+            let (incarnation, sequence, confirmed, flush_remaining) = (*incarnation, *sequence, None, None);
+            let frame = Frame { incarnation, sequence, state: STATE, operations, confirmed, flush_remaining };
             let start = cpu_time();
             let outcome = self.apply(Command::Frame(frame));
             let took = cpu_time() - start;
@@ -150,7 +154,7 @@ impl Bench {
 
     fn rebuild(&self) -> Result<()> {
         let start = cpu_time();
-        let mut thawing = Thawing::new();
+        let mut thawing = Thawing::new(PresenceLimits::default());
         self.state.freeze().visit(|record| thawing.push(record))?;
         let state = thawing.finish()?;
         println!("freeze and thaw     {:?}", (cpu_time() - start));
@@ -158,22 +162,32 @@ impl Bench {
         Ok(())
     }
 
-    fn reap(&mut self) -> Result<()> {
+    fn sweep(&mut self) -> Result<()> {
         let (incarnation, _) = *self.gateways.last().context("no gateway")?;
         let rows = self.state.sessions_of_instance(incarnation);
         let start = cpu_time();
         self.apply(Command::Expire(incarnation));
         println!("expire              {:?} with {rows} sessions", (cpu_time() - start));
         let (mut total, mut worst) = (Duration::ZERO, Duration::ZERO);
-        while self.state.reap_pending() {
+        while self.state.next_sweep().is_some_and(|due| due <= self.state.time()) {
             let start = cpu_time();
-            self.apply(Command::Reap);
+            self.apply(Command::Sweep);
             let took = cpu_time() - start;
             total += took;
             worst = worst.max(took);
         }
-        println!("reap                {total:?} in all, a slice at worst {worst:?}");
+        println!("sweep               {total:?} in all, a slice at worst {worst:?}");
         Ok(())
+    }
+
+    fn presence(&self) {
+        let ring = self.state.presence();
+        println!("presence            {} facts in {} bytes", ring.facts(), ring.bytes());
+        let start = cpu_time();
+        let slice = ring.read_all();
+        let shared = cpu_time() - start;
+        let online = slice.iter().filter(|fact| matches!(fact.what, PresenceWhat::Online)).count();
+        println!("presence, read      {shared:?} under the lock, {:?} outside, {online} online", cpu_time() - start);
     }
 }
 
@@ -188,6 +202,7 @@ fn name(number: u64) -> [u8; 16] {
 
 fn register(number: u64, shift: u64) -> SessionOperation {
     SessionOperation::Register(Register {
+        flushed: None,
         key: SessionKey { user: Bytes::copy_from_slice(&name(number)), slot: Bytes::new() },
         connection: Bytes::copy_from_slice(&(number ^ shift).to_be_bytes()),
         conn_seq: None,

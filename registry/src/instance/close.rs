@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{Closed, Closing, ClosingCause};
-use crate::{CloseInstance, Epoch, Event, Incarnation, Rejection, Reply, State, check, session::OwnerId};
+use crate::{CloseInstance, Epoch, Event, Incarnation, Rejection, Reply, Stamp, State, check, session::OwnerId};
 
 impl State {
     pub(crate) fn close_instance(
@@ -34,7 +34,8 @@ impl State {
     pub(crate) fn close(&mut self, id: OwnerId, cause: ClosingCause, reason: &str, events: &mut Vec<Event>) {
         let Some(closed) = self.closed(id, cause) else { return };
         let Some(owner) = self.instances.owner(id) else { return };
-        let (instance, rows, at) = (owner.instance.clone(), owner.sessions.len(), self.clock.revision);
+        let (instance, rows) = (owner.instance.clone(), owner.sessions.len());
+        let at = Stamp { revision: self.clock.revision, time: self.clock.time };
         self.sessions.forget_topics(&owner.topics);
         self.instances.open.remove(&instance.incarnation);
         if let Some(ids) = self.instances.names.get_mut(&instance.service) {
@@ -47,7 +48,6 @@ impl State {
         self.instances.live -= rows;
         self.instances.await_sweep(id);
         self.instances.push_closing(Closing::of(&instance, at, cause, reason));
-        self.flush_closed(&instance, cause, events);
         self.flush_closed(&instance, cause, events);
         events.push(Event::IncarnationClosed(instance.incarnation));
         if !events.contains(&Event::Instances) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Instance;
 use crate::{
-    Incarnation, Revision,
+    Incarnation, LogTime, Revision, Stamp,
     digest::{Digest, Kind},
 };
 
@@ -55,6 +55,8 @@ pub struct Closing {
     pub opened: Revision,
     /// Of the entry that closed it.
     pub closed: Revision,
+    /// When that was.
+    pub at: LogTime,
     /// Why.
     pub cause: ClosingCause,
     /// In whose words; empty unless `cause` is `Closed`.
@@ -62,13 +64,14 @@ pub struct Closing {
 }
 
 impl Closing {
-    pub(super) fn of(instance: &Instance, closed: Revision, cause: ClosingCause, reason: &str) -> Self {
+    pub(super) fn of(instance: &Instance, closed: Stamp, cause: ClosingCause, reason: &str) -> Self {
         Self {
             service: Arc::clone(&instance.service),
             id: Arc::clone(&instance.id),
             incarnation: instance.incarnation,
             opened: instance.opened,
-            closed,
+            closed: closed.revision,
+            at: closed.time,
             cause,
             reason: reason.into(),
         }
@@ -81,6 +84,7 @@ impl Closing {
             .number(self.incarnation.0)
             .number(self.opened.0)
             .number(self.closed.0)
+            .number(self.at.0)
             .number(u64::from(self.cause.number()))
             .text(&self.reason)
             .finish()

@@ -9,11 +9,11 @@ use keeper_registry::{
 };
 
 use crate::{
-    kick, refill,
+    kick, presence, refill,
     words::{Line, cursor},
 };
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "found",
     "restore",
     "open",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 14] = [
     "kick",
     "step",
     "publish",
+    "policy",
     "send",
     "acknowledge",
 ];
@@ -55,6 +56,7 @@ pub(crate) fn command(state: &State, line: &Line) -> Result<Command> {
         }
         "kick" => Command::Kick(kick::kick(line)?),
         "publish" => Command::Publish(publish(line)?),
+        "policy" => presence::policy(line)?,
         "send" => Command::SendControl(send(line)?),
         "acknowledge" => Command::AcknowledgeControl(AcknowledgeControl {
             control: line.number_at(0)?,

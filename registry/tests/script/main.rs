@@ -6,6 +6,7 @@
 
 mod command;
 mod kick;
+mod presence;
 mod print;
 mod query;
 mod refill;

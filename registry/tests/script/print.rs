@@ -21,7 +21,7 @@ pub(crate) fn key(key: &SessionKey) -> String {
     name(&key.user, &key.slot)
 }
 
-fn name(user: &[u8], slot: &[u8]) -> String {
+pub(crate) fn name(user: &[u8], slot: &[u8]) -> String {
     if slot.is_empty() { text(user) } else { format!("{}/{}", text(user), text(slot)) }
 }
 

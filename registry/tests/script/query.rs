@@ -6,7 +6,7 @@ use keeper_registry::{
 };
 
 use crate::{
-    kick, print, refill, walk,
+    kick, presence, print, refill, walk,
     words::{Line, cursor},
 };
 
@@ -20,7 +20,12 @@ pub(crate) fn ask(state: &State, line: &Line) -> Result<String> {
         "walk" => walk::walk(state, line)?,
         "top" => walk::top(state, line)?,
         "kicks" => kick::kicks(state),
+        "formerly" => {
+            let formerly = state.formerly_of(line.word(0)?.as_bytes());
+            formerly.iter().map(|one| format!("{:?}: {}", one.state, print::session(&one.session))).collect()
+        }
         "rebuild" => refill::rebuild(state),
+        "presence" => presence::facts(state, line)?,
         "count" => count(state, line),
         "instances" => {
             let each = |one: &std::sync::Arc<_>| print_instance(state, one);
