@@ -17,9 +17,12 @@ use keeper_client_sdk::Epoch;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-use crate::fleet::Writer;
+use crate::{
+    fleet::Writer,
+    ledger::{Ledger, Step},
+};
 
-/// Callers that register everybody at first.
+/// Callers that register many at once.
 const LOADERS: usize = 4_096;
 
 /// A population. Cheap to clone.
@@ -27,63 +30,77 @@ const LOADERS: usize = 4_096;
 pub(crate) struct Churn {
     writer: Writer,
     people: Arc<Mutex<People>>,
+    ledger: Arc<Ledger>,
 }
 
-/// Who is there, and who is not.
+/// Who is there, and who is not, each with the last step of theirs.
 #[derive(Debug, Default)]
 struct People {
     online: VecDeque<Seat>,
-    offline: VecDeque<u64>,
+    offline: VecDeque<Step>,
 }
 
 /// Where a user is registered.
 #[derive(Debug, Clone, Copy)]
 struct Seat {
-    user: u64,
+    step: Step,
     gateway: u64,
     epoch: Epoch,
 }
 
 impl Churn {
-    /// Of users `first` to `first + online + offline`, the former registered now.
-    pub(crate) async fn begin(writer: Writer, first: u64, online: u64, offline: u64) -> Result<Self> {
-        let people = People { online: VecDeque::new(), offline: (first..first + online + offline).collect() };
-        let churn = Self { writer, people: Arc::new(Mutex::new(people)) };
+    /// Users that were never there.
+    pub(crate) fn new(writer: Writer, users: u64) -> Self {
+        let people = People { online: VecDeque::new(), offline: (0..users).map(Step::never).collect() };
+        Self { writer, people: Arc::new(Mutex::new(people)), ledger: Arc::new(Ledger::new(users)) }
+    }
+
+    /// Lets so many come, as fast as they can.
+    pub(crate) async fn load(&self, count: u64) -> Result<()> {
         let next = Arc::new(AtomicU64::new(0));
         let mut loaders = JoinSet::new();
         for _ in 0..LOADERS {
-            let (churn, next) = (churn.clone(), next.clone());
+            let (churn, next) = (self.clone(), next.clone());
             loaders.spawn(async move {
                 loop {
                     let number = next.fetch_add(1, Relaxed);
-                    if number >= online {
+                    if number >= count {
                         return anyhow::Ok(());
                     }
-                    churn.register(number).await.context("registering a population")?;
+                    churn.register(number).await?;
                 }
             });
         }
         while let Some(result) = loaders.join_next().await {
-            result.context("registering a population")??;
+            result.context("registering a population")?.context("registering a population")?;
         }
-        Ok(churn)
+        Ok(())
     }
 
-    /// The user that has been gone longest comes back, to the gateway of a number. One that cannot is forgotten.
+    /// The user that has been gone longest comes, to the gateway of a number. One that cannot is forgotten.
     pub(crate) async fn register(&self, gateway: u64) -> Result<()> {
-        let Some(user) = self.people.lock().offline.pop_front() else { bail!("everybody is online") };
-        let registration = self.writer.users().registration(user)?;
+        let Some(step) = self.people.lock().offline.pop_front() else { bail!("everybody is online") };
+        let step = step.next();
+        let registration = self.writer.users().registration_on(step.user, step.connection())?;
         let epoch = self.writer.gateway(gateway).register(registration).await?.epoch;
-        self.people.lock().online.push_back(Seat { user, gateway, epoch });
+        self.ledger.acknowledged(step);
+        self.people.lock().online.push_back(Seat { step, gateway, epoch });
         Ok(())
     }
 
     /// The user that has been there longest leaves.
     pub(crate) async fn unregister(&self) -> Result<()> {
         let Some(seat) = self.people.lock().online.pop_front() else { bail!("nobody is online") };
-        let key = self.writer.users().key(seat.user)?;
+        let key = self.writer.users().key(seat.step.user)?;
         self.writer.gateway(seat.gateway).unregister(&key, seat.epoch).await?;
-        self.people.lock().offline.push_back(seat.user);
+        let step = seat.step.next();
+        self.ledger.acknowledged(step);
+        self.people.lock().offline.push_back(step);
         Ok(())
+    }
+
+    /// What was written.
+    pub(crate) fn ledger(&self) -> Arc<Ledger> {
+        self.ledger.clone()
     }
 }

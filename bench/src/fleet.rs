@@ -64,6 +64,11 @@ impl Fleet {
         self.writer.clone()
     }
 
+    /// For users that the fleet's own writer does not know.
+    pub(crate) fn strangers(&self) -> Writer {
+        Writer { users: Users::fresh(), ..self.writer() }
+    }
+
     pub(crate) const fn users(&self) -> Users {
         self.writer.users
     }

@@ -12,6 +12,7 @@
 
 mod args;
 mod aside;
+mod audience;
 mod bench;
 mod board;
 mod bystanders;
@@ -25,6 +26,7 @@ mod echo;
 mod fleet;
 mod gateway;
 mod latency;
+mod ledger;
 mod meter;
 mod metrics;
 mod node;
@@ -35,6 +37,7 @@ mod report;
 mod search;
 mod users;
 mod wait;
+mod witness;
 mod workload;
 
 use std::{

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::workload::{
     Workload, expire::Expire, failover::Failover, footprint::Footprint, limits::Limits, lookup::Lookup,
-    lookup_many::LookupMany, mixed::ByKind, mixed::Mixed, publish::Publish, register::Register, restart::Restart,
-    storm::Storm, watch::Watch,
+    lookup_many::LookupMany, mixed::ByKind, mixed::Mixed, presence::Presence, publish::Publish, register::Register,
+    restart::Restart, scan::Scan, storm::Storm, watch::Watch,
 };
 
 use super::*;
@@ -14,7 +14,7 @@ use super::*;
 const EVERY: &str = "system version workload nodes seconds errors server_cpu_s client_cpu_s rss_bytes fsync";
 
 /// What each workload adds, in its order.
-const FIELDS: [(&str, &str); 12] = [
+const FIELDS: [(&str, &str); 14] = [
     ("register", "callers ops_per_s p50_us p99_us max_us"),
     ("lookup", "callers consistency sessions ops_per_s p50_us p99_us max_us"),
     ("lookup-many", "batch consistency ops_per_s"),
@@ -31,6 +31,8 @@ const FIELDS: [(&str, &str); 12] = [
          lookup_p99_us_during",
     ),
     ("mixed", "online_users register_per_s unregister_per_s lookup_per_s p50_us p99_us max_us"),
+    ("presence", "subscribers events_per_s p99_us missed duplicates bytes_per_subscriber"),
+    ("scan", "sessions parts sessions_per_s missed duplicates"),
     ("footprint", "sessions rss_bytes_per_session disk_bytes_per_session snapshot_ms others_p99_us_during_snapshot"),
     ("restart", "sessions ms"),
     ("failover", "gap_ms runs"),
@@ -91,6 +93,8 @@ fn lines() -> Vec<String> {
         p99_us: by_kind(),
         max_us: by_kind(),
     };
+    let presence =
+        Presence { subscribers: 1, events_per_s: 1.0, p99_us: 1, missed: 0, duplicates: 0, bytes_per_subscriber: None };
     let footprint = Footprint {
         sessions: 1,
         rss_bytes_per_session: None,
@@ -107,6 +111,8 @@ fn lines() -> Vec<String> {
         line(expire),
         line(storm),
         line(mixed),
+        line(presence),
+        line(Scan { sessions: 1, parts: 1, sessions_per_s: 1.0, missed: 0, duplicates: 0 }),
         line(footprint),
         line(Restart { sessions: 1, ms: 1.0 }),
         line(Failover { gap_ms: 1.0, runs: 5 }),

@@ -121,7 +121,8 @@ impl People {
             bail!("only {loaded} of {staying} sessions in {LOAD_PATIENCE:?}");
         }
         // As many are gone as come and go online: enough for seconds of churn.
-        let churn = Churn::begin(fleet.writer(), staying, sessions - staying, sessions - staying).await?;
+        let churn = Churn::new(fleet.strangers(), 2 * (sessions - staying));
+        churn.load(sessions - staying).await?;
         Ok(Self { churn, lookup: fleet.keeper().lookup(), users: fleet.users(), staying, lookup_per_s })
     }
 

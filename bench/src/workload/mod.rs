@@ -11,9 +11,11 @@ pub(crate) mod limits;
 pub(crate) mod lookup;
 pub(crate) mod lookup_many;
 pub(crate) mod mixed;
+pub(crate) mod presence;
 pub(crate) mod publish;
 pub(crate) mod register;
 pub(crate) mod restart;
+pub(crate) mod scan;
 pub(crate) mod storm;
 pub(crate) mod watch;
 
@@ -46,6 +48,10 @@ pub(crate) enum Workload {
     Storm,
     /// The churn of the largest population that holds, with lookups beside
     Mixed,
+    /// Telling who comes and goes
+    Presence,
+    /// Walking over all sessions while others register
+    Scan,
     /// Memory and disk per session, and a snapshot's effect
     Footprint,
     /// Every node dies at once, until the first answer
@@ -72,6 +78,8 @@ impl Workload {
             Self::Expire => "expire",
             Self::Storm => "storm",
             Self::Mixed => "mixed",
+            Self::Presence => "presence",
+            Self::Scan => "scan",
             Self::Footprint => "footprint",
             Self::Restart => "restart",
             Self::Failover => "failover",
@@ -89,6 +97,8 @@ impl Workload {
             Self::Expire => expire::run(bench).await,
             Self::Storm => storm::run(bench).await,
             Self::Mixed => mixed::run(bench).await,
+            Self::Presence => presence::run(bench).await,
+            Self::Scan => scan::run(bench).await,
             Self::Footprint => footprint::run(bench).await,
             Self::Restart => restart::run(bench).await,
             Self::Failover => failover::run(bench).await,
