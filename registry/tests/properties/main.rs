@@ -2,7 +2,9 @@
 
 mod hostile;
 mod model;
+mod rebuild;
 mod step;
+mod walk;
 
 use std::collections::BTreeSet;
 
@@ -14,26 +16,26 @@ use proptest::{collection::vec, prelude::*};
 use step::{Step, key, step};
 
 /// A state that has run some steps, and the log they made.
-struct Run {
-    state: State,
+pub(crate) struct Run {
+    pub(crate) state: State,
     log: Vec<(Stamp, Command)>,
-    at: Stamp,
+    pub(crate) at: Stamp,
 }
 
 impl Run {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut run = Self { state: State::new(PresenceLimits::default()), log: Vec::new(), at: Stamp::default() };
         run.apply(Command::Found(StateId(7)));
         run
     }
 
-    fn apply(&mut self, command: Command) -> Outcome {
+    pub(crate) fn apply(&mut self, command: Command) -> Outcome {
         self.log.push((self.at, command.clone()));
         self.state.apply(self.at, command)
     }
 
     /// Some steps share an entry with the one before.
-    fn step(&mut self, step: &Step) -> (Command, Outcome) {
+    pub(crate) fn step(&mut self, step: &Step) -> (Command, Outcome) {
         if !step.same_entry {
             self.at.revision = Revision(self.at.revision.0 + 1);
             self.at.time = LogTime(self.at.time.0 + step.later_ms);
@@ -42,19 +44,19 @@ impl Run {
         (command.clone(), self.apply(command))
     }
 
-    fn steps(steps: &[Step]) -> Self {
+    pub(crate) fn steps(steps: &[Step]) -> Self {
         let mut run = Self::new();
         steps.iter().for_each(|step| drop(run.step(step)));
         run
     }
 
-    fn live_keys(&self) -> BTreeSet<SessionKey> {
+    pub(crate) fn live_keys(&self) -> BTreeSet<SessionKey> {
         let page = self.state.sessions_page(None, usize::MAX, &SessionFilter::default());
         page.sessions.iter().map(|view| view.key()).collect()
     }
 }
 
-fn rebuilt(state: &State) -> State {
+pub(crate) fn rebuilt(state: &State) -> State {
     let mut thawing = Thawing::new(PresenceLimits::default());
     let read = state.freeze().visit(|record| thawing.push(record));
     read.and_then(|()| thawing.finish()).unwrap_or_else(|error| panic!("the state could not be rebuilt: {error}"))
@@ -116,29 +118,6 @@ proptest! {
             model.apply(run.at, &command, &outcome);
             model.compare(&run.state);
         }
-    }
-
-    /// Every session that was live throughout a walk is met exactly once, and none twice.
-    #[test]
-    fn a_walk_is_complete(before in vec(step(), 0..80), during in vec(step(), 0..40), limit in 1_usize..4) {
-        let mut run = Run::steps(&before);
-        let mut throughout = run.live_keys();
-        let (mut met, mut after, mut writes) = (Vec::new(), None, during.iter());
-        loop {
-            let page = run.state.sessions_page(after.as_ref(), limit, &SessionFilter::default());
-            met.extend(page.sessions.iter().map(|view| view.key()));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-            if let Some(step) = writes.next() {
-                run.step(step);
-                throughout = throughout.intersection(&run.live_keys()).cloned().collect();
-            }
-        }
-        let distinct: BTreeSet<_> = met.iter().cloned().collect();
-        prop_assert_eq!(distinct.len(), met.len(), "met twice");
-        prop_assert!(throughout.is_subset(&distinct), "missed: {:?}", throughout.difference(&distinct));
     }
 
     /// Any command at any time, however senseless: no panic, and replicas still agree.

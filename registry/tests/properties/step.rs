@@ -130,6 +130,11 @@ fn said() -> impl Strategy<Value = Said> {
     (confirmed, option::weighted(0.3, 0_u64..4)).prop_map(|(confirmed, remaining)| Said { confirmed, remaining })
 }
 
+/// Of sessions, as the steps make them.
+pub(crate) fn selector() -> impl Strategy<Value = SessionSelector> {
+    selected().prop_map(|selected| selected.selector())
+}
+
 fn selected() -> impl Strategy<Value = Selected> {
     let parts = (
         option::weighted(0.4, 0_u8..5),

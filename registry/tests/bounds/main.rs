@@ -1,88 +1,15 @@
 //! What happens at the ends of everything that is kept for a while: the floor rises, readers below it are told, and a
 //! rebuilt state agrees.
 
+mod kicks;
+mod machine;
+mod topics;
+
 use bytes::Bytes;
 use keeper_registry::{
-    Command, DocumentAction, DocumentChange, Format, Frame, Incarnation, LogTime, NoticeCursor, Notices, OpenInstance,
-    PresenceLimits, Publish, Register, Rejection, Reply, Revision, SendControl, SessionKey, SessionOperation, Stamp, State, StateId,
-    Thawing, limits,
+    Command, DocumentAction, LogTime, NoticeCursor, Notices, Rejection, Reply, Revision, SendControl, limits,
 };
-
-struct Machine {
-    state: State,
-    at: Stamp,
-}
-
-impl Machine {
-    fn new() -> Self {
-        let mut machine = Self { state: State::new(PresenceLimits::default()), at: Stamp::default() };
-        machine.apply(Command::Found(StateId(7))).expect("a new state can be founded");
-        machine
-    }
-
-    fn apply(&mut self, command: Command) -> Result<Reply, Rejection> {
-        self.at.revision.0 += 1;
-        self.state.apply(self.at, command).reply
-    }
-
-    fn open(&mut self, id: &str) -> Incarnation {
-        let open = OpenInstance {
-            service: "room".to_owned(),
-            id: id.to_owned(),
-            endpoints: Vec::new(),
-            zone: String::new(),
-            weight: 1,
-            labels: Vec::new(),
-            version: String::new(),
-            ttl_ms: 10_000,
-            former_state: None,
-            flush_total: 0,
-            request: None,
-        };
-        match self.apply(Command::OpenInstance(open)) {
-            Ok(Reply::Opened { incarnation }) => incarnation,
-            other => panic!("{id} was not opened: {other:?}"),
-        }
-    }
-
-    fn register(&mut self, incarnation: Incarnation, users: std::ops::Range<usize>) {
-        let register = |user: usize| {
-            SessionOperation::Register(Register {
-                key: SessionKey { user: Bytes::from(format!("user-{user}")), slot: Bytes::new() },
-                connection: Bytes::new(),
-                conn_seq: None,
-                topics: Vec::new(),
-                attributes: Bytes::new(),
-                flushed: None,
-            })
-        };
-        let sequence = self.state.frame_sequence(incarnation).expect("it is open") + 1;
-        let operations = users.map(register).collect();
-        let (state, confirmed, flush_remaining) = (StateId(7), None, None);
-        let frame = Frame { incarnation, sequence, state, operations, confirmed, flush_remaining };
-        let taken = self.apply(Command::Frame(frame));
-        assert!(matches!(taken, Ok(Reply::Frame { .. })), "{taken:?}");
-    }
-
-    fn publish(&mut self, path: &str, action: DocumentAction) -> Result<Reply, Rejection> {
-        let change = DocumentChange { path: path.to_owned(), expected: None, action };
-        let (author, message) = (String::new(), String::new());
-        self.apply(Command::Publish(Publish { changes: vec![change], author, message, request: None }))
-    }
-
-    fn put(&mut self, path: &str, text: String) {
-        let text = Bytes::from(text);
-        let put = DocumentAction::Put { format: Format::Json, value: text.clone(), text, policy: None };
-        let published = self.publish(path, put);
-        assert!(matches!(published, Ok(Reply::Published { .. })), "{published:?}");
-    }
-
-    fn rebuild(&mut self) {
-        let mut thawing = Thawing::new(PresenceLimits::default());
-        let read = self.state.freeze().visit(|record| thawing.push(record));
-        self.state = read.and_then(|()| thawing.finish()).expect("what was frozen can be rebuilt");
-    }
-}
+use machine::Machine;
 
 #[test]
 fn notices_below_the_floor_are_a_reset() {
