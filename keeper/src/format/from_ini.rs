@@ -11,35 +11,44 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use ini::{Ini, ParseOption};
+use serde::de::DeserializeOwned;
 
 use super::error::SyntaxError;
 use super::limits::NODES_MAX;
+use super::typed_ini::Node;
 use super::value::Value;
 use super::visitor::{duplicate, too_many};
 
 pub(super) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let outline = Outline::read(text)?;
-    let options = ParseOption { enabled_escape: false, ..ParseOption::default() };
-    let ini = Ini::load_from_str_opt(&outline.plain, options)
-        .map_err(|error| SyntaxError::at(error.line, error.col, error.msg))?;
-    let found: usize = ini.iter().map(|(_, properties)| properties.len()).sum();
-    if found != outline.entries.len() {
-        return Err(SyntaxError::at(1, 1, "quotes or backslashes make an entry run beyond its line"));
-    }
+    let values = outline.values()?;
     let mut document = outline.sections;
-    for Entry { section, key, line } in outline.entries {
-        let Some(value) = ini.get_from(section, key) else {
-            return Err(SyntaxError::at(line, 1, format!("the entry `{key}` cannot be read: check its quotes")));
-        };
-        let value = Value::String(value.to_owned());
+    for (Entry { section, key, .. }, value) in outline.entries.iter().zip(values) {
+        let value = Value::String(value);
         match section.and_then(|section| document.get_mut(section)) {
-            Some(Value::Object(entries)) => entries.insert(key.to_owned(), value),
-            _ => document.insert(key.to_owned(), value),
+            Some(Value::Object(entries)) => entries.insert((*key).to_owned(), value),
+            _ => document.insert((*key).to_owned(), value),
         };
     }
     Ok(Value::Object(document))
 }
 
+/// Reads what is known to be a document.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, SyntaxError> {
+    let outline = Outline::read(text)?;
+    let mut root = Node::root();
+    for (name, line) in &outline.headers {
+        root.section(name, *line);
+    }
+    for (Entry { section, key, line }, value) in outline.entries.iter().zip(outline.values()?) {
+        let table = match section {
+            Some(section) => root.section(section, *line),
+            None => &mut root,
+        };
+        table.entry(key, &value, *line);
+    }
+    T::deserialize(root).map_err(super::typed_ini::Misfit::into_error)
+}
 /// One entry and where it stands.
 struct Entry<'a> {
     section: Option<&'a str>,
@@ -52,6 +61,8 @@ struct Entry<'a> {
 struct Outline<'a> {
     /// Every section, still empty.
     sections: BTreeMap<String, Value>,
+    /// Every section and its line, in their order.
+    headers: Vec<(&'a str, usize)>,
     entries: Vec<Entry<'a>>,
     /// The text without comments and margins, one line each.
     plain: String,
@@ -84,6 +95,7 @@ impl<'a> Outline<'a> {
                 }
                 section = Some(name);
                 keys.clear();
+                outline.headers.push((name, line));
                 outline.sections.insert(name.to_owned(), Value::Object(BTreeMap::new()));
                 let _ = writeln!(outline.plain, "[{name}]");
             } else {
@@ -97,6 +109,23 @@ impl<'a> Outline<'a> {
             }
         }
         Ok(outline)
+    }
+
+    /// The value of each entry, as rust-ini reads it.
+    fn values(&self) -> Result<Vec<String>, SyntaxError> {
+        let options = ParseOption { enabled_escape: false, ..ParseOption::default() };
+        let ini = Ini::load_from_str_opt(&self.plain, options)
+            .map_err(|error| SyntaxError::at(error.line, error.col, error.msg))?;
+        let found: usize = ini.iter().map(|(_, properties)| properties.len()).sum();
+        if found != self.entries.len() {
+            return Err(SyntaxError::at(1, 1, "quotes or backslashes make an entry run beyond its line"));
+        }
+        let value = |Entry { section, key, line }: &Entry<'_>| {
+            let value = ini.get_from(*section, key).map(str::to_owned);
+            value
+                .ok_or_else(|| SyntaxError::at(*line, 1, format!("the entry `{key}` cannot be read: check its quotes")))
+        };
+        self.entries.iter().map(value).collect()
     }
 }
 

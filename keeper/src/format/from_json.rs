@@ -5,9 +5,10 @@
 
 use std::cell::Cell;
 
-use serde::de::DeserializeSeed;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 use super::error::SyntaxError;
+use super::typed::in_terms_of_keys;
 use super::value::Value;
 use super::visitor::{Builder, too_wide};
 
@@ -20,10 +21,16 @@ pub(super) fn parse(text: &str) -> Result<Value, SyntaxError> {
     Ok(value)
 }
 
+/// Reads what is known to be a document.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, SyntaxError> {
+    serde_json::from_str(text).map_err(|error| explain(&error))
+}
+
 fn explain(error: &serde_json::Error) -> SyntaxError {
     let full = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
-    SyntaxError::at(error.line(), error.column(), full.strip_suffix(&place).unwrap_or(&full))
+    let message = full.strip_suffix(&place).unwrap_or(&full);
+    SyntaxError::at(error.line(), error.column(), in_terms_of_keys(message, None))
 }
 
 fn check_integers(text: &str) -> Result<(), SyntaxError> {

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::SyntaxError;
 use super::limits::{DEPTH_MAX, NODES_MAX};
+use super::typed::in_terms_of_keys;
 use super::value::Value;
 use super::visitor::{duplicate, not_finite, too_deep, too_many, too_wide};
 
@@ -26,6 +28,23 @@ fn explain(text: &str, error: &toml::de::Error) -> SyntaxError {
         message => message.to_owned(),
     };
     SyntaxError::at_byte(text, span.start, message)
+}
+
+/// Reads what is known to be a document.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, SyntaxError> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        SyntaxError::at_byte(text, at, in_terms_of_keys(error.message(), table_at(text, at)))
+    })
+}
+
+/// The header of the table that the byte `at` stands in.
+fn table_at(text: &str, at: usize) -> Option<&str> {
+    let before = text.get(..at)?.rfind('\n').map_or("", |newline| &text[..newline]);
+    before.lines().rev().map(str::trim).find(|line| line.starts_with('[')).map(|line| match line.find(']') {
+        Some(end) => &line[..=end],
+        None => line,
+    })
 }
 
 struct Walk<'a> {

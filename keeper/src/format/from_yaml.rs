@@ -10,7 +10,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{
     Location, MessageFormatter, NonFiniteFloatPolicy, Options, Spanned, UserMessageFormatter, alias_limits, budget,
@@ -19,6 +19,7 @@ use serde_saphyr::{
 
 use super::error::SyntaxError;
 use super::limits::{ALIASES_MAX, DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX};
+use super::typed::unknown_key;
 use super::value::Value;
 use super::visitor::{Builder, duplicate, too_deep, too_many, too_wide};
 
@@ -38,6 +39,11 @@ pub(super) fn parse(text: &str) -> Result<Value, SyntaxError> {
         check_integers(text, &places)?;
     }
     Ok(value)
+}
+
+/// Reads what is known to be a document.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, SyntaxError> {
+    serde_saphyr::from_str_with_options(text, rules()).map_err(|error| explain(&error))
 }
 
 fn rules() -> Options {
@@ -72,6 +78,7 @@ fn explain(error: &serde_saphyr::Error) -> SyntaxError {
     let message = match cause(error) {
         serde_saphyr::Error::Budget { breach, .. } => over_budget(breach),
         serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => duplicate(key),
+        serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => unknown_key(field, expected, None),
         serde_saphyr::Error::UnknownAnchor { .. } => "the alias names an anchor that is not defined before it".into(),
         error => match UserMessageFormatter.format_message(error).as_ref() {
             SCANNER_TOO_DEEP => too_deep(),

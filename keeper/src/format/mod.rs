@@ -20,11 +20,14 @@ mod from_yaml;
 pub mod limits;
 #[cfg(test)]
 mod tests;
+mod typed;
+mod typed_ini;
 mod value;
 mod visitor;
 
 pub use error::SyntaxError;
 pub use keeper_registry::Format;
+pub use typed::read;
 pub use value::{Value, canonical};
 
 /// Reads a text. A byte order mark at its start is skipped.

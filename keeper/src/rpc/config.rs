@@ -1,17 +1,22 @@
 //! `keeper.v1.Configs`.
 //!
 //! The text is parsed here, on the leader, before it is proposed: the entry carries the text and the canonical value,
-//! and no replica ever parses.
+//! and no replica ever parses. Of the document that holds the session policy the entry carries what it says as well.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::configs_server::Configs;
-use keeper_registry::{Command, DocumentAction, DocumentChange, Format, Publish, Reply, Revision, StateId};
+use keeper_registry::{
+    Command, DocumentAction, DocumentChange, Format, Publish, Reply, Revision, SessionPolicy, StateId,
+};
 use tonic::{Request, Response, Status};
 
 use crate::format;
 use crate::limits;
+use crate::policy;
 use crate::problem::Problem;
 use crate::propose::{Committed, Lane, Proposal, Proposer};
 use crate::rpc::from_proto::invalid;
@@ -98,7 +103,9 @@ impl Configs for ConfigService {
     async fn lint(&self, request: Request<wire::LintRequest>) -> Result<Response<wire::LintReply>, Status> {
         let request = request.into_inner();
         let format = named_format(request.format, &request.path).map_err(|problem| error::status(&problem))?;
-        let (value, problem) = match value("text", format, &request.text) {
+        let judged = value("text", format, &request.text)
+            .and_then(|value| policy("text", &request.path, format, &request.text).map(|_| value));
+        let (value, problem) = match judged {
             Ok(value) => (value, None),
             Err(problem) => (Bytes::new(), Some(error::to_wire(&problem))),
         };
@@ -161,8 +168,10 @@ fn change(position: usize, change: wire::publish_request::Change) -> Result<Docu
         Some(Action::Delete(_)) => DocumentAction::Delete,
         Some(Action::Put(put)) => {
             let format = named_format(put.format, &change.path)?;
-            let value = value(&format!("changes[{position}].put.text"), format, &put.text)?;
-            DocumentAction::Put { format, text: Bytes::from(put.text), value }
+            let field = format!("changes[{position}].put.text");
+            let value = value(&field, format, &put.text)?;
+            let policy = policy(&field, &change.path, format, &put.text)?;
+            DocumentAction::Put { format, text: Bytes::from(put.text), value, policy }
         }
     };
     Ok(DocumentChange { path: change.path, expected: change.expected_revision.map(Revision), action })
@@ -186,6 +195,15 @@ fn named_format(number: i32, path: &str) -> Result<Format, Problem> {
 fn value(field: &str, format: Format, text: &str) -> Result<Bytes, Problem> {
     let parsed = format::parse(format, text).map_err(|error| invalid(field, error.to_string()))?;
     Ok(format::canonical(&parsed))
+}
+
+/// What the document that holds the session policy says.
+fn policy(field: &str, path: &str, format: Format, text: &str) -> Result<Option<Arc<SessionPolicy>>, Problem> {
+    if path != keeper_registry::limits::POLICY_PATH {
+        return Ok(None);
+    }
+    let policy = policy::parse(format, text).map_err(|error| invalid(field, error.to_string()))?;
+    Ok(Some(Arc::new(policy)))
 }
 
 fn consistency(request: &wire::GetConfigRequest) -> Consistency {
