@@ -6,19 +6,21 @@
 //! main → node → {rpc, http, lease} → {propose, view, watch} → {raft, replica} → {store, registry}
 //! ```
 //!
-//! [`batch`], [`clock`], [`codec`], [`format`], [`limits`], [`metrics`], [`problem`] and [`settings`] lie below all of
-//! them. `rpc` never sees `raft` or `store`; openraft is imported under `raft/` only, rocksdb under `store/` only,
+//! [`batch`], [`clock`], [`codec`], [`mod@format`], [`govern`], [`limits`], [`metrics`], [`policy`], [`problem`] and
+//! [`settings`] lie below all of them. `rpc` never sees `raft` or `store`; openraft is imported under `raft/` only, rocksdb under `store/` only,
 //! bincode under `codec/` only; `clock` alone reads the clock; `node` alone spawns tasks.
 
 pub mod batch;
 pub mod clock;
 pub mod codec;
 pub mod format;
+pub mod govern;
 pub mod http;
 pub mod lease;
 pub mod limits;
 pub mod metrics;
 pub mod node;
+pub mod policy;
 pub mod problem;
 pub mod propose;
 pub mod raft;

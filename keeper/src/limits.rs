@@ -1,5 +1,7 @@
 //! What the daemon bounds beyond the registry's own limits, and why.
 
+use std::time::Duration;
+
 /// One operation of a client, at most: above it a single operation could fill an entry by itself. The registry's own
 /// limits (a publish of 2 MiB) fit with their framing.
 pub const COMMAND_BYTES_MAX: usize = 3 << 20;
@@ -25,6 +27,28 @@ pub const LANE_BYTES_MAX: usize = 32 << 20;
 /// Proposals admitted and not yet answered, per lane.
 pub const LANE_PROPOSALS_MAX: usize = 16_384;
 
+/// Bytes of session writes that one gateway may have admitted and not yet answered: an eighth of the lane, which is
+/// many frames at their largest, so that one gateway that storms never shuts out the others.
+pub const GATEWAY_BYTES_MAX: usize = LANE_BYTES_MAX / 8;
+
+/// The same in proposals.
+pub const GATEWAY_PROPOSALS_MAX: usize = LANE_PROPOSALS_MAX / 8;
+
+/// How long a slice of upkeep waits behind session writes: rows of dead gateways hold memory, and lingering sessions
+/// are to be told of in time, however busy the cluster is.
+pub const UPKEEP_WAIT_MAX: Duration = Duration::from_millis(50);
+
+/// Keys of lookup frames under way on a node: about 50 MiB of answers. More would wait for the same two locks and
+/// cost memory alone.
+pub const LOOKUP_KEYS_UNDER_WAY_MAX: usize = 262_144;
+
+/// Scans open on a node: each is a stream that reads for as long as it lives. Eight tools with eight parts each.
+pub const SCANS_MAX: usize = 64;
+
+/// Pages of scans read from the state at once: a page holds the state's lock against apply, so two scans share it and
+/// more take turns.
+pub const SCAN_PAGES_AT_ONCE: usize = 2;
+
 /// One gRPC message, either way: a publish of 2 MiB fits, and a page of 1,000 sessions with everything at its limit.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
@@ -38,7 +62,13 @@ pub const LOOKUPS_IN_FLIGHT_MAX: usize = 16;
 /// frame always finds its answer.
 pub const FRAMES_IN_FLIGHT_MAX: usize = keeper_registry::limits::FRAME_REPLIES_KEPT;
 
-/// Sessions on one page of a listing.
+/// Sessions that upkeep settles or ends in a second, by default: a gateway of a million is swept in ten, beside writes.
+pub const UPKEEP_ROWS_PER_SECOND: u32 = 100_000;
+
+/// Topics, and instances, of one ranking.
+pub const TOP_MAX: usize = 1_000;
+
+/// Sessions on one page of a listing, and in one message of a scan.
 pub const PAGE_SESSIONS_MAX: usize = 1_000;
 
 /// Where a frame of a watch ends, give or take one document: a full set of 256 MiB travels in many frames.
@@ -46,6 +76,36 @@ pub const WATCH_FRAME_BYTES: usize = 1 << 20;
 
 /// Instances in one frame of a watch.
 pub const WATCH_FRAME_INSTANCES_MAX: usize = 1_024;
+
+/// Bytes and facts where a frame of presence ends, give or take a fact: what a slow subscriber holds is one frame in
+/// its connection and one behind it, within the 64 KiB it may cost.
+pub const PRESENCE_FRAME_BYTES: usize = 16 << 10;
+
+/// See [`PRESENCE_FRAME_BYTES`].
+pub const PRESENCE_FRAME_FACTS_MAX: usize = 256;
+
+/// Facts looked at for one frame: a filter that few facts match moves on in steps that do not hold a thread.
+pub const PRESENCE_FACTS_READ: usize = 1_024;
+
+/// Frames kept for subscribers with the same filter, at most one for each of them: some 50 ms of a busy cluster.
+pub const PRESENCE_FRAMES_KEPT: usize = 16;
+
+/// How often a subscriber that follows the newest facts is woken, at most: a frame costs more than the facts in it, and
+/// nobody sees a delay of this length. The first fact after a rest is told at once.
+pub const PRESENCE_PACE: Duration = Duration::from_millis(20);
+
+/// After how long without a word a watch says that it is still there and up to date. Its client takes a longer silence
+/// for a node that is cut off, and goes elsewhere.
+pub const WATCH_SILENCE: Duration = Duration::from_secs(5);
+
+/// The shortest such time a subscriber may ask for: each word costs a share of a round that confirms the leader.
+pub const WATCH_SILENCE_MIN: Duration = Duration::from_millis(200);
+
+/// Facts an explanation shows, the newest ones.
+pub const EXPLAIN_FACTS_MAX: usize = 1_000;
+
+/// Facts an explanation reads between two rests of its thread: about a millisecond.
+pub const EXPLAIN_FACTS_READ: usize = 32_768;
 
 /// Selectors of one config watch.
 pub const SELECTORS_MAX: usize = 1_024;

@@ -56,6 +56,26 @@ label! {
 }
 
 label! {
+    /// Who refuses what is too much: a lane, or the bound of something that is not proposed.
+    Gatekeeper = "lane" {
+        /// The lane of leases, instances and controls.
+        Lease = "lease",
+        /// The lane of config publishes.
+        Config = "config",
+        /// The lane of session writes.
+        Session = "session",
+        /// The lane of upkeep.
+        Upkeep = "upkeep",
+        /// A gateway's share of the lane of session writes.
+        Gateway = "gateway",
+        /// Lookups under way.
+        Lookup = "lookup",
+        /// Scans open.
+        Scan = "scan",
+    }
+}
+
+label! {
     /// What a proposal came to.
     Outcome = "outcome" {
         /// The state did it.
@@ -96,6 +116,19 @@ label! {
         Control = "control",
         /// Notices for a gateway.
         Notice = "notice",
+        /// Who came online and who left.
+        Presence = "presence",
+    }
+}
+
+impl From<Lane> for Gatekeeper {
+    fn from(lane: Lane) -> Self {
+        match lane {
+            Lane::Lease => Self::Lease,
+            Lane::Config => Self::Config,
+            Lane::Session => Self::Session,
+            Lane::Upkeep => Self::Upkeep,
+        }
     }
 }
 

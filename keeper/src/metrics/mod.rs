@@ -11,7 +11,7 @@ mod label;
 #[cfg(test)]
 mod tests;
 
-pub use label::{By, Consistency, Kind, Label, Lane, Outcome};
+pub use label::{By, Consistency, Gatekeeper, Kind, Label, Lane, Outcome};
 
 use std::sync::atomic::AtomicU64;
 
@@ -47,12 +47,20 @@ pub struct Metrics {
     pub raft_snapshot_index: Level,
     /// Sessions of open incarnations.
     pub sessions_live: Level,
+    /// Sessions that linger, and rows of closed incarnations that wait to be settled.
+    pub sessions_to_sweep: Level,
+    /// Kicks by selector that are under way.
+    pub kicks_under_way: Level,
+    /// Of the gateways that a rebuild waits for, how many are done with; 1,000 when the registry is whole.
+    pub rebuild_done_permille: Level,
     /// Open instances.
     pub instances_open: Level,
     /// Published documents.
     pub configs: Level,
     /// Proposals answered.
     pub proposals: By<Lane, By<Outcome, Counter>>,
+    /// Requests refused because something was full.
+    pub refused: By<Gatekeeper, Counter>,
     /// Bytes admitted and not yet answered.
     pub lane_bytes: By<Lane, Level>,
     /// Operations of one proposed entry.
@@ -71,8 +79,16 @@ pub struct Metrics {
     pub read_index_rounds: Counter,
     /// Open watch streams.
     pub watchers: By<Kind, Level>,
-    /// Watches that had to begin again with the full set.
-    pub watch_resets: Counter,
+    /// Watches that had to begin again: with the full set, or with a scan.
+    pub watch_resets: By<Kind, Counter>,
+    /// Facts in the ring that presence is read from.
+    pub presence_facts: Level,
+    /// Bytes they take.
+    pub presence_bytes: Level,
+    /// How far back they reach.
+    pub presence_reach_seconds: Level,
+    /// Facts told to subscribers.
+    pub presence_facts_told: Counter,
     /// Renewals acknowledged.
     pub lease_renewals: Counter,
     /// Incarnations closed because their lease ran out.
@@ -104,9 +120,15 @@ impl Metrics {
             raft_applied_index: into.level("raft_applied_index", "Index of the last applied entry"),
             raft_snapshot_index: into.level("raft_snapshot_index", "Index of the last entry in the newest snapshot"),
             sessions_live: into.level("sessions_live", "Sessions of open incarnations"),
+            sessions_to_sweep: into
+                .level("sessions_to_sweep", "Sessions that linger, and rows of closed instances still to be settled"),
+            kicks_under_way: into.level("kicks_under_way", "Kicks by selector under way"),
+            rebuild_done_permille: into
+                .level("rebuild_done_permille", "Gateways a rebuild is done with, in thousandths; 1,000 when whole"),
             instances_open: into.level("instances_open", "Open instances"),
             configs: into.level("configs", "Published config documents"),
             proposals: into.proposals("proposals", "Proposals answered, by lane and what they came to"),
+            refused: into.counters("refused", "Requests refused because a lane was full, or a gateway's share of it"),
             lane_bytes: into.levels("lane_bytes", "Bytes of proposals admitted and not yet answered"),
             batch_operations: into.sizes("batch_operations", "Operations of one proposed entry", 1.0),
             batch_bytes: into.sizes("batch_bytes", "Bytes of one proposed entry", 64.0),
@@ -117,7 +139,11 @@ impl Metrics {
             read_index_rounds: into
                 .counter("read_index_rounds", "Rounds that confirmed reads, each for all that waited"),
             watchers: into.levels("watchers", "Open watch streams"),
-            watch_resets: into.counter("watch_resets", "Watches that began again with the full set"),
+            watch_resets: into.counters("watch_resets", "Watches that began again with the full set, or with a scan"),
+            presence_facts: into.level("presence_facts", "Presence facts kept for subscribers that were away"),
+            presence_bytes: into.level("presence_bytes", "Bytes of the presence facts kept"),
+            presence_reach_seconds: into.level("presence_reach_seconds", "How far back the presence facts kept reach"),
+            presence_facts_told: into.counter("presence_facts_told", "Presence facts told, each once a subscriber"),
             lease_renewals: into.counter("lease_renewals", "Lease renewals acknowledged"),
             lease_expired: into.counter("lease_expired", "Incarnations closed because their lease ran out"),
             snapshot_seconds: into.times("snapshot_seconds", "Building one snapshot"),

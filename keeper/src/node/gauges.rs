@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keeper_registry::State;
+
 use crate::http::Readiness;
 use crate::metrics::Metrics;
 use crate::raft::{RaftHandle, Role};
@@ -11,6 +13,9 @@ use crate::rpc::{Health, ServingStatus};
 
 /// How often: as often as anybody scrapes.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// A registry that is not being filled again.
+const WHOLE_PERMILLE: u32 = 1_000;
 
 /// Free space where the data lies; none where there is no disk.
 pub(super) type FreeBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
@@ -56,14 +61,28 @@ impl Gauges {
         metrics.raft_committed_index.set(status.committed.unwrap_or(0));
         metrics.raft_applied_index.set(status.applied.unwrap_or(0));
         metrics.raft_snapshot_index.set(status.snapshot.unwrap_or(0));
-        let (sessions, instances, configs) =
-            self.replica.read(|state| (state.sessions_live(), state.instances().count(), state.configs("").count()));
-        metrics.sessions_live.set(sessions);
-        metrics.instances_open.set(instances as u64);
-        metrics.configs.set(configs as u64);
+        self.replica.read(|state| set_from(state, metrics));
         if let Some(free) = (self.free_bytes)() {
             metrics.disk_free_bytes.set(free);
         }
         status.leader.or(leader_before)
     }
+}
+
+/// What the state says of itself.
+fn set_from(state: &State, metrics: &Metrics) {
+    metrics.sessions_live.set(state.sessions_live());
+    metrics.sessions_to_sweep.set(state.sessions_absent());
+    metrics.instances_open.set(state.instances().count() as u64);
+    metrics.configs.set(state.configs("").count() as u64);
+    let under_way = state.kick_jobs().filter(|job| job.finished_at.is_none());
+    metrics.kicks_under_way.set(under_way.count() as u64);
+    let done = state.rebuild().map_or(WHOLE_PERMILLE, keeper_registry::Rebuild::done_permille);
+    metrics.rebuild_done_permille.set(done.into());
+    let ring = state.presence();
+    metrics.presence_facts.set(ring.facts() as u64);
+    metrics.presence_bytes.set(ring.bytes() as u64);
+    let oldest = ring.read_after(ring.floor(), 1).and_then(|slice| slice.iter().next().map(|fact| fact.at));
+    let reach_ms = oldest.map_or(0, |at| state.time().0.saturating_sub(at.0));
+    metrics.presence_reach_seconds.set(reach_ms / 1_000);
 }

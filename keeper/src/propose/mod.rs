@@ -7,11 +7,13 @@
 //! proposer proposes at once.
 //!
 //! **Admission comes first.** Each lane admits a bounded number of proposals and bytes, counted from submission to
-//! answer, before openraft sees anything: its own brakes are channels, and a full one blocks its core. Full is a
-//! refusal with a retry hint, never a growing queue.
+//! answer, before openraft sees anything: its own brakes are channels, and a full one blocks its core. One gateway holds
+//! at most a share of the lane of session writes, so that one that storms does not shut out the others. Full is a
+//! refusal with a hint when to try again, computed from what waits and how fast it goes; never a growing queue.
 //!
 //! **Lanes.** A batch is filled by priority: leases and control, then config and kicks, then session writes, then
-//! upkeep. A storm of registrations delays no lease by more than the entries already under way.
+//! upkeep. A storm of registrations delays no lease by more than the entries already under way. Upkeep that has waited
+//! for [`crate::limits::UPKEEP_WAIT_MAX`] goes into the next batch all the same, one slice of it.
 //!
 //! **Deadlines.** An operation whose deadline passed is dropped before it is proposed. A frame keeps its place in the
 //! order of its gateway: its operations are dropped, its sequence number is not.
@@ -101,11 +103,20 @@ impl Proposer {
             .raft
             .leads()
             .map_err(|leader| self.elsewhere(leader))
-            .and_then(|()| self.queue.push(lane, Waiting::new(proposal, sender)));
+            .and_then(|()| self.push(lane, Waiting::new(proposal, sender)));
         if let Err(problem) = &admitted {
             self.metrics.proposals.of(lane).of(came_to(problem)).inc();
         }
         admitted.map(|()| Pending { answer })
+    }
+
+    fn push(&self, lane: Lane, waiting: Waiting) -> Result<(), Problem> {
+        self.queue.push(lane, waiting).map_err(|refused| {
+            if let Problem::Full { .. } = refused.problem {
+                self.metrics.refused.of(refused.by).inc();
+            }
+            refused.problem
+        })
     }
 
     fn elsewhere(&self, leader: Option<String>) -> Problem {

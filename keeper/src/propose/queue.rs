@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 
-use keeper_registry::Command;
+use keeper_registry::{Command, Incarnation};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::limits;
 use crate::metrics::{Label, Lane, Metrics, Outcome};
 use crate::problem::Problem;
-use crate::propose::admission::{AdmissionLimits, Load};
+use crate::propose::admission::{AdmissionLimits, Load, Refused};
 use crate::propose::{Committed, Proposal, came_to};
 
 /// A proposal and who waits for it.
@@ -20,6 +21,7 @@ pub(super) struct Waiting {
     bytes: usize,
     deadline: Option<Instant>,
     term: Option<u64>,
+    admitted_at: Instant,
     answer: oneshot::Sender<Result<Committed, Problem>>,
 }
 
@@ -27,6 +29,7 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) struct Asker {
     lane: Lane,
+    gateway: Option<Incarnation>,
     bytes: usize,
     /// Its operations were dropped; only its place in the order was proposed.
     expired: bool,
@@ -38,6 +41,16 @@ pub(super) struct Asker {
 pub(super) struct Taken {
     pub(super) commands: Vec<Command>,
     pub(super) askers: Vec<Asker>,
+    bytes: usize,
+    operations: usize,
+}
+
+/// What became of a proposal that was taken from its lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Taken,
+    /// It was answered: too late, or meant for another term.
+    Dropped,
 }
 
 /// The lanes. Shared by those who submit and the worker that takes.
@@ -58,19 +71,40 @@ struct Lanes {
 impl Waiting {
     pub(super) fn new(proposal: Proposal, answer: oneshot::Sender<Result<Committed, Problem>>) -> Self {
         let Proposal { command, bytes, deadline, term } = proposal;
-        Self { command, bytes, deadline, term, answer }
+        Self { command, bytes, deadline, term, admitted_at: clock::now(), answer }
+    }
+
+    /// Whose share of the lane it takes.
+    const fn gateway(&self) -> Option<Incarnation> {
+        match &self.command {
+            Command::Frame(frame) => Some(frame.incarnation),
+            Command::Found(_)
+            | Command::Kick(_)
+            | Command::KickStep
+            | Command::OpenInstance(_)
+            | Command::CloseInstance(_)
+            | Command::Expire(_)
+            | Command::Sweep
+            | Command::GiveUp(_)
+            | Command::Restore(_)
+            | Command::Publish(_)
+            | Command::SendControl(_)
+            | Command::AcknowledgeControl(_) => None,
+        }
     }
 
     fn operations(&self) -> usize {
         match &self.command {
             Command::Frame(frame) => frame.operations.len(),
-            // A slice of reaping touches as many rows as a frame may; the others touch few.
-            Command::Reap => limits::BATCH_OPERATIONS_MAX / 4,
+            // A slice of upkeep touches as many rows as a frame may; the others touch few.
+            Command::Sweep | Command::KickStep => limits::BATCH_OPERATIONS_MAX / 4,
             Command::Found(_)
             | Command::Kick(_)
             | Command::OpenInstance(_)
             | Command::CloseInstance(_)
             | Command::Expire(_)
+            | Command::GiveUp(_)
+            | Command::Restore(_)
             | Command::Publish(_)
             | Command::SendControl(_)
             | Command::AcknowledgeControl(_) => 1,
@@ -93,12 +127,14 @@ impl Queue {
         Self { lanes: Mutex::default(), limits, pushed: Notify::new() }
     }
 
-    pub(super) fn push(&self, lane: Lane, waiting: Waiting) -> Result<(), Problem> {
+    /// Admits a proposal.
+    pub(super) fn push(&self, lane: Lane, waiting: Waiting) -> Result<(), Refused> {
         let mut lanes = self.lanes.lock();
         if lanes.closed {
-            return Err(Problem::Stopping);
+            return Err(Refused { by: lane.into(), problem: Problem::Stopping });
         }
-        lanes.load[lane.index()].admit(lane, waiting.bytes, self.limits)?;
+        let (gateway, now) = (waiting.gateway(), waiting.admitted_at);
+        lanes.load[lane.index()].admit(lane, gateway, waiting.bytes, self.limits, now)?;
         lanes.waiting[lane.index()].push_back(waiting);
         drop(lanes);
         self.pushed.notify_one();
@@ -118,23 +154,18 @@ impl Queue {
     /// another term, is answered here.
     pub(super) fn take(&self, term: u64, now: Instant) -> Taken {
         let mut taken = Taken::default();
-        let (mut bytes, mut operations) = (0, 0);
         let mut lanes = self.lanes.lock();
+        // Upkeep goes last; so that a storm of sessions does not keep it waiting for ever, its turn comes all the same.
+        let overdue = |waiting: &Waiting| now.duration_since(waiting.admitted_at) >= limits::UPKEEP_WAIT_MAX;
+        if lanes.waiting[Lane::Upkeep.index()].front().is_some_and(overdue) {
+            lanes.take_one(Lane::Upkeep, &mut taken, term, now);
+        }
         for lane in Lane::ALL.iter().copied() {
             while let Some(next) = lanes.waiting[lane.index()].front() {
-                let fits = taken.commands.len() < limits::BATCH_COMMANDS_MAX
-                    && bytes + next.bytes <= limits::BATCH_BYTES_MAX
-                    && operations + next.operations() <= limits::BATCH_OPERATIONS_MAX;
-                if !fits && !taken.commands.is_empty() {
+                if !taken.has_room_for(next) {
                     return taken;
                 }
-                bytes += next.bytes;
-                operations += next.operations();
-                if let Some(next) = lanes.waiting[lane.index()].pop_front()
-                    && let Some(released) = taken.push(lane, next, term, now)
-                {
-                    lanes.load[lane.index()].release(released);
-                }
+                lanes.take_one(lane, &mut taken, term, now);
             }
         }
         taken
@@ -149,11 +180,12 @@ impl Queue {
     ) {
         {
             let mut lanes = self.lanes.lock();
+            let now = clock::now();
             for asker in &askers {
-                lanes.load[asker.lane.index()].release(asker.bytes);
+                lanes.load[asker.lane.index()].release(asker.gateway, asker.bytes, now);
             }
             for lane in Lane::ALL {
-                metrics.lane_bytes.of(*lane).set(lanes.load[lane.index()].bytes as u64);
+                metrics.lane_bytes.of(*lane).set(lanes.load[lane.index()].bytes() as u64);
             }
         }
         for asker in askers {
@@ -167,9 +199,10 @@ impl Queue {
         {
             let mut lanes = self.lanes.lock();
             let Lanes { waiting, load, .. } = &mut *lanes;
+            let now = clock::now();
             for (waiting, load) in waiting.iter_mut().zip(load) {
                 for next in waiting.drain(..) {
-                    load.release(next.bytes);
+                    load.release(next.gateway(), next.bytes, now);
                     refused.push(next.answer);
                 }
             }
@@ -186,13 +219,35 @@ impl Queue {
     }
 }
 
+impl Lanes {
+    /// Moves the oldest of a lane into a batch, unless it is too late for it.
+    fn take_one(&mut self, lane: Lane, taken: &mut Taken, term: u64, now: Instant) {
+        let Some(next) = self.waiting[lane.index()].pop_front() else { return };
+        let (gateway, bytes) = (next.gateway(), next.bytes);
+        if taken.push(lane, next, term, now) == Fate::Dropped {
+            self.load[lane.index()].release(gateway, bytes, now);
+        }
+    }
+}
+
 impl Taken {
-    /// Adds a proposal to the batch, unless it is too late for it. Gives the bytes of one that was dropped.
-    fn push(&mut self, lane: Lane, waiting: Waiting, term: u64, now: Instant) -> Option<usize> {
-        let Waiting { mut command, bytes, deadline, term: meant, answer } = waiting;
+    /// A batch holds one proposal at least, however large.
+    fn has_room_for(&self, next: &Waiting) -> bool {
+        self.commands.is_empty()
+            || self.commands.len() < limits::BATCH_COMMANDS_MAX
+                && self.bytes + next.bytes <= limits::BATCH_BYTES_MAX
+                && self.operations + next.operations() <= limits::BATCH_OPERATIONS_MAX
+    }
+
+    /// Adds a proposal, or answers one that is too late.
+    fn push(&mut self, lane: Lane, waiting: Waiting, term: u64, now: Instant) -> Fate {
+        self.bytes += waiting.bytes;
+        self.operations += waiting.operations();
+        let gateway = waiting.gateway();
+        let Waiting { mut command, bytes, deadline, term: meant, answer, admitted_at: _ } = waiting;
         if meant.is_some_and(|meant| meant != term) {
             drop(answer.send(Err(Problem::NotLeader { leader: None })));
-            return Some(bytes);
+            return Fate::Dropped;
         }
         let expired = deadline.is_some_and(|deadline| deadline < now);
         if expired {
@@ -200,11 +255,11 @@ impl Taken {
                 frame.operations.clear();
             } else {
                 drop(answer.send(Err(Problem::Expired)));
-                return Some(bytes);
+                return Fate::Dropped;
             }
         }
         self.commands.push(command);
-        self.askers.push(Asker { lane, bytes, expired, answer });
-        None
+        self.askers.push(Asker { lane, gateway, bytes, expired, answer });
+        Fate::Taken
     }
 }

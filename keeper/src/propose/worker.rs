@@ -165,10 +165,13 @@ fn operations(commands: &[Command]) -> u32 {
         Command::Frame(frame) => frame.operations.len(),
         Command::Found(_)
         | Command::Kick(_)
+        | Command::KickStep
         | Command::OpenInstance(_)
         | Command::CloseInstance(_)
         | Command::Expire(_)
-        | Command::Reap
+        | Command::Sweep
+        | Command::GiveUp(_)
+        | Command::Restore(_)
         | Command::Publish(_)
         | Command::SendControl(_)
         | Command::AcknowledgeControl(_) => 1,

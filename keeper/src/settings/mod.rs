@@ -19,6 +19,7 @@ pub use error::{SettingsError, Violation};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use keeper_registry::PresenceLimits;
 use serde::Deserialize;
 
 use crate::limits;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub log: Log,
     /// What it admits.
     pub limits: Limits,
+    /// How far back it can tell who came and who left.
+    pub presence: Presence,
 }
 
 /// The listeners' addresses. Port 0 takes any free port.
@@ -156,6 +159,26 @@ pub struct Limits {
     pub lane_bytes_max: usize,
     /// The same in proposals.
     pub lane_proposals_max: usize,
+    /// Bytes of session writes admitted and not yet answered, per gateway.
+    pub gateway_bytes_max: usize,
+    /// The same in frames.
+    pub gateway_proposals_max: usize,
+    /// Keys and users of lookups under way.
+    pub lookup_keys_max: usize,
+    /// Scans open at once.
+    pub scans_max: usize,
+    /// Sessions that upkeep settles or ends, a second.
+    pub upkeep_rows_per_second: u32,
+}
+
+/// See the keys of the same names in `docs/configuration.md`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    /// Facts kept for subscribers that were away.
+    pub ring_facts_max: usize,
+    /// Bytes of them.
+    pub ring_bytes_max: usize,
 }
 
 impl Settings {
@@ -173,6 +196,7 @@ impl Settings {
             storage: Storage::default(),
             log: Log::default(),
             limits: Limits::default(),
+            presence: Presence::default(),
         }
     }
 
@@ -244,7 +268,30 @@ impl Default for Storage {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { lane_bytes_max: limits::LANE_BYTES_MAX, lane_proposals_max: limits::LANE_PROPOSALS_MAX }
+        Self {
+            lane_bytes_max: limits::LANE_BYTES_MAX,
+            lane_proposals_max: limits::LANE_PROPOSALS_MAX,
+            gateway_bytes_max: limits::GATEWAY_BYTES_MAX,
+            gateway_proposals_max: limits::GATEWAY_PROPOSALS_MAX,
+            lookup_keys_max: limits::LOOKUP_KEYS_UNDER_WAY_MAX,
+            scans_max: limits::SCANS_MAX,
+            upkeep_rows_per_second: limits::UPKEEP_ROWS_PER_SECOND,
+        }
+    }
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        let PresenceLimits { facts, bytes } = PresenceLimits::default();
+        Self { ring_facts_max: facts, ring_bytes_max: bytes }
+    }
+}
+
+impl Presence {
+    /// As the state wants them.
+    #[must_use]
+    pub const fn limits(&self) -> PresenceLimits {
+        PresenceLimits { facts: self.ring_facts_max, bytes: self.ring_bytes_max }
     }
 }
 

@@ -42,7 +42,7 @@ fn bad_keys_and_types_are_answered_exactly() {
         ),
         (
             with("[tls]\n"),
-            "line 4, column 2: unknown key `tls`: the keys there are cluster, node_id, data_dir, allow_insecure, listen, advertise, raft, storage, log, limits",
+            "line 4, column 2: unknown key `tls`: the keys there are cluster, node_id, data_dir, allow_insecure, listen, advertise, raft, storage, log, limits, presence",
         ),
         (with("node_id = 2\n"), "line 4, column 1: the key `node_id` is given twice"),
         ("cluster = main\n".into(), "line 1, column 11: string values must be quoted, expected literal string"),
@@ -94,8 +94,18 @@ fn bad_values_are_answered_exactly() {
             "storage.memtable_bytes_max is 1: it must be 4194304 to 1073741824\nstorage.disk_reserve_bytes is 0: it must be at least 1048576",
         ),
         (
+            with("[limits]\nupkeep_rows_per_second = 10\n"),
+            "limits.upkeep_rows_per_second is 10: it must be 1000 to 10000000",
+        ),
+        (
             with("[limits]\nlane_bytes_max = 1\nlane_proposals_max = 0\n"),
             "limits.lane_bytes_max is 1: it must be 3145728 to 1073741824\nlimits.lane_proposals_max is 0: it must be 1 to 1048576",
+        ),
+        (
+            with(
+                "[limits]\ngateway_bytes_max = 1\nlookup_keys_max = 1\nscans_max = 0\n[presence]\nring_facts_max = 1\nring_bytes_max = 1\n",
+            ),
+            "limits.gateway_bytes_max is 1: it must be 3145728 to 1073741824\nlimits.lookup_keys_max is 1: it must be 1024 to 16777216\nlimits.scans_max is 0: it must be 1 to 4096\npresence.ring_facts_max is 1: it must be 1024 to 1073741824\npresence.ring_bytes_max is 1: it must be 131072 to 137438953472",
         ),
     ];
     for (text, expected) in cases {
@@ -128,7 +138,7 @@ fn keys() -> BTreeSet<String> {
         let list = refused.split("the keys there are ").nth(1).unwrap_or_else(|| panic!("{refused}")).to_owned();
         list.split(", ").map(str::to_owned).collect::<Vec<_>>()
     };
-    let tables = ["listen", "advertise", "raft", "storage", "log", "limits"];
+    let tables = ["listen", "advertise", "raft", "storage", "log", "limits", "presence"];
     let top = of("").into_iter().filter(|key| !tables.contains(&key.as_str()));
     let inner = tables.into_iter().flat_map(|table| of(table).into_iter().map(move |key| format!("{table}.{key}")));
     top.chain(inner).collect()

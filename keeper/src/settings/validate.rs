@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::file::File;
-use super::{Advertise, Exposure, Limits, Listen, PORT_BASE, Raft, Settings, Storage, Violation};
+use super::{Advertise, Exposure, Limits, Listen, PORT_BASE, Presence, Raft, Settings, Storage, Violation};
 use crate::limits;
 
 /// The cluster's name travels in every message between nodes and names directories of tools.
@@ -25,6 +25,16 @@ const DISK_RESERVE_BYTES_MIN: u64 = 1 << 20;
 const LANE_BYTES: RangeInclusive<usize> = limits::COMMAND_BYTES_MAX..=1 << 30;
 /// Each waiting proposal is a waiting client.
 const LANE_PROPOSALS: RangeInclusive<usize> = 1..=1 << 20;
+/// The largest lookup must fit, and what is under way must fit the memory of a large machine.
+const LOOKUP_KEYS: RangeInclusive<usize> = limits::LOOKUP_KEYS_MAX..=1 << 24;
+/// Each scan is a stream.
+const SCANS: RangeInclusive<usize> = 1..=1 << 12;
+/// From what a test needs to a day of a busy cluster.
+const RING_FACTS: RangeInclusive<usize> = 1_024..=1 << 30;
+/// The same in bytes, at about a hundred each.
+const RING_BYTES: RangeInclusive<usize> = 128 << 10..=128 << 30;
+/// Slower, and the sessions of a large gateway would take hours to go; faster than any log takes them.
+const UPKEEP_ROWS: RangeInclusive<u32> = 1_000..=10_000_000;
 
 impl File {
     pub(super) fn validate(self) -> Result<Settings, Vec<Violation>> {
@@ -47,11 +57,12 @@ impl File {
         found.raft(&self.raft);
         found.storage(&self.storage);
         found.limits(&self.limits);
+        found.presence(&self.presence);
         if !found.0.is_empty() {
             return Err(found.0);
         }
-        let Self { raft, storage, log, limits, .. } = self;
-        Ok(Settings { cluster, node_id, data_dir, listen, advertise, exposure, raft, storage, log, limits })
+        let Self { raft, storage, log, limits, presence, .. } = self;
+        Ok(Settings { cluster, node_id, data_dir, listen, advertise, exposure, raft, storage, log, limits, presence })
     }
 }
 
@@ -181,6 +192,16 @@ impl Violations {
     fn limits(&mut self, limits: &Limits) {
         self.range("limits.lane_bytes_max", limits.lane_bytes_max, &LANE_BYTES);
         self.range("limits.lane_proposals_max", limits.lane_proposals_max, &LANE_PROPOSALS);
+        self.range("limits.gateway_bytes_max", limits.gateway_bytes_max, &LANE_BYTES);
+        self.range("limits.gateway_proposals_max", limits.gateway_proposals_max, &LANE_PROPOSALS);
+        self.range("limits.lookup_keys_max", limits.lookup_keys_max, &LOOKUP_KEYS);
+        self.range("limits.scans_max", limits.scans_max, &SCANS);
+        self.range("limits.upkeep_rows_per_second", limits.upkeep_rows_per_second, &UPKEEP_ROWS);
+    }
+
+    fn presence(&mut self, presence: &Presence) {
+        self.range("presence.ring_facts_max", presence.ring_facts_max, &RING_FACTS);
+        self.range("presence.ring_bytes_max", presence.ring_bytes_max, &RING_BYTES);
     }
 
     fn range<N: PartialOrd + std::fmt::Display>(&mut self, key: &'static str, value: N, right: &RangeInclusive<N>) {

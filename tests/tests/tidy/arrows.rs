@@ -40,7 +40,8 @@ const MODULES: [(&str, &[&str]); 13] = [
 ];
 
 /// Modules below all others; they may import each other.
-const BASE: [&str; 8] = ["batch", "clock", "codec", "format", "limits", "metrics", "problem", "settings"];
+const BASE: [&str; 10] =
+    ["batch", "clock", "codec", "format", "govern", "limits", "metrics", "policy", "problem", "settings"];
 
 /// Engines, and the one folder that sees each.
 const ENGINES: [(&str, &str); 5] = [

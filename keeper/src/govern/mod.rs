@@ -1,0 +1,15 @@
+//! Who may come in, and when whoever was refused may come again.
+//!
+//! Everything a client can ask for in numbers passes a bound before it costs anything: proposals pass their lane (see
+//! `propose`), lookups and scans pass a [`Gate`]. Full is a refusal with a hint, never a growing
+//! queue; the hint is computed by [`Drain`] from what waits and how fast that goes. A refused client that obeys it
+//! comes back when there is room, and a storm is served at the pace the cluster can hold.
+//!
+//! Not built: fairness between clients beyond the share of a gateway. Lanes are first in, first out, so that whoever
+//! keeps to a share waits no longer than the lane is deep.
+
+mod drain;
+mod gate;
+
+pub use drain::Drain;
+pub use gate::{Admitted, Gate};
