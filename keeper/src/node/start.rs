@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tonic::transport::server::TcpIncoming;
 
 use crate::http;
-use crate::lease::{Leases, Reaper};
+use crate::lease::{Leases, Upkeep};
 use crate::metrics::Metrics;
 use crate::node::admin::Admin;
 use crate::node::gauges::Gauges;
@@ -168,7 +168,7 @@ impl Node {
     ) -> Result<Self, StartError> {
         let addresses = listeners.addresses(&settings)?;
         let failure = parts.failure.clone();
-        let replica = Arc::new(Replica::new());
+        let replica = Arc::new(Replica::new(settings.presence.limits()));
         let (metrics, registry) = (Arc::clone(&parts.metrics), Arc::clone(&parts.registry));
         let free_bytes = Arc::clone(&parts.free_bytes);
         let group = start_raft(&settings, &runtimes, parts, Arc::clone(&replica)).await?;
@@ -183,17 +183,20 @@ impl Node {
         let admission = AdmissionLimits {
             lane_bytes_max: settings.limits.lane_bytes_max,
             lane_proposals_max: settings.limits.lane_proposals_max,
+            gateway_bytes_max: settings.limits.gateway_bytes_max,
+            gateway_proposals_max: settings.limits.gateway_proposals_max,
         };
         let (proposer, worker) = Proposer::new(raft.clone(), admission, Arc::clone(&metrics));
         let (leases, lease_worker) =
             Leases::new(Arc::clone(&replica), raft.clone(), proposer.clone(), Arc::clone(&metrics));
-        let reaper = Reaper::new(Arc::clone(&replica), raft.clone(), proposer.clone());
+        let rows_per_second = settings.limits.upkeep_rows_per_second;
+        let upkeep = Upkeep::new(Arc::clone(&replica), raft.clone(), proposer.clone(), rows_per_second);
         services.spawn_service(&runtimes, "proposer", {
             let replica = Arc::clone(&replica);
             move |stop| worker.run(replica, new_state_id, stop)
         });
         services.spawn_service(&runtimes, "leases", move |stop| lease_worker.run(stop));
-        services.spawn_service(&runtimes, "reaper", move |stop| reaper.run(stop));
+        services.spawn_service(&runtimes, "upkeep", move |stop| upkeep.run(stop));
 
         let mut streams = Tasks::new(failure.clone());
         let view = View::new(Arc::clone(&replica), raft.clone());

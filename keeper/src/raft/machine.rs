@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::offload::Offload;
 use super::snapshot_builder::SnapshotBuilder;
-use super::snapshot_data::{self, Received, SnapshotData};
+use super::snapshot_data::{Received, SnapshotData};
 use super::snapshot_files::SnapshotFiles;
 use super::snapshot_schedule::SnapshotSchedule;
 use super::type_config::{ReplyBatch, TypeConfig};
@@ -124,7 +124,10 @@ impl RaftStateMachine<TypeConfig> for Machine {
         let bytes = snapshot.file().size_bytes();
         let state = match snapshot {
             // Of the last run: this is the start.
-            SnapshotData::Kept(file) => self.offload.short(move || snapshot_data::thaw(&file)).await?,
+            SnapshotData::Kept(file) => {
+                let files = Arc::clone(&self.files);
+                self.offload.short(move || files.thaw(&file)).await?
+            }
             SnapshotData::Received(received) => {
                 let Received { state, file, receiver } = *received;
                 let (files, meta) = (Arc::clone(&self.files), meta.clone());

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use keeper_registry::{Frozen, State};
+use keeper_registry::{Frozen, PresenceLimits, State};
 use openraft::alias::SnapshotMetaOf;
 
 use super::encode;
@@ -62,8 +62,8 @@ pub(super) fn write(frozen: Frozen, writer: &mut SnapshotWriter, give_up: &Atomi
 }
 
 /// Rebuilds the state, after checking every byte it is made of.
-pub(super) fn thaw(file: &SnapshotFile) -> io::Result<State> {
-    let mut reader = record::Reader::new();
+pub(super) fn thaw(file: &SnapshotFile, presence: PresenceLimits) -> io::Result<State> {
+    let mut reader = record::Reader::new(presence);
     let mut rest = BytesMut::new();
     for chunk in file.read().map_err(sentence)? {
         rest.put(chunk.map_err(sentence)?);

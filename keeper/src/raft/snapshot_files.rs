@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keeper_registry::Frozen;
+use keeper_registry::{Frozen, PresenceLimits, State};
 use openraft::alias::{SnapshotMetaOf, SnapshotOf};
 use parking_lot::Mutex;
 
@@ -16,6 +16,8 @@ use crate::store::snapshot::{SnapshotFile, SnapshotReceiver, SnapshotStore};
 #[derive(Debug)]
 pub(super) struct SnapshotFiles {
     store: SnapshotStore,
+    /// What a state keeps that is made of one.
+    presence: PresenceLimits,
     current: Mutex<Option<Current>>,
     /// Held while a snapshot is written.
     writing: Mutex<()>,
@@ -30,12 +32,18 @@ struct Current {
 
 impl SnapshotFiles {
     /// Takes up the newest snapshot there is, verified to its last byte.
-    pub(super) fn open(store: SnapshotStore) -> io::Result<Self> {
+    pub(super) fn open(store: SnapshotStore, presence: PresenceLimits) -> io::Result<Self> {
         let current = match store.newest().map_err(sentence)? {
             Some(file) => Some(Current { meta: snapshot_data::meta(&file)?, file }),
             None => None,
         };
-        Ok(Self { store, current: Mutex::new(current), writing: Mutex::new(()), closed: AtomicBool::new(false) })
+        let (current, writing) = (Mutex::new(current), Mutex::new(()));
+        Ok(Self { store, presence, current, writing, closed: AtomicBool::new(false) })
+    }
+
+    /// Rebuilds the state in a file, after checking every byte it is made of.
+    pub(super) fn thaw(&self, file: &SnapshotFile) -> io::Result<State> {
+        snapshot_data::thaw(file, self.presence)
     }
 
     /// A handle to the current snapshot.

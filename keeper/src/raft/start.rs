@@ -92,7 +92,7 @@ pub enum RaftStartError {
 pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result<RaftGroup, RaftStartError> {
     let RaftParts { identity, options, mut log, replica, snapshots, dial, entropy, offload, metrics } = parts;
     let config = options.config(&identity.cluster).map_err(|error| RaftStartError::Options(error.to_string()))?;
-    let files = Arc::new(SnapshotFiles::open(snapshots).map_err(RaftStartError::Snapshots)?);
+    let files = Arc::new(SnapshotFiles::open(snapshots, replica.presence_limits()).map_err(RaftStartError::Snapshots)?);
     check_snapshot(&mut log, &files).await?;
     let schedule = Arc::new(SnapshotSchedule::new(&options, identity.node));
     let peers = Arc::new(Peers::new(identity.clone(), dial));

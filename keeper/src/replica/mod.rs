@@ -15,7 +15,7 @@ mod signals;
 
 use std::sync::Arc;
 
-use keeper_registry::{Frozen, Outcome, Revision, Stamp, State};
+use keeper_registry::{Frozen, Outcome, PresenceLimits, Revision, Stamp, State};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
@@ -30,17 +30,25 @@ pub struct Replica {
     state: RwLock<State>,
     applied: watch::Sender<Revision>,
     signals: Arc<Signals>,
+    presence: PresenceLimits,
 }
 
 impl Replica {
-    /// An empty state.
+    /// An empty state. `presence` says how many facts this node keeps, now and after a snapshot was installed.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(presence: PresenceLimits) -> Self {
         Self {
-            state: RwLock::new(State::new()),
+            state: RwLock::new(State::new(presence)),
             applied: watch::Sender::new(Revision(0)),
             signals: Arc::new(Signals::new()),
+            presence,
         }
+    }
+
+    /// How many presence facts this node keeps.
+    #[must_use]
+    pub const fn presence_limits(&self) -> PresenceLimits {
+        self.presence
     }
 
     /// Reads the state. The closure must be short and bounded: apply waits for it.
@@ -126,6 +134,6 @@ impl Replica {
 
 impl Default for Replica {
     fn default() -> Self {
-        Self::new()
+        Self::new(PresenceLimits::default())
     }
 }

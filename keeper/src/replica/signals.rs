@@ -12,6 +12,9 @@ use tokio::sync::watch;
 pub struct Signals {
     configs: watch::Sender<Revision>,
     instances: watch::Sender<Revision>,
+    presence: watch::Sender<Revision>,
+    kicks: watch::Sender<Revision>,
+    rebuild: watch::Sender<Revision>,
     /// Only incarnations that somebody waits for.
     addressed: Mutex<HashMap<Incarnation, watch::Sender<Revision>>>,
 }
@@ -29,6 +32,9 @@ impl Signals {
         Self {
             configs: watch::Sender::new(Revision(0)),
             instances: watch::Sender::new(Revision(0)),
+            presence: watch::Sender::new(Revision(0)),
+            kicks: watch::Sender::new(Revision(0)),
+            rebuild: watch::Sender::new(Revision(0)),
             addressed: Mutex::new(HashMap::new()),
         }
     }
@@ -45,6 +51,24 @@ impl Signals {
         self.instances.subscribe()
     }
 
+    /// Moves when there are presence facts: once an entry, however many it made.
+    #[must_use]
+    pub fn presence(&self) -> watch::Receiver<Revision> {
+        self.presence.subscribe()
+    }
+
+    /// Moves when a kick by selector begins or ends.
+    #[must_use]
+    pub fn kicks(&self) -> watch::Receiver<Revision> {
+        self.kicks.subscribe()
+    }
+
+    /// Moves while the registry is filled again, and when it is whole.
+    #[must_use]
+    pub fn rebuild(&self) -> watch::Receiver<Revision> {
+        self.rebuild.subscribe()
+    }
+
     /// Moves when there is something for one incarnation, and when it closes.
     #[must_use]
     pub fn addressed(self: &Arc<Self>, incarnation: Incarnation) -> AddressedSignal {
@@ -54,27 +78,39 @@ impl Signals {
         AddressedSignal { incarnation, receiver, signals: Arc::clone(self) }
     }
 
+    /// Tells of one entry: each signal moves once, however often the entry says so.
     pub(super) fn tell(&self, revision: Revision, events: &[Event]) {
         for event in events {
-            match event {
-                Event::Config { .. } => _ = self.configs.send_replace(revision),
-                Event::Instances => _ = self.instances.send_replace(revision),
+            let sender = match event {
+                Event::Config { .. } => &self.configs,
+                Event::Instances => &self.instances,
+                Event::Presence => &self.presence,
+                Event::Kick => &self.kicks,
+                Event::Rebuild => &self.rebuild,
                 Event::IncarnationClosed(incarnation) | Event::Notice(incarnation) | Event::Control(incarnation) => {
                     if let Some(sender) = self.addressed.lock().get(incarnation) {
-                        sender.send_replace(revision);
+                        moved(sender, revision);
                     }
+                    continue;
                 }
-            }
+            };
+            moved(sender, revision);
         }
     }
 
     pub(super) fn tell_everybody(&self, revision: Revision) {
-        self.configs.send_replace(revision);
-        self.instances.send_replace(revision);
+        for sender in [&self.configs, &self.instances, &self.presence, &self.kicks, &self.rebuild] {
+            sender.send_replace(revision);
+        }
         for sender in self.addressed.lock().values() {
             sender.send_replace(revision);
         }
     }
+}
+
+/// Wakes those who wait, unless this entry has woken them.
+fn moved(signal: &watch::Sender<Revision>, revision: Revision) {
+    signal.send_if_modified(|known| std::mem::replace(known, revision) != revision);
 }
 
 impl AddressedSignal {

@@ -9,6 +9,7 @@ mod control;
 mod error;
 mod from_proto;
 mod instance;
+mod presence;
 mod session;
 mod to_proto;
 mod token;
@@ -83,8 +84,8 @@ impl Health {
 /// The descriptors compiled into this binary are not sound.
 pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server::Error> {
     let Parts { view, proposer, leases, watches, cluster, metrics } = parts;
-    let sessions =
-        session::SessionService { view: view.clone(), proposer: proposer.clone(), watches: watches.clone(), metrics };
+    let presence = presence::PresenceService::new(watches.clone(), Arc::clone(&metrics));
+    let sessions = session::SessionService::new(view.clone(), proposer.clone(), watches.clone(), metrics);
     let instances =
         instance::InstanceService { view: view.clone(), proposer: proposer.clone(), leases, watches: watches.clone() };
     let configs = config::ConfigService { view: view.clone(), proposer: proposer.clone(), watches: watches.clone() };
@@ -100,12 +101,11 @@ pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server
         .build_v1alpha()?;
     let (reporter, health) = tonic_health::server::health_reporter();
     let size = limits::MESSAGE_BYTES_MAX;
+    let sessions = wire::sessions_server::SessionsServer::new(sessions)
+        .max_decoding_message_size(size)
+        .max_encoding_message_size(size);
     let routes = Routes::default()
-        .add_service(
-            wire::sessions_server::SessionsServer::new(sessions)
-                .max_decoding_message_size(size)
-                .max_encoding_message_size(size),
-        )
+        .add_service(presence::WithPresence { sessions, presence })
         .add_service(
             wire::instances_server::InstancesServer::new(instances)
                 .max_decoding_message_size(size)

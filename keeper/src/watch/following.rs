@@ -75,7 +75,7 @@ impl Following {
             Read::Since(change) => Some(Changed { cursor, state, reset: false, change }),
             Read::All(change) => {
                 if was_told {
-                    self.watching.metrics.watch_resets.inc();
+                    self.watching.metrics.watch_resets.of(self.watching.kind).inc();
                 }
                 Some(Changed { cursor, state, reset: true, change })
             }

@@ -12,9 +12,11 @@
 
 mod configs;
 mod controls;
+mod feed;
 mod following;
 mod instances;
 mod notices;
+mod presence;
 
 use std::sync::Arc;
 
@@ -25,12 +27,15 @@ use crate::metrics::{Kind, Metrics};
 use crate::problem::Problem;
 use crate::raft::RaftHandle;
 use crate::replica::Replica;
+use crate::watch::presence::Pace;
 
 pub use configs::{ConfigWatch, ConfigsChanged};
 pub use controls::ControlWatch;
+pub use feed::{Feed, Framed, Framing};
 pub use following::Changed;
 pub use instances::{ComingsAndGoings, InstanceWatch, InstancesChanged};
 pub use notices::{NoticeWatch, Notices};
+pub use presence::{PresenceToken, PresenceWatch, Told};
 
 /// Where watches begin. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -39,6 +44,7 @@ pub struct Watches {
     raft: RaftHandle,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
+    pace: Pace,
 }
 
 /// What every watch has: the state, its end, and its place in the count of watchers.
@@ -53,8 +59,8 @@ struct Watching {
 impl Watches {
     /// Over the state; every watch ends when `stop` is cancelled.
     #[must_use]
-    pub const fn new(replica: Arc<Replica>, raft: RaftHandle, metrics: Arc<Metrics>, stop: CancellationToken) -> Self {
-        Self { replica, raft, metrics, stop }
+    pub fn new(replica: Arc<Replica>, raft: RaftHandle, metrics: Arc<Metrics>, stop: CancellationToken) -> Self {
+        Self { replica, raft, metrics, stop, pace: Pace::new() }
     }
 
     /// Brings this node's state up to a cursor of the present history, so that nothing it covers is told again.
@@ -78,7 +84,7 @@ impl Watches {
 
     fn watching(&self, kind: Kind) -> Watching {
         self.metrics.watchers.of(kind).inc();
-        let Self { replica, metrics, stop, raft: _ } = self.clone();
+        let Self { replica, metrics, stop, raft: _, pace: _ } = self.clone();
         Watching { replica, metrics, kind, stop }
     }
 }

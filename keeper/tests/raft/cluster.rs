@@ -150,7 +150,7 @@ impl Place {
             .enable_all()
             .build()
             .expect("a runtime");
-        let replica = Arc::new(Replica::new());
+        let replica = Arc::new(Replica::default());
         let parts = parts(id, options, offload, self, Arc::clone(&replica));
         let (started, starting) = std::sync::mpsc::channel();
         runtime.spawn(async move { started.send(start(parts).await) });
@@ -245,7 +245,7 @@ impl Drop for Node {
 
 pub(crate) fn document(path: &str, text: &str) -> Batch {
     let text = Bytes::copy_from_slice(text.as_bytes());
-    let action = DocumentAction::Put { format: Format::Json, value: text.clone(), text };
+    let action = DocumentAction::Put { format: Format::Json, value: text.clone(), text, policy: None };
     let change = DocumentChange { path: path.to_owned(), expected: None, action };
     let publish = Publish { changes: vec![change], author: String::new(), message: String::new(), request: None };
     Batch::new(LogTime(1), vec![Command::Publish(publish)])

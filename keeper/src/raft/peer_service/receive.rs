@@ -15,6 +15,7 @@ use crate::raft::encode;
 use crate::raft::identity::Refusal;
 use crate::raft::limits::SNAPSHOT_SILENCE_MAX;
 use crate::raft::snapshot_data::{self, Received, SnapshotData, sentence};
+use crate::raft::snapshot_files::SnapshotFiles;
 use crate::raft::type_config::TypeConfig;
 use crate::store::snapshot::SnapshotReceiver;
 
@@ -30,7 +31,8 @@ impl PeerService {
             encode::decode_vote(body).map_err(|source| Refusal::Malformed { what: "snapshot header", source })?;
         let _turn = self.receiving.try_acquire().map_err(|_| unavailable("another snapshot is being received"))?;
         let receiver = self.receive(chunks).await?;
-        let (meta, received) = self.offload.short(move || thaw(receiver)).await.map_err(unavailable)?;
+        let files = self.snapshots.clone();
+        let (meta, received) = self.offload.short(move || thaw(&files, receiver)).await.map_err(unavailable)?;
         tracing::info!(from, bytes = received.file.size_bytes(), %meta, "received a snapshot");
         let snapshot = SnapshotData::Received(Box::new(received));
         let snapshot = SnapshotOf::<TypeConfig, SnapshotData> { meta, snapshot };
@@ -53,9 +55,9 @@ impl PeerService {
     }
 }
 
-fn thaw(mut receiver: SnapshotReceiver) -> io::Result<(SnapshotMetaOf<TypeConfig>, Received)> {
+fn thaw(files: &SnapshotFiles, mut receiver: SnapshotReceiver) -> io::Result<(SnapshotMetaOf<TypeConfig>, Received)> {
     let file = receiver.read_back().map_err(sentence)?;
     let meta = snapshot_data::meta(&file)?;
-    let state = snapshot_data::thaw(&file)?;
+    let state = files.thaw(&file)?;
     Ok((meta, Received { state, file, receiver }))
 }

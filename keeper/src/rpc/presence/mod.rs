@@ -1,0 +1,166 @@
+//! Presence, as clients see it: the stream of facts, and the story of one user.
+//!
+//! Frames are written once for all subscribers with the same filter, and travel as the bytes they are ([`route`]): at
+//! a thousand subscribers, encoding is what would cost, not reading. [`SubscriptionFeed`] is what such subscribers
+//! share; it lives while one of them does.
+
+mod explain;
+mod facts;
+mod route;
+mod subscription;
+mod token;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use keeper_proto::v1 as wire;
+use keeper_registry::{PresenceCursor, PresenceSlice, Revision, StateId};
+use parking_lot::Mutex;
+use prost::Message;
+use tonic::Status;
+
+use crate::limits::{PRESENCE_FRAME_BYTES, PRESENCE_FRAME_FACTS_MAX, WATCH_SILENCE, WATCH_SILENCE_MIN};
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::rpc::ReplyStream;
+use crate::rpc::from_proto::invalid;
+use crate::rpc::session::SessionService;
+use crate::watch::{Feed, Framed, Framing, PresenceToken, PresenceWatch, Told, Watches};
+
+pub(crate) use explain::explain;
+use facts::Facts;
+pub(crate) use route::WithPresence;
+use subscription::Subscription;
+
+/// Serves the stream.
+#[derive(Debug, Clone)]
+pub(crate) struct PresenceService {
+    watches: Watches,
+    metrics: Arc<Metrics>,
+    feeds: Arc<Mutex<HashMap<Subscription, Weak<SubscriptionFeed>>>>,
+}
+
+type SubscriptionFeed = Feed<Subscription>;
+
+/// A reply as it is on the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    bytes: Bytes,
+    facts: u64,
+}
+
+impl PresenceService {
+    pub(crate) fn new(watches: Watches, metrics: Arc<Metrics>) -> Self {
+        Self { watches, metrics, feeds: Arc::default() }
+    }
+
+    /// Replies, encoded.
+    pub(crate) async fn follow_encoded(
+        &self,
+        request: wire::PresenceRequest,
+    ) -> Result<impl Stream<Item = Bytes> + Send + use<>, Problem> {
+        let token = token::read(&request.token)?;
+        let silence = silence(request.silence_ms)?;
+        let subscription = Subscription::read(request)?;
+        let watch = self.watches.presence(token, silence).await?;
+        let (feed, metrics) = (self.feed(subscription), Arc::clone(&self.metrics));
+        Ok(stream::unfold((watch, feed, metrics), |(mut watch, feed, metrics)| async move {
+            let bytes = next(&mut watch, &feed, &metrics).await?;
+            Some((bytes, (watch, feed, metrics)))
+        }))
+    }
+
+    /// Replies as messages, for those who do not come through [`WithPresence`].
+    pub(crate) async fn follow(
+        &self,
+        request: wire::PresenceRequest,
+    ) -> Result<ReplyStream<wire::PresenceReply>, Problem> {
+        let replies = self.follow_encoded(request).await?;
+        let decode = |bytes: Bytes| {
+            wire::PresenceReply::decode(bytes).map_err(|error| Status::internal(format!("a reply is damaged: {error}")))
+        };
+        Ok(Box::pin(replies.map(decode)))
+    }
+
+    /// The one of all subscribers with this filter.
+    fn feed(&self, subscription: Subscription) -> Arc<SubscriptionFeed> {
+        let mut feeds = self.feeds.lock();
+        if let Some(feed) = feeds.get(&subscription).and_then(Weak::upgrade) {
+            return feed;
+        }
+        // Whoever is new clears away what others left, when the table would grow otherwise.
+        if feeds.len() == feeds.capacity() {
+            feeds.retain(|_, feed| feed.strong_count() > 0);
+        }
+        let feed = Arc::new(Feed::new(subscription.clone()));
+        feeds.insert(subscription, Arc::downgrade(&feed));
+        feed
+    }
+}
+
+async fn next(watch: &mut PresenceWatch, feed: &Arc<SubscriptionFeed>, metrics: &Metrics) -> Option<Bytes> {
+    let reply = match watch.next(feed).await? {
+        Told::Facts(frame) => {
+            metrics.presence_facts_told.inc_by(frame.facts);
+            return Some(frame.bytes);
+        }
+        Told::Nothing(at, settled) => reply(at, settled),
+        Told::Reset(at) => wire::PresenceReply { reset: true, ..reply(at, at.cursor.revision) },
+    };
+    Some(reply.encode_to_vec().into())
+}
+
+/// One without facts: everything up to `at` has been told, and every fact of a revision before `settled`.
+fn reply(at: PresenceToken, settled: Revision) -> wire::PresenceReply {
+    wire::PresenceReply { token: token::write(at), revision: settled.0, ..Default::default() }
+}
+
+/// After how long without a word a subscriber hears that there is nothing new.
+fn silence(ms: u32) -> Result<Duration, Problem> {
+    match Duration::from_millis(ms.into()) {
+        Duration::ZERO => Ok(WATCH_SILENCE),
+        silence if (WATCH_SILENCE_MIN..=WATCH_SILENCE).contains(&silence) => Ok(silence),
+        _ => {
+            let (least, most) = (WATCH_SILENCE_MIN.as_millis(), WATCH_SILENCE.as_millis());
+            Err(invalid("silence_ms", format!("`silence_ms` is {ms}; it lies between {least} and {most}, or is 0")))
+        }
+    }
+}
+
+impl Framing for Subscription {
+    type Frame = Frame;
+
+    fn frame(&self, state: StateId, slice: &PresenceSlice, bound: Option<PresenceCursor>) -> Framed<Frame> {
+        let mut facts = Facts::default();
+        let mut until = PresenceCursor::default();
+        for (place, fact) in slice.iter().enumerate() {
+            let is_beyond = place > 0 && bound.is_some_and(|bound| fact.cursor > bound);
+            if is_beyond || facts.bytes() >= PRESENCE_FRAME_BYTES || facts.len() >= PRESENCE_FRAME_FACTS_MAX {
+                break;
+            }
+            until = fact.cursor;
+            if self.accepts(&fact) {
+                facts.push(&fact, self.topics_of(&fact));
+            }
+        }
+        let told = facts.len() as u64;
+        let frame = (told > 0).then(|| {
+            let token = token::write(PresenceToken { state, cursor: until });
+            let (facts, places) = facts.finish();
+            let reply = wire::PresenceReply { facts, token, reset: false, places, revision: until.revision.0 };
+            Frame { bytes: reply.encode_to_vec().into(), facts: told }
+        });
+        Framed { until, frame }
+    }
+}
+
+/// The stream of a service that is reached without [`WithPresence`].
+pub(crate) async fn follow(
+    service: &SessionService,
+    request: wire::PresenceRequest,
+) -> Result<ReplyStream<wire::PresenceReply>, Problem> {
+    PresenceService::new(service.watches.clone(), Arc::clone(&service.metrics)).follow(request).await
+}
