@@ -6,7 +6,7 @@ use std::path::Path;
 use keeper::node::{Node, Runtimes};
 use keeper::raft::{InitializeRefused, Member};
 use keeper::settings::Settings;
-use keeper_client_sdk::{Endpoint, Keeper, NodeStatus};
+use keeper_client_sdk::{Endpoint, GiveUp, Keeper, NodeStatus};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -58,9 +58,19 @@ impl InProcess {
         for at in 0..cluster.nodes.len() {
             cluster.restart(at).await;
         }
-        cluster.found_by(0).await.expect("a cluster is founded");
-        cluster.leader().await;
+        cluster.found().await;
+        let nothing_comes_back = cluster.keeper().await.sessions().give_up(GiveUp::Everybody, "tests").await;
+        nothing_comes_back.expect("a new registry is whole");
         cluster
+    }
+
+    /// Founds a cluster of all nodes, and waits for its leader. It waits for gateways of a former history.
+    ///
+    /// # Panics
+    /// It cannot be founded.
+    pub async fn found(&self) {
+        self.found_by(0).await.expect("a cluster is founded");
+        self.leader().await;
     }
 
     /// Tries to found a cluster of all nodes through one of them.
@@ -109,6 +119,21 @@ impl InProcess {
             runtime.spawn(node.shutdown()).await.expect("it stops");
             runtime.shutdown_background();
         }
+    }
+
+    /// Removes what a node that does not run had on its disk.
+    ///
+    /// # Panics
+    /// It runs, or cannot be removed.
+    pub async fn wipe(&self, at: usize) {
+        let Slot { settings, running } = &self.nodes[at];
+        assert!(running.is_none(), "the node runs");
+        // A dropped node lets go of its files a moment later.
+        until("the data is removed", async || {
+            let removed = std::fs::remove_dir_all(&settings.data_dir);
+            removed.is_ok() || !settings.data_dir.exists()
+        })
+        .await;
     }
 
     /// Starts a node on the data it left behind.

@@ -66,7 +66,7 @@ impl Processes {
     #[must_use]
     pub fn found(&self) -> Output {
         let mut command = Command::new(binary("keeper"));
-        command.args(["init", "--endpoint", &self.endpoint(0)]);
+        command.args(["init", "--fresh", "--endpoint", &self.endpoint(0)]);
         for (at, node) in self.nodes.iter().enumerate() {
             command.arg("--member").arg(format!("{}={},{}", at + 1, node.listen.peer, self.endpoint(at)));
         }

@@ -5,8 +5,14 @@
 mod cluster;
 mod config;
 mod ctl;
+mod ctl_session;
+mod gateway;
 mod instance;
+mod kick;
 mod limits;
+mod presence;
 mod processes;
+mod rebuild;
+mod scan;
 mod session;
 mod wire;
