@@ -7,43 +7,43 @@ use keeper_client_sdk::{Registration, SessionKey};
 use keeper_tests::{InProcess, binary};
 use serde_json::Value;
 
-struct Ctl {
+pub(crate) struct Ctl {
     endpoints: String,
     folder: tempfile::TempDir,
 }
 
 impl Ctl {
-    fn of(cluster: &InProcess) -> Self {
+    pub(crate) fn of(cluster: &InProcess) -> Self {
         let endpoints: Vec<_> = (0..cluster.size()).map(|at| cluster.endpoint(at)).collect();
         Self { endpoints: endpoints.join(","), folder: tempfile::tempdir().expect("a folder") }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary("keeperctl"));
         command.args(["--endpoints", &self.endpoints]).args(arguments).stdin(Stdio::null());
         command
     }
 
-    async fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
         tokio::task::spawn_blocking(move || command.output().expect("keeperctl runs")).await.expect("it ends")
     }
 
     /// What it says in JSON, when it does what it was asked.
-    async fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(&[&["--output", "json"], arguments].concat()).await;
         assert!(output.status.success(), "{arguments:?}: {}", words(&output));
         serde_json::from_slice(&output.stdout).expect("one JSON value")
     }
 
-    fn file(&self, name: &str, text: &str) -> String {
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).expect("a file is written");
         path.display().to_string()
     }
 }
 
-fn words(output: &Output) -> String {
+pub(crate) fn words(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
