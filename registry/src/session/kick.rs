@@ -42,7 +42,7 @@ impl State {
         }
         let target =
             KickTarget::User { user: Bytes::copy_from_slice(user), slot: slot.map(Bytes::copy_from_slice) };
-        let mut job = self.kick_job_of(kick, target, None);
+        let mut job = self.kick_job_of(kick, target, None)?;
         job.finished_at = Some(self.clock.time);
         job.closed = found.len() as u64;
         job.gateways = self.end_by_kick(&found, &job.reason, &job.author, events);
@@ -72,7 +72,7 @@ impl State {
                 Some(owner.instance.incarnation)
             }
         };
-        let job = self.kick_job_of(kick, KickTarget::Matching(copied(selector)), incarnation);
+        let job = self.kick_job_of(kick, KickTarget::Matching(copied(selector)), incarnation)?;
         let number = job.number;
         self.kicks.insert(Arc::new(job));
         self.kicks.trim();
@@ -81,10 +81,16 @@ impl State {
     }
 
     /// Nothing done yet.
-    fn kick_job_of(&mut self, kick: &Kick, target: KickTarget, incarnation: Option<Incarnation>) -> KickJob {
-        let number = self.clock.revision.0.max(self.kicks.last.saturating_add(1));
+    fn kick_job_of(
+        &mut self,
+        kick: &Kick,
+        target: KickTarget,
+        incarnation: Option<Incarnation>,
+    ) -> Result<KickJob, Rejection> {
+        let next = self.kicks.last.checked_add(1).ok_or(Rejection::Full { what: "kicks", limit: u64::MAX })?;
+        let number = self.clock.revision.0.max(next);
         self.kicks.last = number;
-        KickJob {
+        Ok(KickJob {
             number,
             target,
             reason: kick.reason.as_str().into(),
@@ -96,7 +102,7 @@ impl State {
             position: None,
             closed: 0,
             gateways: BTreeMap::new(),
-        }
+        })
     }
 
     /// Sorted by slot.
