@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Ask {
     Key(SessionKey),
-    /// At most `limits::FRAME_OPERATIONS_MAX`, and at least one.
+    /// At most `limits::FRAME_OPERATIONS_MAX`; none asks only for the revision.
     Keys(Vec<SessionKey>),
     User(Bytes),
 }

@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use parking_lot::Mutex;
+use tokio::task::AbortHandle;
 
 use crate::{
-    Consistency, Error, Formerly, Rebuilding, Session, SessionKey,
-    connection::{Aim, Nodes},
+    Consistency, Error, Formerly, Presence, Rebuilding, Session, SessionKey, Subscription,
+    connection::{Aim, Backoff, Nodes},
     limits,
     session::{
         asking::{Answered, Ask},
+        cache::{Store, keep},
         key::within,
         reader::Reader,
     },
@@ -53,6 +55,28 @@ impl<T> Looked<T> {
         let Self { found, revision, age, state_id, formerly, rebuilding } = self;
         let found = map(found).ok_or_else(|| Error::malformed("an answer to another kind of question"))?;
         Ok(Looked { found, revision, age, state_id, formerly, rebuilding })
+    }
+
+    pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> Looked<U> {
+        let Self { found, revision, age, state_id, formerly, rebuilding } = self;
+        Looked { found: map(found), revision, age, state_id, formerly, rebuilding }
+    }
+
+    /// Several answers as one: the lowest revision, the highest age.
+    pub(super) fn joined<U: Default>(answers: Vec<Self>, mut add: impl FnMut(&mut U, T)) -> Looked<U> {
+        let mut joined = Looked {
+            found: U::default(),
+            revision: answers.iter().map(|it| it.revision).min().unwrap_or_default(),
+            age: answers.iter().map(|it| it.age).max().unwrap_or_default(),
+            state_id: answers.first().map(|it| it.state_id).unwrap_or_default(),
+            formerly: Vec::new(),
+            rebuilding: answers.iter().find_map(|it| it.rebuilding),
+        };
+        for mut answer in answers {
+            joined.formerly.append(&mut answer.formerly);
+            add(&mut joined.found, answer.found);
+        }
+        joined
     }
 }
 
@@ -142,14 +166,34 @@ impl Lookup {
                 Answered::Key(_) | Answered::User(_) => None,
             })?);
         }
-        Ok(Looked {
-            revision: frames.iter().map(|it| it.revision).min().unwrap_or_default(),
-            age: frames.iter().map(|it| it.age).max().unwrap_or_default(),
-            state_id: frames.first().map(|it| it.state_id).unwrap_or_default(),
-            formerly: frames.iter_mut().flat_map(|it| std::mem::take(&mut it.formerly)).collect(),
-            rebuilding: frames.iter().find_map(|it| it.rebuilding),
-            found: frames.into_iter().flat_map(|it| it.found).collect(),
-        })
+        Ok(Looked::joined(frames, |found: &mut Vec<Found>, mut some: Vec<Found>| found.append(&mut some)))
+    }
+
+    /// The revision of a state that is as fresh as this lookup demands.
+    pub(super) async fn revision(&self) -> Result<u64, Error> {
+        self.ask(Ask::Keys(Vec::new())).await.map(|it| it.revision)
+    }
+
+    pub(super) const fn freshness(&self) -> Consistency {
+        self.consistency
+    }
+
+    pub(super) fn without_topic(self) -> (Self, Bytes) {
+        let Self { topic, .. } = self;
+        (Self { topic: Bytes::new(), ..self }, topic)
+    }
+
+    /// Runs the task that keeps a cache right; it ends with the client at the latest.
+    pub(super) fn spawn_keeper(&self, store: Arc<Store>) -> AbortHandle {
+        let Lookups { nodes, tasks, .. } = &*self.lookups;
+        let span = tracing::info_span!("keeper", client = %nodes.settings.name, task = "lookup cache");
+        let probe = self.clone().consistency(Consistency::Linearizable);
+        let (backoff, followed) = (Backoff::new(nodes.random.clone()), (nodes.clone(), tasks.clone()));
+        let open = move || {
+            let (nodes, tasks) = followed.clone();
+            Presence::new(nodes, tasks, Subscription::all().with_everything())
+        };
+        tasks.spawn(span, keep(store, open, probe, backoff))
     }
 
     async fn ask(&self, ask: Ask) -> Result<Looked<Answered>, Error> {

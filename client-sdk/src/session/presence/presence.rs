@@ -39,14 +39,12 @@ pub struct Presence {
 pub struct PresenceFrame {
     /// Facts between the frame before and this one are gone on every node: [`Presence::resync`], then go on.
     pub reset: bool,
-    /// In the order they happened; may be none: then it tells only that nothing happened until `revision`.
+    /// In the order they happened; may be none: then nothing happened before `revision`.
     pub facts: Vec<PresenceFact>,
     /// Go on from here once the facts have been dealt with.
     pub token: Bytes,
-    /// Everything up to and including this revision has been told.
+    /// Everything of a revision before this one has been told.
     pub revision: u64,
-    /// Incarnations that closed, for those who asked for everything.
-    pub(crate) closed: Vec<u64>,
 }
 
 impl Presence {
@@ -128,7 +126,7 @@ impl Presence {
         if self.events.len() == 0 { &self.reached } else { &self.before }
     }
 
-    /// Everything up to and including this revision is in what was told, or will be by the message under way.
+    /// Everything of a revision before this one has been told, or is in the message under way.
     #[must_use]
     pub const fn revision(&self) -> u64 {
         self.revision
@@ -145,7 +143,7 @@ impl Presence {
     }
 
     fn turn(&mut self, frame: PresenceFrame) {
-        let PresenceFrame { reset, facts, token, revision, closed: _ } = frame;
+        let PresenceFrame { reset, facts, token, revision } = frame;
         let events = reset.then_some(PresenceEvent::Reset).into_iter();
         self.events = events.chain(facts.into_iter().map(PresenceEvent::Fact)).collect::<Vec<_>>().into_iter();
         self.before = std::mem::replace(&mut self.reached, token);
@@ -177,6 +175,6 @@ impl fmt::Debug for Presence {
 }
 
 fn frame(reply: PresenceReply) -> Result<PresenceFrame, Error> {
-    let PresenceReply { facts: told, token, reset, places: named, revision, closed } = reply;
-    Ok(PresenceFrame { reset, facts: facts(told, &places(named))?, token, revision, closed })
+    let PresenceReply { facts: told, token, reset, places: named, revision } = reply;
+    Ok(PresenceFrame { reset, facts: facts(told, &places(named))?, token, revision })
 }

@@ -1,9 +1,11 @@
 //! Whose presence to follow, and from where.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use keeper_proto::v1::PresenceRequest;
 
-use crate::SessionSelector;
+use crate::{SessionSelector, limits};
 
 /// Whose presence to follow, and from where: from now on, unless it [goes on](Self::after) from a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +80,14 @@ impl Subscription {
         self.token = token;
     }
 
+    /// After how long the server says that there is nothing new.
+    const fn silence(&self) -> Duration {
+        match self.detail {
+            Detail::Presence | Detail::Reconnects => limits::PRESENCE_SILENCE,
+            Detail::Everything => limits::CACHE_SILENCE,
+        }
+    }
+
     /// The sessions whose presence is followed.
     pub(super) fn selector(&self) -> SessionSelector {
         match self.whose.clone() {
@@ -97,6 +107,11 @@ impl Subscription {
             user_prefix,
             reconnects: self.detail != Detail::Presence,
             everything: self.detail == Detail::Everything,
+            silence_ms: millis(self.silence()),
         }
     }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

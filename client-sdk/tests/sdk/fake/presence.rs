@@ -60,8 +60,8 @@ fn read(book: &Book, node: usize, told: u64, idle: bool) -> Option<(PresenceRepl
     let facts = if reset { Vec::new() } else { book.facts[told as usize..end as usize].to_vec() };
     let places = vec![Place { service: "room".into(), instance: "room-1".into(), incarnation: 1 }];
     let token = end.to_be_bytes().to_vec().into();
-    let revision = if end == count { book.revision } else { facts.last().map_or(0, |it| it.revision) };
-    Some((PresenceReply { facts, token, reset, places, revision, closed: book.closed.clone() }, end))
+    let revision = if end == count { book.revision + 1 } else { facts.last().map_or(0, |it| it.revision) };
+    Some((PresenceReply { facts, token, reset, places, revision }, end))
 }
 
 fn number_in(token: &[u8]) -> u64 {
