@@ -1,8 +1,8 @@
 //! Facts side by side, shared as one.
 //!
-//! The fixed parts lie in one piece and everything of variable length in another, so that a typical fact costs a
-//! hundred bytes and no allocation of its own. Names are kept behind their lengths: user, slot, connection, topics, then
-//! what the kind of fact needs.
+//! The fixed parts lie in one piece and everything of variable length in another; what the facts of one log entry, or of
+//! one gateway, have in common is there once. So a typical fact costs sixty to eighty bytes and no allocation of its own.
+//! Names lie one behind the other: user, slot, connection, topics, then what the kind of fact needs.
 
 use std::sync::Arc;
 
@@ -23,32 +23,44 @@ const RECONNECTED: u8 = 4;
 const DROPPED: u8 = 5;
 
 /// The fixed part of a fact.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Fixed {
-    revision: u64,
-    at: u64,
     epoch_revision: u64,
-    place: Arc<Place>,
-    former: Option<Arc<Place>>,
-    position: u32,
     epoch_position: u32,
+    position: u32,
     /// Where its names begin.
     start: u32,
+    /// Bytes of the names of its topics.
+    topics: u16,
     user: u8,
     slot: u8,
     connection: u8,
-    /// Bytes of the names of its topics.
-    topics: u16,
     kind: u8,
     reason: u8,
+    /// Which of the chunk's entries it is from.
+    entry: u8,
+    /// Which of the chunk's places.
+    place: u8,
+    former: u8,
 }
 
-const _: () = assert!(size_of::<Fixed>() == 64, "a cache line");
+const _: () = assert!(size_of::<Fixed>() == 32, "half a cache line");
+const _: () = assert!(2 * CHUNK_FACTS <= 1 + u8::MAX as usize, "a byte counts the entries and places of a chunk");
+
+/// What the facts of one log entry have in common.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    revision: Revision,
+    at: LogTime,
+}
 
 #[derive(Debug)]
 pub(super) struct Chunk {
     facts: Vec<Fixed>,
     heap: Vec<u8>,
+    entries: Vec<Entry>,
+    /// Each once.
+    places: Vec<Arc<Place>>,
 }
 
 /// A clone is made to be filled further.
@@ -57,19 +69,32 @@ impl Clone for Chunk {
         let mut clone = Self::with_room(self.heap.capacity());
         clone.facts.extend_from_slice(&self.facts);
         clone.heap.extend_from_slice(&self.heap);
+        clone.entries.extend_from_slice(&self.entries);
+        clone.places.extend_from_slice(&self.places);
         clone
     }
 }
 
 impl Chunk {
-    /// An empty one, with room for facts like those before.
-    pub(super) fn after(last: Option<&Self>) -> Self {
+    /// An empty one, with room for facts like those before; in the memory of another one if that fits.
+    pub(super) fn after(last: Option<&Self>, forgotten: Option<Self>) -> Self {
         let expected = last.map_or(CHUNK_FACTS * NAME_BYTES_EXPECTED, |last| last.heap.len());
-        Self::with_room(expected + expected / 8)
+        let room = expected + expected / 8;
+        match forgotten.filter(|chunk| (expected..=room * 2).contains(&chunk.heap.capacity())) {
+            Some(mut chunk) => {
+                chunk.facts.clear();
+                chunk.heap.clear();
+                chunk.entries.clear();
+                chunk.places.clear();
+                chunk
+            }
+            None => Self::with_room(room),
+        }
     }
 
     fn with_room(heap: usize) -> Self {
-        Self { facts: Vec::with_capacity(CHUNK_FACTS), heap: Vec::with_capacity(heap) }
+        let (facts, heap) = (Vec::with_capacity(CHUNK_FACTS), Vec::with_capacity(heap));
+        Self { facts, heap, entries: Vec::new(), places: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -81,20 +106,21 @@ impl Chunk {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.facts.len() * size_of::<Fixed>() + self.heap.len()
+        let fixed = self.facts.len() * size_of::<Fixed>() + self.entries.len() * size_of::<Entry>();
+        fixed + self.heap.len() + self.places.len() * size_of::<Arc<Place>>()
     }
 
     pub(super) fn cursor(&self, place: usize) -> Option<PresenceCursor> {
-        self.facts.get(place).map(Fixed::cursor)
+        self.facts.get(place).map(|fact| self.cursor_of(fact))
     }
 
     pub(super) fn last(&self) -> PresenceCursor {
-        self.facts.last().map(Fixed::cursor).unwrap_or_default()
+        self.facts.last().map(|fact| self.cursor_of(fact)).unwrap_or_default()
     }
 
     /// How many of its facts stand up to a cursor.
     pub(super) fn told(&self, cursor: PresenceCursor) -> usize {
-        self.facts.partition_point(|fact| fact.cursor() <= cursor)
+        self.facts.partition_point(|fact| self.cursor_of(fact) <= cursor)
     }
 
     pub(super) fn facts_from(&self, place: usize) -> impl Iterator<Item = PresenceFact<'_>> {
@@ -103,7 +129,7 @@ impl Chunk {
 
     /// Returns how many bytes it took.
     pub(super) fn push(&mut self, fact: &PresenceFact<'_>) -> usize {
-        let start = self.heap.len();
+        let (before, start) = (self.bytes(), self.heap.len());
         for part in [fact.user, fact.slot, fact.connection] {
             self.heap.extend_from_slice(part);
         }
@@ -113,40 +139,58 @@ impl Chunk {
         }
         let topics = self.heap.len() - names;
         let (kind, reason, former) = self.put_what(&fact.what);
-        self.facts.push(Fixed {
-            revision: fact.cursor.revision.0,
-            at: fact.at.0,
+        let fixed = Fixed {
             epoch_revision: fact.epoch.revision.0,
-            place: Arc::clone(fact.place),
-            former,
-            position: fact.cursor.position,
             epoch_position: fact.epoch.position,
+            position: fact.cursor.position,
             start: start as u32,
+            topics: topics as u16,
             user: fact.user.len() as u8,
             slot: fact.slot.len() as u8,
             connection: fact.connection.len() as u8,
-            topics: topics as u16,
             kind: if fact.whole { kind | WHOLE } else { kind },
             reason,
-        });
-        size_of::<Fixed>() + self.heap.len() - start
+            entry: self.entry_of(fact),
+            place: self.place_of(fact.place),
+            former,
+        };
+        self.facts.push(fixed);
+        self.bytes() - before
     }
 
-    fn put_what(&mut self, what: &PresenceWhat<'_>) -> (u8, u8, Option<Arc<Place>>) {
+    fn entry_of(&mut self, fact: &PresenceFact<'_>) -> u8 {
+        let is_same = |last: &Entry| last.revision == fact.cursor.revision && last.at == fact.at;
+        if !self.entries.last().is_some_and(is_same) {
+            self.entries.push(Entry { revision: fact.cursor.revision, at: fact.at });
+        }
+        (self.entries.len() - 1) as u8
+    }
+
+    /// One gateway's facts mostly come together.
+    fn place_of(&mut self, place: &Arc<Place>) -> u8 {
+        let known = self.places.iter().rposition(|known| Arc::ptr_eq(known, place));
+        let found = known.unwrap_or_else(|| {
+            self.places.push(Arc::clone(place));
+            self.places.len() - 1
+        });
+        found as u8
+    }
+
+    fn put_what(&mut self, what: &PresenceWhat<'_>) -> (u8, u8, u8) {
         match what {
-            PresenceWhat::Online => (ONLINE, 0, None),
-            PresenceWhat::Offline(reason) => (OFFLINE, self.put_reason(reason), None),
-            PresenceWhat::Dropped(reason) => (DROPPED, self.put_reason(reason), None),
-            PresenceWhat::Moved(former) => (MOVED, 0, Some(self.put_former(former))),
-            PresenceWhat::Reconnected(former) => (RECONNECTED, 0, Some(self.put_former(former))),
+            PresenceWhat::Online => (ONLINE, 0, 0),
+            PresenceWhat::Offline(reason) => (OFFLINE, self.put_reason(reason), 0),
+            PresenceWhat::Dropped(reason) => (DROPPED, self.put_reason(reason), 0),
+            PresenceWhat::Moved(former) => (MOVED, 0, self.put_former(former)),
+            PresenceWhat::Reconnected(former) => (RECONNECTED, 0, self.put_former(former)),
         }
     }
 
-    fn put_former(&mut self, former: &Former<'_>) -> Arc<Place> {
+    fn put_former(&mut self, former: &Former<'_>) -> u8 {
         self.heap.extend_from_slice(&former.epoch.revision.0.to_le_bytes());
         self.heap.extend_from_slice(&former.epoch.position.to_le_bytes());
         self.put_name(former.connection);
-        Arc::clone(former.place)
+        self.place_of(former.place)
     }
 
     fn put_reason(&mut self, reason: &OfflineReason<'_>) -> u8 {
@@ -179,23 +223,21 @@ impl Chunk {
         let connection = rest.take(fixed.connection.into());
         let topics = TopicNames::packed(rest.take(fixed.topics.into()));
         PresenceFact {
-            cursor: fixed.cursor(),
-            at: LogTime(fixed.at),
+            cursor: self.cursor_of(fixed),
+            at: self.entries[usize::from(fixed.entry)].at,
             user,
             slot,
             epoch: Epoch { revision: Revision(fixed.epoch_revision), position: fixed.epoch_position },
-            place: &fixed.place,
+            place: &self.places[usize::from(fixed.place)],
             connection,
             whole: fixed.kind & WHOLE != 0,
             topics,
-            what: rest.what(fixed),
+            what: rest.what(fixed, &self.places[usize::from(fixed.former)]),
         }
     }
-}
 
-impl Fixed {
-    fn cursor(&self) -> PresenceCursor {
-        PresenceCursor { revision: Revision(self.revision), position: self.position }
+    fn cursor_of(&self, fixed: &Fixed) -> PresenceCursor {
+        PresenceCursor { revision: self.entries[usize::from(fixed.entry)].revision, position: fixed.position }
     }
 }
 
@@ -218,21 +260,21 @@ impl<'a> Rest<'a> {
         std::str::from_utf8(self.name()).unwrap_or_default()
     }
 
-    fn what(&mut self, fixed: &'a Fixed) -> PresenceWhat<'a> {
+    fn what(&mut self, fixed: &Fixed, former: &'a Arc<Place>) -> PresenceWhat<'a> {
         match fixed.kind & !WHOLE {
             OFFLINE => PresenceWhat::Offline(self.reason(fixed.reason)),
             DROPPED => PresenceWhat::Dropped(self.reason(fixed.reason)),
-            MOVED => PresenceWhat::Moved(self.former(fixed)),
-            RECONNECTED => PresenceWhat::Reconnected(self.former(fixed)),
+            MOVED => PresenceWhat::Moved(self.former(former)),
+            RECONNECTED => PresenceWhat::Reconnected(self.former(former)),
             _ => PresenceWhat::Online,
         }
     }
 
-    fn former(&mut self, fixed: &'a Fixed) -> Former<'a> {
+    fn former(&mut self, place: &'a Arc<Place>) -> Former<'a> {
         let revision = self.take(8).first_chunk().copied().unwrap_or_default();
         let position = self.take(4).first_chunk().copied().unwrap_or_default();
         let epoch = Epoch { revision: Revision(u64::from_le_bytes(revision)), position: u32::from_le_bytes(position) };
-        Former { place: fixed.former.as_ref().unwrap_or(&fixed.place), epoch, connection: self.name() }
+        Former { place, epoch, connection: self.name() }
     }
 
     fn reason(&mut self, reason: u8) -> OfflineReason<'a> {

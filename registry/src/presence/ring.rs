@@ -8,7 +8,7 @@ use crate::{clock::Clock, limits};
 /// How much a node keeps: a setting of its own, since nothing in the ring reaches an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PresenceLimits {
-    /// Facts. The newest chunk of them is kept in any case.
+    /// Facts, to within a chunk of 128.
     pub facts: usize,
     /// Bytes that they take.
     pub bytes: usize,
@@ -97,25 +97,29 @@ impl PresenceRing {
     /// Takes a fact that stands behind all others.
     pub(crate) fn push(&mut self, fact: &PresenceFact<'_>) {
         self.latest = fact.cursor;
-        self.facts += 1;
         match self.chunks.back_mut() {
             Some(chunk) if !chunk.is_full() => self.bytes += Arc::make_mut(chunk).push(fact),
-            last => {
-                let mut chunk = Chunk::after(last.as_deref().map(AsRef::as_ref));
+            _ => {
+                let forgotten = self.forget();
+                let mut chunk = Chunk::after(self.chunks.back().map(AsRef::as_ref), forgotten);
                 self.bytes += chunk.push(fact);
                 self.chunks.push_back(Arc::new(chunk));
-                self.forget();
             }
         }
+        self.facts += 1;
     }
 
-    fn forget(&mut self) {
-        while self.chunks.len() > 1 && (self.facts > self.limits.facts || self.bytes > self.limits.bytes) {
-            let Some(oldest) = self.chunks.pop_front() else { return };
+    /// Drops what is too much. Returns a dropped chunk that nobody reads any more: its memory serves again.
+    fn forget(&mut self) -> Option<Chunk> {
+        let mut forgotten = None;
+        while self.facts > self.limits.facts || self.bytes > self.limits.bytes {
+            let Some(oldest) = self.chunks.pop_front() else { break };
             self.facts -= oldest.len();
             self.bytes -= oldest.bytes();
             self.floor = oldest.last();
+            forgotten = Arc::into_inner(oldest);
         }
+        forgotten
     }
 
     /// Goes on from a ring of which nothing but these is known.
@@ -127,7 +131,7 @@ impl PresenceRing {
     pub(crate) fn tail(&self) -> Self {
         let limits = PresenceLimits { facts: limits::PRESENCE_FACTS_FROZEN, bytes: limits::PRESENCE_BYTES_FROZEN };
         let mut tail = Self { limits, ..self.clone() };
-        tail.forget();
+        drop(tail.forget());
         tail
     }
 }

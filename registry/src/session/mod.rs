@@ -36,6 +36,7 @@ mod row;
 mod rows;
 mod selector;
 mod sizes;
+mod store;
 mod sweep;
 mod tell;
 mod topic;
@@ -63,10 +64,7 @@ pub use self::{
     view::SessionView,
     walk::{ScanPosition, SessionFilter, SessionPage},
 };
-use crate::{
-    digest::{Digest, Kind, Sum},
-    instance::Instances,
-};
+use crate::{digest::Sum, instance::Instances};
 
 /// All sessions, live ones and leftovers.
 #[derive(Debug, Default)]
@@ -140,119 +138,5 @@ impl Sessions {
     fn view_of<'a>(&'a self, instances: &'a Instances, entry: Entry<'a>) -> Option<SessionView<'a>> {
         let owner = instances.owner(entry.row.owner())?;
         Some(SessionView { entry, owner: &owner.instance, topics: &self.topics })
-    }
-
-    /// Puts a session into a new row, or over the one its key has. Its topics have been acquired.
-    fn put(&mut self, instances: &mut Instances, old: Option<RowId>, content: &Content<'_>) {
-        if let Some(row) = old {
-            self.uncount(instances, row);
-            self.unlink(instances, row);
-        }
-        let row = old.unwrap_or_else(|| self.links.take());
-        self.rows.put(row, content);
-        if old.is_none() {
-            self.index.insert(self.hash_of_user(content.user), row);
-            self.stored += 1;
-        }
-        self.count(instances, row);
-        self.link(instances, row);
-    }
-
-    /// Writes a session again that keeps its owner and its epoch. Its topics have been acquired.
-    fn rewrite(&mut self, instances: &mut Instances, row: RowId, content: &Content<'_>) {
-        self.uncount(instances, row);
-        self.rows.put(row, content);
-        self.count(instances, row);
-    }
-
-    pub(crate) fn remove(&mut self, instances: &mut Instances, row: RowId) {
-        self.uncount(instances, row);
-        self.unlink(instances, row);
-        if let Some(entry) = self.rows.get(row) {
-            self.index.remove(self.hash_of_user(entry.user()), row);
-        }
-        self.rows.clear(row);
-        self.links.give_back(row);
-        self.stored -= 1;
-    }
-
-    /// Takes a row into the hash and its owner's topic counts.
-    fn count(&mut self, instances: &mut Instances, row: RowId) {
-        let Some(entry) = self.rows.get(row) else { return };
-        let Some(owner) = instances.owner_mut(entry.row.owner()) else { return };
-        self.sum.add(self.digest(entry, owner.instance.incarnation.0));
-        if owner.is_open() && !entry.row.is_dropped() {
-            for topic in entry.topics() {
-                owner.topics.add(topic);
-                self.topics.enter(topic);
-            }
-        }
-    }
-
-    /// Takes a row out of the hash and its owner's topic counts, and releases its topics.
-    fn uncount(&mut self, instances: &mut Instances, row: RowId) {
-        let Some(entry) = self.rows.get(row) else { return };
-        let Some(owner) = instances.owner_mut(entry.row.owner()) else { return };
-        self.sum.subtract(self.digest(entry, owner.instance.incarnation.0));
-        if owner.is_open() && !entry.row.is_dropped() {
-            for topic in entry.topics() {
-                owner.topics.subtract(topic);
-                self.topics.leave(topic);
-            }
-        }
-        entry.topics().for_each(|topic| self.topics.release(topic));
-    }
-
-    /// Puts a row last in its list.
-    fn link(&mut self, instances: &mut Instances, row: RowId) {
-        let Some(entry) = self.rows.get(row) else { return };
-        let Some(owner) = instances.owner_mut(entry.row.owner()) else { return };
-        if let Some(dropped) = entry.dropped() {
-            self.lingering.push(&mut self.links, dropped.graces, row);
-            owner.lingering += 1;
-            return;
-        }
-        self.links.push(&mut owner.sessions, row);
-        if owner.is_open() {
-            instances.live += 1;
-        }
-    }
-
-    /// Takes a row out of its list. A closed owner that has no row left is forgotten.
-    fn unlink(&mut self, instances: &mut Instances, row: RowId) {
-        let Some(entry) = self.rows.get(row) else { return };
-        let id = entry.row.owner();
-        let Some(owner) = instances.owner_mut(id) else { return };
-        if let Some(dropped) = entry.dropped() {
-            self.lingering.remove(&mut self.links, dropped.graces, row);
-            owner.lingering -= 1;
-        } else {
-            if let Some(closed) = owner.closed.as_mut().filter(|closed| closed.next == row) {
-                closed.next = self.links.around(row).1;
-            }
-            self.links.remove(&mut owner.sessions, row);
-        }
-        match owner.is_open() {
-            true if !entry.row.is_dropped() => instances.live -= 1,
-            true => {}
-            false => instances.forget_settled(id),
-        }
-    }
-
-    fn digest(&self, entry: Entry<'_>, incarnation: u64) -> u64 {
-        let epoch = entry.row.epoch();
-        let digest = Digest::of(Kind::Session)
-            .number(incarnation)
-            .epoch(epoch)
-            .number(entry.registered_at().0)
-            .number(entry.shape())
-            .optional(entry.conn_seq())
-            .bytes(entry.text());
-        let digest = entry.flushed().map_or(digest, |flushed| digest.epoch(flushed));
-        let digest = entry.dropped().map_or(digest, |dropped| {
-            let Dropped { cursor, at, graces } = dropped;
-            digest.number(cursor.revision.0).number(cursor.position.into()).number(at.0).number(graces.into())
-        });
-        entry.topics().fold(digest, |digest, topic| digest.number(self.topics.digest(topic))).finish()
     }
 }

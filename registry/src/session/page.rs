@@ -30,6 +30,7 @@ impl Default for Page {
 }
 
 impl Page {
+    #[inline]
     pub(super) fn get(&self, place: usize) -> Option<Entry<'_>> {
         let row = *self.rows.get(place)?;
         if row.is_vacant() {

@@ -17,13 +17,20 @@ use crate::{
     notice::{NoticeCause, NoticeFact},
 };
 
+/// The row of a key, and whether its session is live.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Old {
+    pub(super) row: RowId,
+    pub(super) is_live: bool,
+}
+
 /// A register that is granted.
 #[derive(Debug)]
 pub(super) struct Taken<'a> {
     pub(super) owner: OwnerId,
     pub(super) epoch: Epoch,
-    /// The row that the key has already.
-    pub(super) old: Option<RowId>,
+    /// What the key has already.
+    pub(super) old: Option<Old>,
     pub(super) topics: &'a [TopicId],
 }
 
@@ -52,7 +59,7 @@ impl State {
             dropped: None,
             topics: &topics,
         };
-        self.sessions.put(&mut self.instances, old, &content);
+        self.sessions.put(&mut self.instances, old.map(|old| old.row), &content);
         if let Some((former, holder)) = displaced.as_ref().filter(|(former, _)| *former != owner) {
             let by = self.holder_of(owner, &register.connection, epoch);
             let fact = NoticeFact::new(&register.key, holder, NoticeCause::DisplacedBy(by));
@@ -66,24 +73,24 @@ impl State {
         &self,
         owner: OwnerId,
         register: &Register,
-    ) -> Result<(Option<RowId>, Option<(OwnerId, Holder)>), Rejection> {
+    ) -> Result<(Option<Old>, Option<(OwnerId, Holder)>), Rejection> {
         let SessionKey { user, slot } = &register.key;
         let present = self.sessions.find(user, slot);
-        let old = present.map(|(row, _)| row);
+        let old = |is_live| present.map(|(row, _)| Old { row, is_live });
         let live = present.and_then(|(_, entry)| Some((entry, self.sessions.view(&self.instances, entry)?)));
         let Some((entry, view)) = live else {
-            self.check_room(user, old)?;
+            self.check_room(user, old(false))?;
             self.check_quota(owner, &register.topics, None)?;
-            return Ok((old, None));
+            return Ok((old(false), None));
         };
         flush::check_precedence(register, &view)?;
         self.check_quota(owner, &register.topics, Some(entry))?;
         let is_repeated = entry.row.owner() == owner && entry.connection() == register.connection;
-        Ok((old, (!is_repeated).then(|| (entry.row.owner(), view.holder()))))
+        Ok((old(true), (!is_repeated).then(|| (entry.row.owner(), view.holder()))))
     }
 
     /// A key that has no live session adds one to its user's.
-    fn check_room(&self, user: &[u8], old: Option<RowId>) -> Result<(), Rejection> {
+    fn check_room(&self, user: &[u8], old: Option<Old>) -> Result<(), Rejection> {
         if old.is_none() && self.sessions.stored >= limits::SESSIONS_MAX {
             return Err(Rejection::Full { what: "sessions", limit: limits::SESSIONS_MAX });
         }

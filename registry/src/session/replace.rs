@@ -28,9 +28,10 @@ impl Views<'_> {
 impl State {
     /// Before the row is written.
     pub(super) fn tell_register(&mut self, register: &Register, taken: &Taken<'_>) {
-        let absence = taken.old.and_then(|row| self.absence(self.sessions.rows.get(row)?));
+        let absent = taken.old.filter(|old| !old.is_live);
+        let absence = absent.and_then(|old| self.absence(self.sessions.rows.get(old.row)?));
         let Self { sessions, instances, presence, clock, .. } = self;
-        let (now, present) = (clock.time, taken.old.and_then(|row| sessions.rows.get(row)));
+        let (now, present) = (clock.time, taken.old.and_then(|old| sessions.rows.get(old.row)));
         let Some(place) = instances.owner(taken.owner).map(|owner| &owner.place) else { return };
         let (user, slot, connection) = (&register.key.user[..], &register.key.slot[..], &register.connection[..]);
         let subject = Subject { user, slot, epoch: taken.epoch, place, connection };

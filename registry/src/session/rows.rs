@@ -33,6 +33,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    #[inline]
     pub(super) fn get(&self, row: RowId) -> Option<Entry<'_>> {
         let (page, place) = self.page(row)?;
         page.get(place)
@@ -49,6 +50,7 @@ impl Rows {
         first.unwrap_or_default()
     }
 
+    #[inline]
     fn page(&self, row: RowId) -> Option<(&Page, usize)> {
         let (block, page, place) = locate(row);
         Some((self.blocks.get(block)?.pages.get(page)?.as_ref()?, place))
@@ -83,6 +85,7 @@ impl Rows {
     }
 }
 
+#[inline]
 fn locate(row: RowId) -> (usize, usize, usize) {
     let number = row.0 as usize;
     (number / BLOCK_ROWS, number / PAGE_ROWS % BLOCK_PAGES, number % PAGE_ROWS)

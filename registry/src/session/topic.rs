@@ -186,14 +186,18 @@ impl Topics {
 
     /// A live session is bound to it.
     pub(super) fn enter(&mut self, topic: TopicId) {
-        if let Some(bound) = self.bound_mut(topic) {
+        if self.are_bounded()
+            && let Some(bound) = self.bound_mut(topic)
+        {
             bound.live += 1;
         }
     }
 
     /// A live session is bound to it no longer.
     pub(super) fn leave(&mut self, topic: TopicId) {
-        if let Some(bound) = self.bound_mut(topic) {
+        if self.are_bounded()
+            && let Some(bound) = self.bound_mut(topic)
+        {
             bound.live -= 1;
         }
     }

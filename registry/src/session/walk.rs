@@ -85,6 +85,12 @@ impl State {
         self.instances.live
     }
 
+    /// How many sessions are not live, and are kept until they come back or a sweep settles them.
+    #[must_use]
+    pub fn sessions_absent(&self) -> u64 {
+        self.sessions.stored().saturating_sub(self.sessions_live())
+    }
+
     /// How many live sessions each open incarnation has, or has bound to a topic. Sorted by incarnation, none with 0.
     #[must_use]
     pub fn count_by_instance(&self, topic: Option<&[u8]>) -> Vec<(Incarnation, u64)> {
