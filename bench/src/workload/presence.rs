@@ -31,7 +31,7 @@ use crate::{
 const SUBSCRIBERS: [usize; 3] = [1, 10, 100];
 
 const USERS: [u64; 1] = [500_000];
-const USERS_QUICK: [u64; 1] = [100_000];
+const USERS_QUICK: [u64; 1] = [50_000];
 
 /// Users beside them who are gone when the churn begins.
 const OFFLINE: u64 = 50_000;
@@ -46,8 +46,9 @@ const TOLD_PER_S_MAX: u64 = 200_000;
 /// How long facts may take to arrive; what has not by then is missed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// After a load, until memory is compared.
-const REST: Duration = Duration::from_secs(2);
+/// Before memory is looked at: until what was only needed in passing is given back.
+const REST: Duration = Duration::from_secs(5);
+const REST_QUICK: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Presence {
@@ -83,11 +84,12 @@ async fn presence(bench: &mut Bench, cluster: &Cluster, subscribers: usize, user
     churn.load(users - facts).await?;
     let past = Past { token: token_of_now(fleet.keeper()).await?, known: Witness::new(churn.ledger()), facts };
     churn.load(facts).await?;
-    tokio::time::sleep(REST).await;
+    let rest = bench.pick(REST, REST_QUICK);
     drop(past.catch_up(cluster, 1).await?);
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(rest).await;
     let before = cluster.rss_bytes();
     let (audience, caught_up) = past.catch_up(cluster, subscribers).await?;
+    tokio::time::sleep(rest).await;
     let bytes_per_subscriber = growth(before, cluster.rss_bytes()).map(|it| it / subscribers as u64);
     caught_up.tell(bench);
     let per_second = FACTS_PER_S.min(TOLD_PER_S_MAX / subscribers as u64);
@@ -160,7 +162,7 @@ impl CaughtUp {
 
 /// Users come and go for a while.
 async fn live(bench: &Bench, cluster: &Cluster, churn: &Churn, per_second: u64) -> Result<(Done, Cost)> {
-    let time = bench.seconds(10, 4);
+    let time = bench.seconds(10, 3);
     bench.say(&format!("  {per_second} facts a second for {time:?}"));
     let schedule = || Schedule::lasting(per_second / 2, time);
     let (coming, leaving) = (churn.clone(), churn.clone());
