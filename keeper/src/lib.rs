@@ -7,8 +7,8 @@
 //! ```
 //!
 //! [`batch`], [`clock`], [`codec`], [`mod@format`], [`govern`], [`limits`], [`metrics`], [`policy`], [`problem`] and
-//! [`settings`] lie below all of them. `rpc` never sees `raft` or `store`; openraft is imported under `raft/` only, rocksdb under `store/` only,
-//! bincode under `codec/` only; `clock` alone reads the clock; `node` alone spawns tasks.
+//! [`settings`] lie below all of them. `rpc` never sees `raft` or `store`; openraft is imported under `raft/` only,
+//! rocksdb under `store/` only, bincode under `codec/` only; `clock` alone reads the clock; `node` alone spawns tasks.
 
 pub mod batch;
 pub mod clock;

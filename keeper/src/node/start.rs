@@ -204,7 +204,8 @@ impl Node {
         let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: settings.node_id };
         let cluster = ClusterService::new(identity, view.clone(), Arc::clone(&admin) as Arc<dyn rpc::Node>);
         let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());
-        let parts = rpc::Parts { view, proposer, leases, watches, cluster, metrics: Arc::clone(&metrics) };
+        let admits = settings.limits.clone();
+        let parts = rpc::Parts { view, proposer, leases, watches, cluster, metrics: Arc::clone(&metrics), admits };
         let (routes, health) = rpc::routes(parts).map_err(StartError::Reflection)?;
         let readiness = Arc::clone(&admin) as Arc<dyn http::Readiness>;
         let gauges = Gauges { metrics, replica, raft: raft.clone(), free_bytes, readiness, health };

@@ -7,8 +7,8 @@
 //! proposer proposes at once.
 //!
 //! **Admission comes first.** Each lane admits a bounded number of proposals and bytes, counted from submission to
-//! answer, before openraft sees anything: its own brakes are channels, and a full one blocks its core. One gateway holds
-//! at most a share of the lane of session writes, so that one that storms does not shut out the others. Full is a
+//! answer, before openraft sees anything: its own brakes are channels, and a full one blocks its core. One gateway
+//! holds at most a share of the lane of session writes, so that one that storms does not shut out the others. Full is a
 //! refusal with a hint when to try again, computed from what waits and how fast it goes; never a growing queue.
 //!
 //! **Lanes.** A batch is filled by priority: leases and control, then config and kicks, then session writes, then

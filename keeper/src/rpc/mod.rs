@@ -31,6 +31,7 @@ use crate::lease::Leases;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::propose::Proposer;
+use crate::settings;
 use crate::view::View;
 use crate::watch::Watches;
 
@@ -52,6 +53,8 @@ pub struct Parts {
     pub cluster: ClusterService,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// What the node admits.
+    pub admits: settings::Limits,
 }
 
 /// What the gRPC health service answers: the same as `/readyz`, for the node and for each of its services.
@@ -83,9 +86,9 @@ impl Health {
 /// # Errors
 /// The descriptors compiled into this binary are not sound.
 pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server::Error> {
-    let Parts { view, proposer, leases, watches, cluster, metrics } = parts;
+    let Parts { view, proposer, leases, watches, cluster, metrics, admits } = parts;
     let presence = presence::PresenceService::new(watches.clone(), Arc::clone(&metrics));
-    let sessions = session::SessionService::new(view.clone(), proposer.clone(), watches.clone(), metrics);
+    let sessions = session::SessionService::new(view.clone(), proposer.clone(), watches.clone(), metrics, &admits);
     let instances =
         instance::InstanceService { view: view.clone(), proposer: proposer.clone(), leases, watches: watches.clone() };
     let configs = config::ConfigService { view: view.clone(), proposer: proposer.clone(), watches: watches.clone() };

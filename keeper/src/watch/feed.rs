@@ -1,8 +1,8 @@
 //! Frames of presence, made once and shared by all subscribers with the same filter.
 //!
 //! Subscribers that follow the newest facts stand at the same cursor: whoever comes first makes the frame, the others
-//! take it. Frames lie end to end, so that a subscriber who comes from behind lands on a seam: a frame made for it alone
-//! ends where a kept one begins. Whoever is alone with a filter keeps nothing.
+//! take it. Frames lie end to end, so that a subscriber who comes from behind lands on a seam: a frame made for it
+//! alone ends where a kept one begins. Whoever is alone with a filter keeps nothing.
 //!
 //! Invariant: for one filter and one history, the facts told between two cursors are the same whoever makes the frames,
 //! on whichever node.
@@ -125,7 +125,7 @@ impl<W: Framing> Feed<W> {
             let ring = present.presence();
             let present = present.state_id().unwrap_or_default();
             let facts = if present == state { ring.read_after(cursor, PRESENCE_FACTS_READ) } else { None };
-            facts.ok_or((present, ring.latest()))
+            facts.ok_or_else(|| (present, ring.latest()))
         });
         match read {
             Err((present, latest)) => Next::Gone(present, latest),

@@ -1,13 +1,13 @@
 //! Who came online, who left, who moved.
 //!
-//! A subscriber is a cursor over this node's ring of facts. Pointers are read under the state's lock; facts are filtered
-//! and written outside of it, in frames of bounded size that subscribers with the same filter share (see [`Feed`]).
-//! There is no queue a subscriber: one that is slow reads a longer difference later, up to what the ring keeps, and
-//! slows nobody. An entry wakes whoever waits, once; whoever has just been told waits for the next tick of a pace that
-//! all share, so that a thousand small entries are few frames.
+//! A subscriber is a cursor over this node's ring of facts. Pointers are read under the state's lock; facts are
+//! filtered and written outside of it, in frames of bounded size that subscribers with the same filter share (see
+//! [`Feed`]). There is no queue a subscriber: one that is slow reads a longer difference later, up to what the ring
+//! keeps, and slows nobody. An entry wakes whoever waits, once; whoever has just been told waits for the next tick of a
+//! pace that all share, so that a thousand small entries are few frames.
 //!
-//! After a while without a word (`silence`) a subscriber is told its token again, if this node can show that it is up to
-//! date. A node that is cut off stays silent, and its subscribers know to go elsewhere.
+//! After a while without a word (`silence`) a subscriber is told its token again, if this node can show that it is up
+//! to date. A node that is cut off stays silent, and its subscribers know to go elsewhere.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,8 +180,8 @@ impl PresenceWatch {
         }
     }
 
-    /// Says that there is nothing new, if this node can show it. One that is cut off says nothing, and tries again after
-    /// another silence.
+    /// Says that there is nothing new, if this node can show it. One that is cut off says nothing, and tries again
+    /// after another silence.
     async fn speak<F>(&mut self) -> Option<Option<Told<F>>> {
         let confirmed = tokio::select! {
             () = self.watching.stop.cancelled() => return None,
@@ -246,7 +246,7 @@ fn future(token: PresenceToken, newest: PresenceToken) -> Problem {
     let place = |cursor: PresenceCursor| format!("{}.{}", cursor.revision.0, cursor.position);
     let (given, newest) = (place(token.cursor), place(newest.cursor));
     let message = format!(
-        "`token` stands at {given}, and the newest fact of the cluster is {newest}: subscribe without a token, then scan"
+        "`token` stands at {given}, and the newest fact of the cluster is {newest}: subscribe without one, then scan"
     );
     Problem::Invalid { field: "token".to_owned(), message }
 }

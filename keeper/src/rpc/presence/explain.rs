@@ -1,7 +1,7 @@
 //! Why a user is where it is: the facts this node still has, and what is now.
 //!
-//! A gateway's death is one log entry, which says nothing of its sessions until they are swept. So the closings that the
-//! state remembers are put between the facts: a session was dropped when its gateway was, whoever was told when.
+//! A gateway's death is one log entry, which says nothing of its sessions until they are swept. So the closings that
+//! the state remembers are put between the facts: a session was dropped when its gateway was, whoever was told when.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

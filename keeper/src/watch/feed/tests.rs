@@ -101,7 +101,8 @@ impl Cluster {
         };
         self.apply(vec![Command::Frame(frame)]);
         let told = self.facts.last().copied().unwrap_or_default();
-        let new = self.replica.read(|state| state.presence().read_after(told, usize::MAX)).expect("nothing is forgotten");
+        let new =
+            self.replica.read(|state| state.presence().read_after(told, usize::MAX)).expect("nothing is forgotten");
         self.facts.extend(new.iter().map(|fact| fact.cursor));
     }
 }
@@ -199,7 +200,11 @@ fn one_who_comes_from_behind_lands_on_a_seam() {
     let made = feed.framing().made.load(Ordering::Relaxed);
     let mut behind = PresenceCursor::default();
     while read(&feed, &cluster, &mut behind, &mut told, 2) {}
-    assert_eq!(feed.framing().made.load(Ordering::Relaxed), made + 1, "one frame up to the seam, and then the kept one");
+    assert_eq!(
+        feed.framing().made.load(Ordering::Relaxed),
+        made + 1,
+        "one frame up to the seam, and then the kept one"
+    );
 }
 
 #[test]
