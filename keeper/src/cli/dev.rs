@@ -12,7 +12,7 @@ use keeper::settings::{Listen, PORT_BASE, Settings};
 use keeper_proto::v1::StatusRequest;
 
 use super::member::Member;
-use super::{Failure, init, logging, open_files, run};
+use super::{Failure, fresh, init, logging, open_files, run};
 
 /// Its cluster's name; the data directory remembers it.
 const CLUSTER: &str = "dev";
@@ -75,7 +75,8 @@ async fn found(node: &Node) -> Result<(), Failure> {
     if status.role != UNINITIALIZED {
         return Ok(());
     }
-    init::found(&mut client, CLUSTER, vec![only_member(addresses.peer, addresses.client)]).await
+    init::found(&mut client, CLUSTER, vec![only_member(addresses.peer, addresses.client)]).await?;
+    fresh::declare_whole(&addresses.client.to_string()).await
 }
 
 fn only_member(peer: SocketAddr, client: SocketAddr) -> Member {

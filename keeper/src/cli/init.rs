@@ -13,8 +13,8 @@ use prost::Message as _;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
-use super::Failure;
 use super::member::{Member, host_and_port, url};
+use super::{Failure, fresh};
 
 /// How long a node may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,6 +33,9 @@ pub(super) struct Init {
     /// A node of the cluster: its number, its peer and its client endpoint. Once for each node
     #[arg(long = "member", value_name = "ID=PEER,CLIENT", required = true)]
     members: Vec<Member>,
+    /// Nothing was lost: no gateway has sessions to register again, and lookups need not say that some may be missing
+    #[arg(long)]
+    fresh: bool,
 }
 
 impl Init {
@@ -52,20 +55,27 @@ impl Init {
             found(&mut node, &cluster, self.members).await?;
             let members = if count == 1 { "member" } else { "members" };
             writeln!(io::stdout(), "cluster {cluster} is founded, with {count} {members}")?;
+            if self.fresh {
+                fresh::declare_whole(&self.endpoint).await?;
+                writeln!(io::stdout(), "no gateway is waited for")?;
+            }
             Ok(())
         })
     }
 }
 
-/// Connects to a node's client listener.
+/// Connects to a node, to ask about the cluster.
 pub(super) async fn connect(host_and_port: &str) -> Result<ClusterClient<Channel>, Failure> {
+    Ok(ClusterClient::new(channel(host_and_port).await?))
+}
+
+/// Connects to a node's client listener.
+pub(super) async fn channel(host_and_port: &str) -> anyhow::Result<Channel> {
     let endpoint = Endpoint::from_shared(url(host_and_port))
         .with_context(|| format!("`{host_and_port}` is not an endpoint"))?
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT);
-    let channel = endpoint.connect().await;
-    let channel = channel.with_context(|| format!("no node answers at {host_and_port}: is it running?"))?;
-    Ok(ClusterClient::new(channel))
+    endpoint.connect().await.with_context(|| format!("no node answers at {host_and_port}: is it running?"))
 }
 
 /// Founds the cluster through a node.

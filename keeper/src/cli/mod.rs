@@ -2,6 +2,7 @@
 
 mod check;
 mod dev;
+mod fresh;
 mod init;
 mod logging;
 mod member;

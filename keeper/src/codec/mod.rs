@@ -8,10 +8,17 @@
 mod answer;
 pub mod batch;
 mod command;
+mod kick;
 mod names;
+mod policy;
+mod presence;
 mod primitive;
+mod rebuild;
 pub mod record;
 mod record_read;
 mod record_write;
+mod rejection;
+#[cfg(test)]
+mod tests;
 
 pub use primitive::{DecodeError, Input, Output};

@@ -5,8 +5,9 @@
 //! registry's to judge: its header counts and hashes what follows.
 
 use bytes::Bytes;
-use keeper_registry::{Frozen, Record, State, ThawError, Thawing};
+use keeper_registry::{Frozen, PresenceLimits, Record, State, ThawError, Thawing};
 
+use crate::codec::presence::Places;
 use crate::codec::{DecodeError, Input, Output, record_read, record_write};
 
 /// The newest version of the encoding.
@@ -47,13 +48,14 @@ pub fn write<E>(frozen: Frozen, mut write: impl FnMut(Bytes) -> Result<(), E>) -
 #[derive(Debug)]
 pub struct Reader {
     thawing: Thawing,
+    places: Places,
 }
 
 impl Reader {
-    /// Before the first chunk.
+    /// Before the first chunk. `presence` bounds the ring that the state will keep.
     #[must_use]
-    pub fn new() -> Self {
-        Self { thawing: Thawing::new() }
+    pub fn new(presence: PresenceLimits) -> Self {
+        Self { thawing: Thawing::new(presence), places: Places::default() }
     }
 
     /// Takes the next chunk.
@@ -63,7 +65,7 @@ impl Reader {
     pub fn push(&mut self, chunk: Bytes) -> Result<(), ReadError> {
         let (_, mut input) = Input::versioned("a snapshot", VERSION, chunk)?;
         while !input.is_empty() {
-            record_read::read(&mut input, &mut self.thawing)?;
+            record_read::read(&mut input, &mut self.places, &mut self.thawing)?;
         }
         Ok(())
     }
@@ -74,11 +76,5 @@ impl Reader {
     /// Records are missing, or the state is not the one that was frozen.
     pub fn finish(self) -> Result<State, ReadError> {
         Ok(self.thawing.finish()?)
-    }
-}
-
-impl Default for Reader {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -3,31 +3,27 @@
 use std::sync::Arc;
 
 use keeper_registry::{
-    AnswerState, Closing, ClosingCause, Control, ControlAnswer, Document, FrameRecord, Header, Incarnation, Instance,
-    InstanceRecord, KeptAnswer, LogTime, Notice, NoticeCause, NoticeCursor, Record, RequestId, RequestKind, Revision,
-    SessionRecord, StateId, Thawing,
+    AnswerState, ClosedRecord, Closing, ClosingCause, Control, ControlAnswer, Document, Dropped, FrameRecord, Header,
+    Incarnation, Instance, InstanceRecord, KeptAnswer, LingerRecord, LogTime, Notice, NoticeCause, Pass, RebuildHeader,
+    Record, RequestId, RequestKind, Revision, SessionRecord, StateId, Thawing,
 };
 
-use crate::codec::command::{read_epoch, read_format, read_key, read_labels};
+use crate::codec::command::{read_cursor, read_epoch, read_format, read_key, read_labels, unknown};
+use crate::codec::presence::Places;
 use crate::codec::record::ReadError;
 use crate::codec::record_write::tag;
-use crate::codec::{DecodeError, Input, answer};
+use crate::codec::{DecodeError, Input, answer, kick, policy, presence, rebuild};
 
 type Decoded<T> = Result<T, DecodeError>;
 
 /// Reads one record and gives it to the state that is being rebuilt.
-pub(super) fn read(input: &mut Input, thawing: &mut Thawing) -> Result<(), ReadError> {
+pub(super) fn read(input: &mut Input, places: &mut Places, thawing: &mut Thawing) -> Result<(), ReadError> {
     match input.u8()? {
         tag::HEADER => thawing.push(Record::Header(&read_header(input)?))?,
-        tag::INSTANCE => {
-            let instance = Arc::new(read_instance(input)?);
-            thawing.push(Record::Instance(InstanceRecord {
-                instance: &instance,
-                closed: input.option(|input| Ok(Revision(input.u64()?)))?,
-                last_sequence: input.u64()?,
-                notices_floor: read_cursor(input)?,
-            }))?;
-        }
+        tag::POLICY => thawing.push(Record::Policy(&Arc::new(policy::read_policy(input)?)))?,
+        tag::GRACES => thawing.push(Record::Graces(&Arc::new(policy::read_graces(input)?)))?,
+        tag::INSTANCE => read_instance_record(input, thawing)?,
+        tag::REBUILD => thawing.push(Record::Rebuild(&rebuild::read_gateway(input)?))?,
         tag::FRAME => {
             let (incarnation, sequence) = (Incarnation(input.u64()?), input.u64()?);
             let revision = Revision(input.u64()?);
@@ -35,19 +31,22 @@ pub(super) fn read(input: &mut Input, thawing: &mut Thawing) -> Result<(), ReadE
             thawing.push(Record::Frame(FrameRecord { incarnation, sequence, revision, results }))?;
         }
         tag::CLOSING => thawing.push(Record::Closing(&read_closing(input)?))?,
+        tag::LINGER => {
+            let graces = input.u32()?;
+            let passes = &input.list(read_pass)?;
+            thawing.push(Record::Linger(LingerRecord { graces, passes }))?;
+        }
         tag::TOPIC => thawing.push(Record::Topic(input.u32()?, &input.bytes()?))?,
         tag::SESSION => read_session(input, thawing)?,
         tag::NOTICE => thawing.push(Record::Notice(&read_notice(input)?))?,
+        tag::PRESENCE => presence::read_fact(input, places, |fact| thawing.push(Record::Presence(fact)))??,
+        tag::KICK => thawing.push(Record::Kick(&Arc::new(kick::read(input)?)))?,
         tag::DOCUMENT => thawing.push(Record::Document(&Arc::new(read_document(input)?)))?,
         tag::CONTROL => thawing.push(Record::Control(&Arc::new(read_control(input)?)))?,
         tag::ANSWER => thawing.push(Record::Answer(&read_kept(input)?))?,
         _ => return Err(unknown(input, "the tag of a record").into()),
     }
     Ok(())
-}
-
-fn unknown(input: &Input, what: &'static str) -> DecodeError {
-    DecodeError::OutOfRange { what, at: input.position() }
 }
 
 fn read_header(input: &mut Input) -> Decoded<Header> {
@@ -59,15 +58,54 @@ fn read_header(input: &mut Input) -> Decoded<Header> {
         last_incarnation: Incarnation(input.u64()?),
         closings_floor: Revision(input.u64()?),
         latest_notice: read_cursor(input)?,
+        latest_presence: presence::read_cursor(input)?,
+        presence_floor: presence::read_cursor(input)?,
+        graces: input.u32()?,
         configs_floor: Revision(input.u64()?),
         last_control: input.u64()?,
+        last_kick: input.u64()?,
+        seed: input.u64()?,
+        rebuild: input.option(|input| Ok(RebuildHeader { since: LogTime(input.u64()?), ttl_ms_max: input.u32()? }))?,
         sessions: input.u64()?,
         hash: input.u64()?,
     })
 }
 
-fn read_cursor(input: &mut Input) -> Decoded<NoticeCursor> {
-    Ok(NoticeCursor { revision: Revision(input.u64()?), position: input.u32()? })
+fn read_instance_record(input: &mut Input, thawing: &mut Thawing) -> Result<(), ReadError> {
+    let instance = &Arc::new(read_instance(input)?);
+    let (closed, stages) = input.option(read_closed)?.unzip();
+    let stages = stages.unwrap_or_default();
+    thawing.push(Record::Instance(InstanceRecord {
+        instance,
+        closed: closed.map(|closed| ClosedRecord { stages: &stages, ..closed }),
+        last_sequence: input.u64()?,
+        notices_floor: read_cursor(input)?,
+        confirmed: read_cursor(input)?,
+    }))?;
+    Ok(())
+}
+
+/// The stages come beside the record, which borrows them.
+fn read_closed(input: &mut Input) -> Decoded<(ClosedRecord<'static>, Vec<u32>)> {
+    let (revision, at) = (Revision(input.u64()?), LogTime(input.u64()?));
+    let cause = read_cause(input)?;
+    let graces = input.u32()?;
+    let stages = input.list(Input::u32)?;
+    let (stage, after) = (input.u32()?, read_epoch(input)?);
+    Ok((ClosedRecord { revision, at, cause, graces, stages: &[], stage, after }, stages))
+}
+
+fn read_cause(input: &mut Input) -> Decoded<ClosingCause> {
+    let number = input.u8()?;
+    ClosingCause::from_number(number).ok_or_else(|| unknown(input, "why an incarnation ended"))
+}
+
+fn read_pass(input: &mut Input) -> Decoded<Pass> {
+    Ok(Pass { grace_ms: input.u32()?, after: presence::read_cursor(input)? })
+}
+
+fn read_dropped(input: &mut Input) -> Decoded<Dropped> {
+    Ok(Dropped { cursor: presence::read_cursor(input)?, at: LogTime(input.u64()?), graces: input.u32()? })
 }
 
 fn read_instance(input: &mut Input) -> Decoded<Instance> {
@@ -93,10 +131,8 @@ fn read_closing(input: &mut Input) -> Decoded<Closing> {
         incarnation: Incarnation(input.u64()?),
         opened: Revision(input.u64()?),
         closed: Revision(input.u64()?),
-        cause: {
-            let number = input.u8()?;
-            ClosingCause::from_number(number).ok_or_else(|| unknown(input, "why an incarnation ended"))?
-        },
+        at: LogTime(input.u64()?),
+        cause: read_cause(input)?,
         reason: input.str()?.into(),
     })
 }
@@ -107,6 +143,7 @@ fn read_session(input: &mut Input, thawing: &mut Thawing) -> Result<(), ReadErro
     let connection = input.bytes()?;
     let (epoch, registered_at) = (read_epoch(input)?, LogTime(input.u64()?));
     let conn_seq = input.option(Input::u64)?;
+    let (flushed, dropped) = (input.option(read_epoch)?, input.option(read_dropped)?);
     let attributes = input.bytes()?;
     let topics = input.list(Input::u32)?;
     thawing.push(Record::Session(SessionRecord {
@@ -117,6 +154,8 @@ fn read_session(input: &mut Input, thawing: &mut Thawing) -> Result<(), ReadErro
         epoch,
         registered_at,
         conn_seq,
+        flushed,
+        dropped,
         attributes: &attributes,
         topics: &topics,
     }))?;

@@ -1,9 +1,11 @@
 //! Records of a frozen state, on their way to disk.
 
-use keeper_registry::{AnswerState, Control, Header, Instance, NoticeCause, NoticeCursor, Record, SessionRecord};
+use keeper_registry::{
+    AnswerState, ClosedRecord, Control, Document, Header, Instance, NoticeCause, Record, SessionRecord,
+};
 
-use crate::codec::command::{write_epoch, write_key, write_labels};
-use crate::codec::{Output, answer};
+use crate::codec::command::{write_cursor, write_epoch, write_key, write_labels};
+use crate::codec::{Output, answer, kick, policy, presence, rebuild};
 
 /// The tags of records. They are on disk: they never change and are never used again.
 pub(super) mod tag {
@@ -17,6 +19,12 @@ pub(super) mod tag {
     pub(in crate::codec) const DOCUMENT: u8 = 8;
     pub(in crate::codec) const CONTROL: u8 = 9;
     pub(in crate::codec) const ANSWER: u8 = 10;
+    pub(in crate::codec) const POLICY: u8 = 11;
+    pub(in crate::codec) const GRACES: u8 = 12;
+    pub(in crate::codec) const LINGER: u8 = 13;
+    pub(in crate::codec) const PRESENCE: u8 = 14;
+    pub(in crate::codec) const KICK: u8 = 15;
+    pub(in crate::codec) const REBUILD: u8 = 16;
 
     pub(in crate::codec) const DISPLACED: u8 = 1;
     pub(in crate::codec) const KICKED: u8 = 2;
@@ -29,12 +37,25 @@ pub(super) mod tag {
 pub(super) fn write(out: &mut Output, record: Record<'_>) {
     match record {
         Record::Header(header) => write_header(out, header),
+        Record::Policy(policy) => {
+            out.u8(tag::POLICY);
+            policy::write_policy(out, policy);
+        }
+        Record::Graces(graces) => {
+            out.u8(tag::GRACES);
+            policy::write_graces(out, graces);
+        }
         Record::Instance(record) => {
             out.u8(tag::INSTANCE);
             write_instance(out, record.instance);
-            out.option(record.closed, |out, revision| out.u64(revision.0));
+            out.option(record.closed, write_closed);
             out.u64(record.last_sequence);
             write_cursor(out, record.notices_floor);
+            write_cursor(out, record.confirmed);
+        }
+        Record::Rebuild(gateway) => {
+            out.u8(tag::REBUILD);
+            rebuild::write_gateway(out, gateway);
         }
         Record::Frame(frame) => {
             out.u8(tag::FRAME);
@@ -50,8 +71,17 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
             out.u64(closing.incarnation.0);
             out.u64(closing.opened.0);
             out.u64(closing.closed.0);
+            out.u64(closing.at.0);
             out.u8(closing.cause.number());
             out.str(&closing.reason);
+        }
+        Record::Linger(linger) => {
+            out.u8(tag::LINGER);
+            out.u32(linger.graces);
+            out.list(linger.passes.iter(), |out, pass| {
+                out.u32(pass.grace_ms);
+                presence::write_cursor(out, pass.after);
+            });
         }
         Record::Topic(number, name) => {
             out.u8(tag::TOPIC);
@@ -68,19 +98,15 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
             out.bytes(&notice.connection);
             write_cause(out, &notice.cause);
         }
-        Record::Document(document) => {
-            out.u8(tag::DOCUMENT);
-            out.str(&document.path);
-            out.u8(document.format.number());
-            out.bytes(&document.text);
-            out.bytes(&document.value);
-            out.u64(document.revision.0);
-            out.u64(document.version);
-            out.str(&document.author);
-            out.str(&document.message);
-            out.u64(document.published_at.0);
-            out.flag(document.deleted);
+        Record::Presence(fact) => {
+            out.u8(tag::PRESENCE);
+            presence::write_fact(out, &fact);
         }
+        Record::Kick(job) => {
+            out.u8(tag::KICK);
+            kick::write(out, job);
+        }
+        Record::Document(document) => write_document(out, document),
         Record::Control(control) => write_control(out, control),
         Record::Answer(kept) => {
             out.u8(tag::ANSWER);
@@ -102,15 +128,19 @@ fn write_header(out: &mut Output, header: &Header) {
     out.u64(header.last_incarnation.0);
     out.u64(header.closings_floor.0);
     write_cursor(out, header.latest_notice);
+    presence::write_cursor(out, header.latest_presence);
+    presence::write_cursor(out, header.presence_floor);
+    out.u32(header.graces);
     out.u64(header.configs_floor.0);
     out.u64(header.last_control);
+    out.u64(header.last_kick);
+    out.u64(header.seed);
+    out.option(header.rebuild, |out, rebuild| {
+        out.u64(rebuild.since.0);
+        out.u32(rebuild.ttl_ms_max);
+    });
     out.u64(header.sessions);
     out.u64(header.hash);
-}
-
-fn write_cursor(out: &mut Output, cursor: NoticeCursor) {
-    out.u64(cursor.revision.0);
-    out.u32(cursor.position);
 }
 
 fn write_instance(out: &mut Output, instance: &Instance) {
@@ -127,6 +157,16 @@ fn write_instance(out: &mut Output, instance: &Instance) {
     out.u64(instance.opened_at.0);
 }
 
+fn write_closed(out: &mut Output, closed: ClosedRecord<'_>) {
+    out.u64(closed.revision.0);
+    out.u64(closed.at.0);
+    out.u8(closed.cause.number());
+    out.u32(closed.graces);
+    out.list(closed.stages.iter(), |out, grace_ms| out.u32(*grace_ms));
+    out.u32(closed.stage);
+    write_epoch(out, closed.after);
+}
+
 fn write_session(out: &mut Output, session: &SessionRecord<'_>) {
     out.u8(tag::SESSION);
     out.bytes(session.user);
@@ -136,8 +176,28 @@ fn write_session(out: &mut Output, session: &SessionRecord<'_>) {
     write_epoch(out, session.epoch);
     out.u64(session.registered_at.0);
     out.option(session.conn_seq, Output::u64);
+    out.option(session.flushed, write_epoch);
+    out.option(session.dropped, |out, dropped| {
+        presence::write_cursor(out, dropped.cursor);
+        out.u64(dropped.at.0);
+        out.u32(dropped.graces);
+    });
     out.bytes(session.attributes);
     out.list(session.topics.iter(), |out, topic| out.u32(*topic));
+}
+
+fn write_document(out: &mut Output, document: &Document) {
+    out.u8(tag::DOCUMENT);
+    out.str(&document.path);
+    out.u8(document.format.number());
+    out.bytes(&document.text);
+    out.bytes(&document.value);
+    out.u64(document.revision.0);
+    out.u64(document.version);
+    out.str(&document.author);
+    out.str(&document.message);
+    out.u64(document.published_at.0);
+    out.flag(document.deleted);
 }
 
 fn write_cause(out: &mut Output, cause: &NoticeCause) {

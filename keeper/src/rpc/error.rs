@@ -61,19 +61,50 @@ fn leader(problem: &Problem) -> String {
 }
 
 fn field(problem: &Problem) -> String {
-    if let Problem::Invalid { field, .. } = problem {
-        return field.clone();
+    match problem {
+        Problem::Invalid { field, .. } => field.clone(),
+        Problem::Rejected(rejection) => rejection_field(rejection).to_owned(),
+        Problem::NotLeader { .. }
+        | Problem::Full { .. }
+        | Problem::Expired
+        | Problem::Unknown { .. }
+        | Problem::Unconfirmed { .. }
+        | Problem::Uninitialized
+        | Problem::Stopping => String::new(),
     }
-    let Problem::Rejected(
+}
+
+/// The field of the request that a refusal is about; empty when none.
+fn rejection_field(rejection: &Rejection) -> &'static str {
+    match rejection {
         Rejection::TooLarge { field, .. }
         | Rejection::OutOfRange { field, .. }
         | Rejection::BadName { field }
-        | Rejection::Repeated { field },
-    ) = problem
-    else {
-        return String::new();
-    };
-    (*field).to_owned()
+        | Rejection::Repeated { field } => field,
+        Rejection::ForeignState { .. } => "state_id",
+        Rejection::IncarnationClosed(_) => "incarnation",
+        Rejection::SequenceGap { .. } | Rejection::ReplyForgotten { .. } => "sequence",
+        Rejection::RequestIdReused => "request_id",
+        Rejection::StaleEpoch(_) => "epoch",
+        Rejection::StaleConnSeq { .. } => "conn_seq",
+        Rejection::TooManySlots { .. } => "slot",
+        Rejection::NotBound { .. } => "topics",
+        Rejection::AlreadyFounded(_)
+        | Rejection::NotFound { .. }
+        | Rejection::RevisionMismatch { .. }
+        | Rejection::Quota { .. }
+        | Rejection::Full { .. } => "",
+    }
+}
+
+/// The same for one operation of a frame, by its path: `operations[3].key.user`.
+pub(crate) fn operation_field(place: usize, rejection: &Rejection) -> String {
+    match rejection_field(rejection) {
+        "" => String::new(),
+        field @ ("user" | "slot") => format!("operations[{place}].key.{field}"),
+        "topic" => format!("operations[{place}].topics"),
+        field => format!("operations[{place}].{field}"),
+    }
 }
 
 fn message(problem: &Problem) -> String {
@@ -93,7 +124,7 @@ fn rejection_code(rejection: &Rejection) -> Code {
         | Rejection::BadName { .. }
         | Rejection::Repeated { .. } => Code::InvalidArgument,
         Rejection::NotFound { .. } => Code::NotFound,
-        Rejection::Full { .. } => Code::ResourceExhausted,
+        Rejection::Quota { .. } | Rejection::Full { .. } => Code::ResourceExhausted,
         Rejection::AlreadyFounded(_) => Code::AlreadyExists,
         Rejection::ForeignState { .. }
         | Rejection::IncarnationClosed(_)
@@ -127,6 +158,7 @@ pub(crate) fn rejection_reason(rejection: &Rejection) -> &'static str {
         Rejection::NotBound { .. } => "not-bound",
         Rejection::NotFound { .. } => "not-found",
         Rejection::RevisionMismatch { .. } => "revision-mismatch",
+        Rejection::Quota { .. } => "quota",
         Rejection::Full { .. } => "full",
     }
 }
@@ -179,6 +211,9 @@ pub(crate) fn rejection_message(rejection: &Rejection) -> String {
                 format!("`{path}` is at revision {present}, not at {expected}: somebody changed it meanwhile")
             }
         },
+        Rejection::Quota { limit, present, max } => {
+            format!("the session policy allows {max} sessions by `{limit}`, and there are {present}")
+        }
         Rejection::Full { what, limit } => format!("{what} has reached its limit of {limit}"),
     }
 }

@@ -175,6 +175,7 @@ fn closed_reply(closing: &Closing) -> wire::instances_changed::Closed {
             ClosingCause::Closed => "closed",
             ClosingCause::Expired => "expired",
             ClosingCause::Replaced => "replaced",
+            ClosingCause::Restored => "restored",
         }
         .to_owned(),
     }

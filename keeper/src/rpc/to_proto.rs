@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use keeper_proto::v1 as wire;
 use keeper_registry::{
-    Document, Epoch, Format, Holder, Incarnation, Instance, Notice, NoticeCause, OperationResult, SessionKey,
-    SessionView,
+    Document, Epoch, Format, FormerState, Formerly, Holder, Incarnation, Instance, KickConfirmation, KickJob,
+    KickTarget, Notice, NoticeCause, OperationResult, RebuildProgress, SessionKey, SessionSelector, SessionView, State,
 };
 use prost::Message;
 
 use crate::rpc::error;
+use crate::rpc::from_proto::Misfit;
 
 /// The owners named in one answer, each once.
 #[derive(Debug, Default)]
@@ -22,7 +23,8 @@ pub(crate) struct Owners {
 }
 
 impl Owners {
-    fn index_of(&mut self, instance: &Instance) -> u32 {
+    /// The index of an owner, named now if it was not before.
+    pub(crate) fn index_of(&mut self, instance: &Instance) -> u32 {
         if let Some((incarnation, index)) = self.last
             && incarnation == instance.incarnation
         {
@@ -68,7 +70,23 @@ pub(crate) fn session(view: &SessionView<'_>, key: Option<wire::SessionKey>, own
     }
 }
 
-fn attributes(encoded: &[u8]) -> Option<wire::Attributes> {
+/// A session that is not live, and may come back.
+pub(crate) fn formerly(
+    formerly: &Formerly<'_>,
+    key: Option<wire::SessionKey>,
+    owners: &mut Owners,
+) -> wire::lookup_reply::Formerly {
+    use wire::lookup_reply::formerly::State;
+    let (state, until_ms) = match formerly.state {
+        FormerState::Lingering { until } => (State::Lingering, until.0),
+        FormerState::Unconfirmed => (State::Unconfirmed, 0),
+    };
+    let session = session(&formerly.session, key, owners);
+    wire::lookup_reply::Formerly { session: Some(session), state: state.into(), until_ms }
+}
+
+/// A session's attributes; none when there are none.
+pub(crate) fn attributes(encoded: &[u8]) -> Option<wire::Attributes> {
     // They were encoded by `from_proto`; ones that do not decode were written by nobody.
     if encoded.is_empty() { None } else { wire::Attributes::decode(encoded).ok() }
 }
@@ -94,8 +112,86 @@ pub(crate) fn holder(holder: &Holder) -> wire::Holder {
     }
 }
 
+/// A kick, with what has come of it.
+pub(crate) fn kick_status(state: &State, job: &KickJob) -> wire::KickStatus {
+    let (user, matching) = match &job.target {
+        KickTarget::User { user, slot: _ } => (user.clone(), None),
+        KickTarget::Matching(matching) => (Bytes::new(), Some(selector(matching))),
+    };
+    let gateways = job.gateways.iter().map(|(incarnation, gateway)| wire::kick_status::Gateway {
+        service: gateway.service.to_string(),
+        instance: gateway.id.to_string(),
+        incarnation: incarnation.0,
+        closed: gateway.closed,
+        confirmation: confirmation(state.kick_confirmation(*incarnation, gateway)).into(),
+    });
+    wire::KickStatus {
+        kick: job.number,
+        selector: matching,
+        user,
+        reason: job.reason.to_string(),
+        author: job.author.to_string(),
+        started_at_ms: job.started_at.0,
+        finished_at_ms: job.finished_at.unwrap_or_default().0,
+        closed: job.closed,
+        gateways: gateways.collect(),
+    }
+}
+
+const fn confirmation(confirmation: KickConfirmation) -> wire::kick_status::Confirmation {
+    match confirmation {
+        KickConfirmation::Waiting => wire::kick_status::Confirmation::Waiting,
+        KickConfirmation::Confirmed => wire::kick_status::Confirmation::Confirmed,
+        KickConfirmation::Gone => wire::kick_status::Confirmation::Gone,
+    }
+}
+
+fn selector(selector: &SessionSelector) -> wire::SessionSelector {
+    let SessionSelector { topic, instance, user_prefix, slot } = selector;
+    wire::SessionSelector {
+        topic: topic.clone().unwrap_or_default(),
+        instance: instance.as_ref().map(|(service, id)| format!("{service}/{id}")).unwrap_or_default(),
+        user_prefix: user_prefix.clone(),
+        slot: slot.clone(),
+    }
+}
+
+/// While the registry is filled again: how far that is. Costs a look at one field otherwise.
+pub(crate) fn rebuilding(state: &State) -> Option<wire::lookup_reply::Rebuilding> {
+    state.rebuild().map(|rebuild| wire::lookup_reply::Rebuilding { done_permille: rebuild.done_permille() })
+}
+
+/// The same in full.
+pub(crate) fn rebuild(state: &State) -> Option<wire::rebuild_status_reply::Rebuild> {
+    let rebuild = state.rebuild()?;
+    let gateways = rebuild.gateways().map(|gateway| wire::rebuild_status_reply::Gateway {
+        service: gateway.service.to_string(),
+        instance: gateway.id.to_string(),
+        progress: progress(gateway.progress).into(),
+        total: gateway.total,
+        remaining: gateway.remaining,
+    });
+    Some(wire::rebuild_status_reply::Rebuild {
+        since_ms: rebuild.since().0,
+        not_before_ms: rebuild.not_before().0,
+        unconfirmed: state.sessions_unconfirmed(),
+        live: state.sessions_live(),
+        gateways: gateways.collect(),
+        done_permille: rebuild.done_permille(),
+    })
+}
+
+const fn progress(progress: RebuildProgress) -> wire::rebuild_status_reply::Progress {
+    match progress {
+        RebuildProgress::Awaited => wire::rebuild_status_reply::Progress::Awaited,
+        RebuildProgress::Flushing => wire::rebuild_status_reply::Progress::Flushing,
+        RebuildProgress::Finished => wire::rebuild_status_reply::Progress::Finished,
+        RebuildProgress::GivenUp => wire::rebuild_status_reply::Progress::GivenUp,
+    }
+}
+
 /// The result of one operation of a frame.
-pub(crate) fn operation_result(result: &OperationResult) -> wire::OperationResult {
+pub(crate) fn operation_result(place: usize, result: &OperationResult) -> wire::OperationResult {
     use wire::operation_result::{Done, Refused, Registered, Result};
     let result = match result {
         OperationResult::Registered { epoch: token, displaced } => {
@@ -106,9 +202,17 @@ pub(crate) fn operation_result(result: &OperationResult) -> wire::OperationResul
             reason: error::rejection_reason(rejection).to_owned(),
             message: error::rejection_message(rejection),
             holder: error::rejection_holder(rejection).map(holder),
+            field: error::operation_field(place, rejection),
         }),
     };
     wire::OperationResult { result: Some(result) }
+}
+
+/// The refusal of an operation that never reached the state.
+pub(crate) fn misfit(misfit: &Misfit) -> wire::OperationResult {
+    let wire::Problem { reason, message, field, .. } = error::to_wire(&misfit.problem);
+    let refused = wire::operation_result::Refused { reason, message, holder: None, field };
+    wire::OperationResult { result: Some(wire::operation_result::Result::Refused(refused)) }
 }
 
 /// An open instance.

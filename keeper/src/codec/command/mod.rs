@@ -1,0 +1,122 @@
+//! Commands, field by field. The tags are on disk: they never change and are never used again.
+
+mod config;
+mod control;
+mod instance;
+mod session;
+
+use keeper_registry::{CloseInstance, Command, Incarnation, RequestId, StateId};
+
+pub(super) use self::config::read_format;
+pub(super) use self::instance::{read_labels, read_name, write_labels, write_name};
+pub(super) use self::session::{
+    read_cursor, read_epoch, read_key, read_target, write_cursor, write_epoch, write_key, write_target,
+};
+use crate::codec::{DecodeError, Input, Output};
+
+type Decoded<T> = Result<T, DecodeError>;
+
+mod tag {
+    pub(super) const FOUND: u8 = 1;
+    pub(super) const FRAME: u8 = 2;
+    pub(super) const KICK: u8 = 3;
+    pub(super) const OPEN_INSTANCE: u8 = 4;
+    pub(super) const CLOSE_INSTANCE: u8 = 5;
+    pub(super) const EXPIRE: u8 = 6;
+    pub(super) const SWEEP: u8 = 7;
+    pub(super) const PUBLISH: u8 = 8;
+    pub(super) const SEND_CONTROL: u8 = 9;
+    pub(super) const ACKNOWLEDGE_CONTROL: u8 = 10;
+    pub(super) const KICK_STEP: u8 = 11;
+    pub(super) const GIVE_UP: u8 = 12;
+    pub(super) const RESTORE: u8 = 13;
+}
+
+pub(super) fn write(out: &mut Output, command: &Command) {
+    match command {
+        Command::Found(state) => {
+            out.u8(tag::FOUND);
+            out.u64(state.0);
+        }
+        Command::Frame(frame) => {
+            out.u8(tag::FRAME);
+            session::write_frame(out, frame);
+        }
+        Command::Kick(kick) => {
+            out.u8(tag::KICK);
+            session::write_kick(out, kick);
+        }
+        Command::KickStep => out.u8(tag::KICK_STEP),
+        Command::OpenInstance(open) => {
+            out.u8(tag::OPEN_INSTANCE);
+            instance::write_open(out, open);
+        }
+        Command::CloseInstance(close) => {
+            out.u8(tag::CLOSE_INSTANCE);
+            out.u64(close.incarnation.0);
+            out.str(&close.reason);
+        }
+        Command::Expire(incarnation) => {
+            out.u8(tag::EXPIRE);
+            out.u64(incarnation.0);
+        }
+        Command::Sweep => out.u8(tag::SWEEP),
+        Command::GiveUp(give_up) => {
+            out.u8(tag::GIVE_UP);
+            instance::write_give_up(out, give_up);
+        }
+        Command::Restore(state) => {
+            out.u8(tag::RESTORE);
+            out.u64(state.0);
+        }
+        Command::Publish(publish) => {
+            out.u8(tag::PUBLISH);
+            config::write_publish(out, publish);
+        }
+        Command::SendControl(sent) => {
+            out.u8(tag::SEND_CONTROL);
+            control::write_send(out, sent);
+        }
+        Command::AcknowledgeControl(acknowledge) => {
+            out.u8(tag::ACKNOWLEDGE_CONTROL);
+            control::write_acknowledge(out, acknowledge);
+        }
+    }
+}
+
+pub(super) fn read(input: &mut Input) -> Decoded<Command> {
+    Ok(match input.u8()? {
+        tag::FOUND => Command::Found(StateId(input.u64()?)),
+        tag::FRAME => Command::Frame(session::read_frame(input)?),
+        tag::KICK => Command::Kick(session::read_kick(input)?),
+        tag::KICK_STEP => Command::KickStep,
+        tag::OPEN_INSTANCE => Command::OpenInstance(instance::read_open(input)?),
+        tag::CLOSE_INSTANCE => {
+            Command::CloseInstance(CloseInstance { incarnation: Incarnation(input.u64()?), reason: input.str()? })
+        }
+        tag::EXPIRE => Command::Expire(Incarnation(input.u64()?)),
+        tag::SWEEP => Command::Sweep,
+        tag::GIVE_UP => Command::GiveUp(instance::read_give_up(input)?),
+        tag::RESTORE => Command::Restore(StateId(input.u64()?)),
+        tag::PUBLISH => Command::Publish(config::read_publish(input)?),
+        tag::SEND_CONTROL => Command::SendControl(control::read_send(input)?),
+        tag::ACKNOWLEDGE_CONTROL => Command::AcknowledgeControl(control::read_acknowledge(input)?),
+        _ => return Err(unknown(input, "the tag of a command")),
+    })
+}
+
+pub(super) fn unknown(input: &Input, what: &'static str) -> DecodeError {
+    DecodeError::OutOfRange { what, at: input.position() }
+}
+
+fn write_request(out: &mut Output, request: Option<RequestId>) {
+    out.option(request, |out, request| out.raw(&request.0));
+}
+
+fn read_request(input: &mut Input) -> Decoded<Option<RequestId>> {
+    input.option(|input| {
+        let mut id = [0; 16];
+        id.copy_from_slice(&input.raw(16)?);
+        Ok(RequestId(id))
+    })
+}

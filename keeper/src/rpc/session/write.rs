@@ -1,0 +1,108 @@
+//! Frames of gateways.
+//!
+//! A frame is taken whole or not at all; within a taken one a bad operation is refused alone. Operations that are no
+//! operations (a field is missing, or of a newer client) never reach the state: their refusals are put in at their
+//! places when the frame is answered, and again when it is sent again, because they follow from the frame alone.
+
+use futures_util::TryStreamExt;
+use keeper_proto::v1 as wire;
+use keeper_registry::{Command, OperationResult, Reply};
+use prost::Message;
+use tonic::Streaming;
+
+use super::{OVERHEAD_BYTES, SessionService, another_kind};
+use crate::limits;
+use crate::problem::Problem;
+use crate::propose::{Committed, Lane, Pending, Proposal};
+use crate::rpc::from_proto::{self, Misfit};
+use crate::rpc::{ReplyStream, error, to_proto};
+
+/// A frame on its way.
+struct Submitted {
+    sequence: u64,
+    pending: Result<Pending, Problem>,
+    misfits: Vec<Misfit>,
+}
+
+impl SessionService {
+    pub(super) fn take_frames(&self, frames: Streaming<wire::WriteFrame>) -> ReplyStream<wire::WriteFrameReply> {
+        let service = self.clone();
+        let replies = frames.map_ok(move |frame| {
+            // Submitted here, in the order of the stream; only the answers are waited for side by side.
+            let submitted = service.submit(frame);
+            async move { Ok(submitted.reply().await) }
+        });
+        Box::pin(replies.try_buffered(limits::FRAMES_IN_FLIGHT_MAX))
+    }
+
+    fn submit(&self, frame: wire::WriteFrame) -> Submitted {
+        let sequence = frame.sequence;
+        let bytes = frame.encoded_len() + OVERHEAD_BYTES;
+        let deadline = from_proto::deadline(frame.timeout_ms);
+        let (pending, misfits) = match from_proto::frame(frame) {
+            Ok((frame, misfits)) => {
+                let proposal = Proposal { command: Command::Frame(frame), bytes, deadline, term: None };
+                (self.proposer.submit(Lane::Session, proposal), misfits)
+            }
+            Err(problem) => (Err(problem), Vec::new()),
+        };
+        Submitted { sequence, pending, misfits }
+    }
+}
+
+impl Submitted {
+    async fn reply(self) -> wire::WriteFrameReply {
+        let Self { sequence, pending, misfits } = self;
+        let outcome = match pending {
+            Ok(pending) => pending.outcome().await,
+            Err(problem) => Err(problem),
+        };
+        let mut reply = wire::WriteFrameReply { sequence, ..Default::default() };
+        match outcome {
+            Ok(Committed { reply: Reply::Frame { revision, results }, .. }) => {
+                reply.revision = revision.0;
+                reply.results = merge(&results, misfits);
+            }
+            Ok(_) => reply.problem = Some(error::to_wire(&another_kind())),
+            Err(problem) => reply.problem = Some(error::to_wire(&problem)),
+        }
+        reply
+    }
+}
+
+/// The results of a frame, one an operation: what the state said of those it saw, and the others at their places.
+fn merge(results: &[OperationResult], misfits: Vec<Misfit>) -> Vec<wire::OperationResult> {
+    let mut merged = Vec::with_capacity(results.len() + misfits.len());
+    let mut misfits = misfits.into_iter().peekable();
+    let mut results = results.iter();
+    loop {
+        let place = merged.len();
+        if let Some(misfit) = misfits.next_if(|misfit| misfit.place == place) {
+            merged.push(to_proto::misfit(&misfit));
+        } else if let Some(result) = results.next() {
+            merged.push(to_proto::operation_result(place, result));
+        } else {
+            return merged;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::from_proto::invalid;
+
+    #[test]
+    fn misfits_are_answered_at_their_places() {
+        let misfit = |place| Misfit { place, problem: invalid(format!("operations[{place}].key"), "`key` is missing") };
+        let merged = merge(&[OperationResult::Done, OperationResult::Done], vec![misfit(0), misfit(2), misfit(4)]);
+        let refused = merged.iter().map(|result| match &result.result {
+            Some(wire::operation_result::Result::Refused(refused)) => refused.field.as_str(),
+            _ => "",
+        });
+        assert_eq!(
+            refused.collect::<Vec<_>>(),
+            ["operations[0].key", "", "operations[2].key", "", "operations[4].key"]
+        );
+    }
+}
