@@ -2,10 +2,24 @@
 
 use std::future;
 
-/// Resolves when whoever sits there has had enough. From the first call on Ctrl-C does nothing else.
-pub(crate) async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // It cannot be listened for; then it ends the process, as it does everywhere else.
-        future::pending::<()>().await;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// From its making on Ctrl-C does nothing but wake whoever waits here.
+pub(crate) struct Interrupt(Option<Signal>);
+
+impl Interrupt {
+    /// If it cannot be listened for, it ends the process, as it does everywhere else.
+    pub(crate) fn listen() -> Self {
+        Self(signal(SignalKind::interrupt()).ok())
+    }
+
+    /// Resolves when whoever sits there has had enough.
+    pub(crate) async fn came(&mut self) {
+        match &mut self.0 {
+            Some(signal) => {
+                signal.recv().await;
+            }
+            None => future::pending().await,
+        }
     }
 }

@@ -43,10 +43,10 @@ pub(super) async fn send(admin: &mut Admin<'_, '_>, send: &SendControl) -> Resul
 
 /// The answers, once all are there or it is too late for more.
 async fn answers(admin: &mut Admin<'_, '_>, send: &SendControl, sent: sdk::Sent) -> Result<Status, Failure> {
-    let (number, instances) = (sent.control, sent.instances);
+    let number = sent.control;
     admin
         .console
-        .say(format_args!("control {number} is addressed to {instances}; Ctrl-C ends the waiting, not the control"));
+        .say(format_args!("waiting for the answers to control {number}; Ctrl-C ends the waiting, not the control"));
     let admin = &*admin;
     let answered = async {
         loop {

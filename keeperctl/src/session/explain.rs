@@ -19,14 +19,11 @@ pub(super) async fn explain(admin: &mut Admin<'_, '_>, typed: &UserSessions) -> 
     let key = SessionKey::new(typed.user.bytes().to_vec(), slot.clone().unwrap_or_default())?;
     let explained = admin.keeper.sessions().explain(key.user().clone(), slot.map(Into::into)).await?;
     let timeline = Timeline::from(explained);
-    let (since, revision) = (&timeline.since, timeline.since_revision);
-    if timeline.is_empty() {
-        let failure = Failure::refused(format!("nothing is remembered of user {}", typed.user));
-        admin.console.print(&timeline)?;
-        return Err(failure.remedy(format!("nothing before {since} (revision {revision}) is remembered of anybody")));
-    }
     admin.console.print(&timeline)?;
-    admin.console.say(format_args!("nothing before {since} (revision {revision}) is remembered"));
+    if timeline.is_empty() {
+        return Err(Failure::refused(format!("nothing is remembered of user {}", typed.user)).remedy(timeline.reach()));
+    }
+    admin.console.say(timeline.reach());
     if timeline.sessions.is_empty() {
         admin.console.say(format_args!("user {} is not connected now", typed.user));
     }
@@ -47,6 +44,14 @@ struct Timeline {
 impl Timeline {
     const fn is_empty(&self) -> bool {
         self.facts.is_empty() && self.sessions.is_empty() && self.formerly.is_empty()
+    }
+
+    /// How far back it goes, in words.
+    fn reach(&self) -> String {
+        match self.since_revision {
+            0 => "everything since the cluster was founded is remembered".to_owned(),
+            revision => format!("nothing before {} (revision {revision}) is remembered", self.since),
+        }
     }
 }
 

@@ -22,10 +22,16 @@ pub(super) async fn give_up(admin: &mut Admin<'_, '_>, typed: &GiveUp) -> Result
         sdk::GiveUp::Instances(typed.instances.iter().map(ToString::to_string).collect())
     };
     let sessions = admin.keeper.sessions();
-    if let Err(error) = sessions.give_up(whom, admin.author.clone()).await {
-        return Err(Failure::of_change(error, "keeperctl session rebuild-status"));
+    match sessions.give_up(whom, admin.author.clone()).await {
+        Ok(_) => show(admin).await,
+        Err(error) if error.reason() == "not-found" => match sessions.rebuild_status().await?.rebuild {
+            None => Err(Failure::refused("the registry is whole: no gateway is waited for")),
+            Some(_) => {
+                Err(Failure::from(error).remedy("see who is waited for with `keeperctl session rebuild-status`"))
+            }
+        },
+        Err(error) => Err(Failure::of_change(error, "keeperctl session rebuild-status")),
     }
-    show(admin).await
 }
 
 /// How far the registry is, as it is printed.

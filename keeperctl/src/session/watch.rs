@@ -3,8 +3,6 @@
 //! Words on standard error say when the watch has begun, what was missed, and at its end how to go on without a gap. In
 //! JSON the last fact of each message carries the token: whoever has dealt with that line may go on from it.
 
-use std::pin::pin;
-
 use keeper_client_sdk::{Error, Presence, PresenceFrame, Subscription};
 use serde::Serialize;
 use tokio::time;
@@ -15,16 +13,20 @@ use crate::{
     console::Output,
     failure::Failure,
     instance,
-    interrupt::interrupted,
+    interrupt::Interrupt,
     name::hex,
     render::Report,
     session::fact::Fact,
 };
 
 pub(super) async fn watch(admin: &mut Admin<'_, '_>, watch: &WatchSessions) -> Result<(), Failure> {
+    let mut interrupt = Interrupt::listen();
     let mut presence = admin.keeper.presence(subscription(watch));
     // A watch tries for ever, which is right once it has begun and would be silence before.
-    let first = time::timeout(admin.timeout, next(&mut presence)).await;
+    let first = tokio::select! {
+        first = time::timeout(admin.timeout, next(&mut presence)) => first,
+        () = interrupt.came() => return Err(Failure::failed("stopped before it had begun")),
+    };
     let first =
         first.map_err(|_| Failure::unreachable(format!("no node told its facts within {:?}", admin.timeout)))?;
     let mut frame = match first {
@@ -33,7 +35,6 @@ pub(super) async fn watch(admin: &mut Admin<'_, '_>, watch: &WatchSessions) -> R
     };
     admin.console.say(format_args!("watching; revision {}", frame.revision));
     let mut told = Told { token: watch.token.as_ref().map(|it| it.bytes().to_vec()).unwrap_or_default(), facts: 0 };
-    let mut stop = pin!(interrupted());
     loop {
         told.tell(admin, watch, frame)?;
         if watch.limit.is_some_and(|limit| told.facts >= limit) {
@@ -43,7 +44,7 @@ pub(super) async fn watch(admin: &mut Admin<'_, '_>, watch: &WatchSessions) -> R
             frame = next(&mut presence) => {
                 frame.map_err(|error| Failure::from(error).remedy(go_on(watch, &told.token)))?
             }
-            () = &mut stop => break,
+            () = interrupt.came() => break,
         };
     }
     admin.console.say(go_on(watch, &told.token));

@@ -7,7 +7,7 @@ mod count;
 mod part;
 mod progress;
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
 use keeper_client_sdk::Error;
@@ -18,7 +18,7 @@ use crate::{
     args::{PartStanding, ScanSessions, Standing},
     failure::Failure,
     instance,
-    interrupt::interrupted,
+    interrupt::Interrupt,
     session::{
         printer::{Json, Printer},
         row::Row,
@@ -41,13 +41,13 @@ pub(super) async fn scan(admin: &mut Admin<'_, '_>, scan: &ScanSessions) -> Resu
     let pages = walks.into_iter().map(|(part, walk)| part::pages(part, sessions.scan(walk)).boxed_local());
     let mut pages = stream::select_all(pages);
     let mut printer = Printer::new(admin.console.output, Json::Lines);
-    let mut stop = pin!(interrupted());
+    let mut interrupt = Interrupt::listen();
     // A walk tries for ever, which is right once it has begun and would be silence before.
     let mut patience = Some(admin.timeout);
     loop {
         let page = tokio::select! {
             page = heard(&mut pages, patience.take()) => page?,
-            () = &mut stop => return Err(Failure::failed(told(&progress)).remedy(go_on(&progress))),
+            () = interrupt.came() => return Err(stopped(&progress)),
         };
         match page {
             Some(Ok(page)) => tell(admin, &mut printer, &mut progress, page)?,
@@ -83,6 +83,10 @@ fn tell(admin: &mut Admin<'_, '_>, printer: &mut Printer, progress: &mut Progres
 async fn failed(admin: &Admin<'_, '_>, scan: &ScanSessions, progress: &Progress, error: Error) -> Failure {
     let failure = instance::meant(admin, scan.select.instance.as_ref(), error.into()).await;
     if progress.matched() == 0 { failure } else { failure.remedy(told(progress)).remedy(go_on(progress)) }
+}
+
+fn stopped(progress: &Progress) -> Failure {
+    Failure::failed(format!("stopped; {}", told(progress))).remedy(go_on(progress))
 }
 
 fn told(progress: &Progress) -> String {
