@@ -126,9 +126,7 @@ impl Digest {
                 let digest = self.number(3).number(*job);
                 kicked.iter().fold(digest, |digest, Kicked { key, holder }| digest.key(key).holder(holder))
             }
-            Reply::KickStepped { closed, more } => {
-                self.number(10).number(u64::from(*closed)).number(u64::from(*more))
-            }
+            Reply::KickStepped { closed, more } => self.number(10).number(u64::from(*closed)).number(u64::from(*more)),
             Reply::Opened { incarnation } => self.number(4).number(incarnation.0),
             Reply::Closed => self.number(5),
             Reply::Swept { rows, more } => self.number(6).number(u64::from(*rows)).number(u64::from(*more)),

@@ -6,7 +6,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    Event, Frame, NoticeCursor, OperationResult, Rejection, Reply, SessionOperation, State, StateId, check, limits, session::OwnerId,
+    Event, Frame, NoticeCursor, OperationResult, Rejection, Reply, SessionOperation, State, StateId, check, limits,
+    session::OwnerId,
 };
 
 impl State {

@@ -2,8 +2,8 @@
 //!
 //! [`State::apply`] is the only way the state changes. Same state, same stamp, same command: same outcome, on every
 //! node, for ever, and across versions. A refusal is a reply, never an error: a committed entry cannot fail. Work per
-//! command is bounded by the named limits in [`limits`]; long work (reaping the sessions of a dead gateway) is a series
-//! of bounded commands. Iteration order of a hash map never reaches an outcome.
+//! command is bounded by the named limits in [`limits`]; long work (the sessions of a dead gateway, a kick of millions)
+//! is a series of bounded commands. Iteration order of a hash map never reaches an outcome.
 //!
 //! Deliberately absent: parsing of config formats, leases' deadlines (the leader keeps them in memory and proposes
 //! [`Command::Expire`]), encoding (the `keeper` crate owns every byte on disk), and any clock: time is in the
@@ -49,15 +49,18 @@ pub use notice::{Notice, NoticeCause, NoticeCursor, Notices};
 pub use outcome::{Event, Holder, Kicked, OperationResult, Outcome, Rejection, Reply};
 pub use policy::{Graces, SessionPolicy, TopicPolicy};
 pub use presence::{
-    Former, OfflineReason, Place, PresenceCursor, PresenceFact, PresenceLimits, PresenceRing, PresenceSlice, PresenceWhat,
-    TopicNames,
+    Former, OfflineReason, Place, PresenceCursor, PresenceFact, PresenceLimits, PresenceRing, PresenceSlice,
+    PresenceWhat, TopicNames,
 };
 pub use rebuild::{Rebuild, RebuildGateway, RebuildProgress};
 pub use record::{
     ClosedRecord, FrameRecord, Header, InstanceRecord, LingerRecord, RebuildHeader, Record, SessionRecord,
 };
 pub use request::{KeptAnswer, RequestKind};
-pub use session::{Dropped, FormerState, Formerly, KickConfirmation, KickGateway, KickJob, Part, Pass, ScanPosition, SessionFilter, SessionPage, SessionView, TopicSize};
+pub use session::{
+    Dropped, FormerState, Formerly, KickConfirmation, KickGateway, KickJob, Part, Pass, ScanPosition, SessionFilter,
+    SessionPage, SessionView, TopicSize,
+};
 pub use stamp::{LogTime, Revision, Stamp};
 pub use state::State;
 pub use thaw::{ThawError, Thawing};

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::{
-    ClosingCause, Epoch, Graces, Incarnation, KeptAnswer, KickJob, LogTime, NoticeCursor, OperationResult, PresenceCursor,
-    PresenceFact, RebuildGateway, Revision, SessionPolicy, StateId,
+    ClosingCause, Epoch, Graces, Incarnation, KeptAnswer, KickJob, LogTime, NoticeCursor, OperationResult,
+    PresenceCursor, PresenceFact, RebuildGateway, Revision, SessionPolicy, StateId,
     config::Document,
     control::Control,
     instance::{Closing, Instance},

@@ -7,8 +7,8 @@
 use hashbrown::HashTable;
 
 use crate::{
-    DocumentAction, DocumentChange, Kick, KickTarget, Kicked, LogTime, OpenInstance, Publish, Rejection, Reply, RequestId,
-    SendControl, State,
+    DocumentAction, DocumentChange, Kick, KickTarget, Kicked, LogTime, OpenInstance, Publish, Rejection, Reply,
+    RequestId, SendControl, State,
     digest::{Digest, Kind, Sum},
     limits,
     ring::Ring,
@@ -185,7 +185,19 @@ impl Kick {
 
 impl OpenInstance {
     pub(crate) fn fingerprint(&self) -> u64 {
-        let Self { service, id, endpoints, zone, weight, labels, version, ttl_ms, former_state, flush_total, request: _ } = self;
+        let Self {
+            service,
+            id,
+            endpoints,
+            zone,
+            weight,
+            labels,
+            version,
+            ttl_ms,
+            former_state,
+            flush_total,
+            request: _,
+        } = self;
         let digest = Digest::of(Kind::Request).text(service).text(id).text(zone).text(version);
         let digest = digest.optional(former_state.map(|state| state.0)).number(*flush_total);
         let digest = digest.number(u64::from(*weight)).number(u64::from(*ttl_ms)).number(endpoints.len() as u64);
@@ -207,7 +219,9 @@ impl DocumentChange {
         let Self { path, expected, action } = change;
         let digest = digest.text(path).number(expected.map_or(u64::MAX, |revision| revision.0));
         match action {
-            DocumentAction::Put { format, text, value: _, policy: _ } => digest.number(u64::from(format.number())).bytes(text),
+            DocumentAction::Put { format, text, value: _, policy: _ } => {
+                digest.number(u64::from(format.number())).bytes(text)
+            }
             DocumentAction::Delete => digest.number(0),
         }
     }

@@ -10,8 +10,8 @@ use crate::{
     notice::NoticeRing,
     policy::Policies,
     presence::{PresenceLimits, PresenceRing},
-    request::{RequestKind, Requests},
     rebuild::Rebuild,
+    request::{RequestKind, Requests},
     session::{Kicks, Sessions},
 };
 

@@ -18,14 +18,14 @@ mod owner;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub use self::{
-    closing::{Changes, Closing, ClosingCause},
-    descriptor::Instance,
-};
 pub(crate) use self::{
     closed::Closed,
     frames::{Frames, KeptFrame},
     owner::Owner,
+};
+pub use self::{
+    closing::{Changes, Closing, ClosingCause},
+    descriptor::Instance,
 };
 use crate::{Epoch, Incarnation, LogTime, Revision, SessionPolicy, digest::Sum, limits, ring::Ring, session::OwnerId};
 
@@ -149,7 +149,9 @@ impl Instances {
         let (incarnation, due, lingering) = (owner.instance.incarnation, closed.due(), owner.lingering);
         self.due.remove(&(due, incarnation));
         self.unconfirmed.remove(&incarnation);
-        if lingering == 0 && let Some(owner) = self.owners.get_mut(id.0 as usize).and_then(Option::take) {
+        if lingering == 0
+            && let Some(owner) = self.owners.get_mut(id.0 as usize).and_then(Option::take)
+        {
             self.sum.subtract(owner.digest());
             self.vacant.push(id);
         }

@@ -13,7 +13,8 @@ use super::{
     kick_job::{KickGateway, KickJob},
 };
 use crate::{
-    Event, Incarnation, Kick, KickTarget, Kicked, OfflineReason, Rejection, Reply, SessionSelector, State, check, limits,
+    Event, Incarnation, Kick, KickTarget, Kicked, OfflineReason, Rejection, Reply, SessionSelector, State, check,
+    limits,
     notice::{NoticeCause, NoticeFact},
 };
 
@@ -40,8 +41,7 @@ impl State {
         if found.is_empty() {
             return Err(Rejection::NotFound { what: "session" });
         }
-        let target =
-            KickTarget::User { user: Bytes::copy_from_slice(user), slot: slot.map(Bytes::copy_from_slice) };
+        let target = KickTarget::User { user: Bytes::copy_from_slice(user), slot: slot.map(Bytes::copy_from_slice) };
         let mut job = self.kick_job_of(kick, target, None)?;
         job.finished_at = Some(self.clock.time);
         job.closed = found.len() as u64;

@@ -191,7 +191,9 @@ impl Kicks {
     /// Forgets finished ones until the others are within their limits.
     pub(super) fn trim(&mut self) {
         while self.jobs.len() > limits::KICKS_KEPT || self.gateways > limits::KICK_GATEWAYS_KEPT {
-            let Some(oldest) = self.jobs.keys().copied().find(|number| !self.under_way.contains(number)) else { return };
+            let Some(oldest) = self.jobs.keys().copied().find(|number| !self.under_way.contains(number)) else {
+                return;
+            };
             let Some(job) = self.jobs.remove(&oldest) else { return };
             self.gateways -= job.gateways.len();
             self.sum.subtract(job.digest());

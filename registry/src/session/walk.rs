@@ -48,12 +48,7 @@ pub(super) type Place<'a> = (u64, &'a [u8], &'a [u8]);
 impl State {
     /// At most `limit` live sessions after a position, or fewer when `limits::WALK_ROWS_MAX` rows were looked at.
     #[must_use]
-    pub fn sessions_page(
-        &self,
-        after: Option<&ScanPosition>,
-        limit: usize,
-        filter: &SessionFilter,
-    ) -> SessionPage<'_> {
+    pub fn sessions_page(&self, after: Option<&ScanPosition>, limit: usize, filter: &SessionFilter) -> SessionPage<'_> {
         let mut page = SessionPage { sessions: Vec::new(), next: None };
         let Some(matcher) = self.matcher(&filter.selector) else { return page };
         let start = after.map(|position| self.sessions.place_of(position));
@@ -107,11 +102,7 @@ impl State {
 
 impl Sessions {
     /// The rows of one shard after a place, sorted.
-    pub(super) fn ordered<'a>(
-        &'a self,
-        shard: usize,
-        after: Option<Place<'_>>,
-    ) -> Vec<(Place<'a>, RowId, Entry<'a>)> {
+    pub(super) fn ordered<'a>(&'a self, shard: usize, after: Option<Place<'_>>) -> Vec<(Place<'a>, RowId, Entry<'a>)> {
         let rows: Vec<_> = self.index.rows(shard).collect();
         self.warm_rows(&rows);
         let mut placed: Vec<_> = rows

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use keeper_registry::{
-    Command, DocumentAction, DocumentChange, Format, Frame, Incarnation, OpenInstance, PresenceLimits, Publish, Register,
-    Rejection, Reply, SessionKey, SessionOperation, Stamp, State, StateId, Thawing,
+    Command, DocumentAction, DocumentChange, Format, Frame, Incarnation, OpenInstance, PresenceLimits, Publish,
+    Register, Rejection, Reply, SessionKey, SessionOperation, Stamp, State, StateId, Thawing,
 };
 
 pub(crate) struct Machine {
@@ -76,7 +76,6 @@ impl Machine {
         self.state = read.and_then(|()| thawing.finish()).expect("what was frozen can be rebuilt");
     }
 }
-
 
 /// Of `user-N`, bound to one topic at most.
 pub(crate) fn register(user: usize, topic: Option<&str>) -> SessionOperation {

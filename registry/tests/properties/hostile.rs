@@ -91,18 +91,20 @@ fn open() -> impl Strategy<Value = OpenInstance> {
     let former = (option::of(number().prop_map(StateId)), number());
     let parts =
         ((text(), text()), vec(text(), 0..10), text(), any::<u32>(), labels, (text(), ttl_ms), former, request());
-    parts.prop_map(|((service, id), endpoints, zone, weight, labels, (version, ttl_ms), former, request)| OpenInstance {
-        service,
-        id,
-        endpoints,
-        zone,
-        weight,
-        labels,
-        version,
-        ttl_ms,
-        former_state: former.0,
-        flush_total: former.1,
-        request,
+    parts.prop_map(|((service, id), endpoints, zone, weight, labels, (version, ttl_ms), former, request)| {
+        OpenInstance {
+            service,
+            id,
+            endpoints,
+            zone,
+            weight,
+            labels,
+            version,
+            ttl_ms,
+            former_state: former.0,
+            flush_total: former.1,
+            request,
+        }
     })
 }
 

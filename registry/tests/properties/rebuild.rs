@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use keeper_registry::{
-    Command, Epoch, Frame, GiveUp, Incarnation, OpenInstance, OperationResult, Register, Reply, Revision, SessionFilter,
-    SessionKey, SessionOperation, StateId, Stamp, State, PresenceLimits,
+    Command, Epoch, Frame, GiveUp, Incarnation, OpenInstance, OperationResult, PresenceLimits, Register, Reply,
+    Revision, SessionFilter, SessionKey, SessionOperation, Stamp, State, StateId,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -23,14 +23,27 @@ const GATEWAYS: u32 = 2;
 #[derive(Debug, Clone)]
 enum Race {
     /// A gateway registers again what the backup says it had, from one user on.
-    Claim { gateway: u32, from: u32, count: u32 },
+    Claim {
+        gateway: u32,
+        from: u32,
+        count: u32,
+    },
     /// A device connects anew, wherever it was before.
-    Connect { gateway: u32, user: u32 },
+    Connect {
+        gateway: u32,
+        user: u32,
+    },
     /// A gateway has nothing more to register.
-    Finish { gateway: u32 },
+    Finish {
+        gateway: u32,
+    },
     /// A gateway's lease runs out, and it comes back.
-    Reopen { gateway: u32 },
-    Later { ms: u64 },
+    Reopen {
+        gateway: u32,
+    },
+    Later {
+        ms: u64,
+    },
     Sweep,
     Snapshot,
     GiveUp,
@@ -115,7 +128,12 @@ impl Restored {
         }
     }
 
-    fn frame(&mut self, gateway: u32, operations: Vec<SessionOperation>, flush_remaining: Option<u64>) -> Vec<Option<Epoch>> {
+    fn frame(
+        &mut self,
+        gateway: u32,
+        operations: Vec<SessionOperation>,
+        flush_remaining: Option<u64>,
+    ) -> Vec<Option<Epoch>> {
         let incarnation = self.gateways[gateway as usize];
         let sequence = self.state.frame_sequence(incarnation).unwrap_or_default() + 1;
         let state = self.state.state_id().unwrap_or_default();

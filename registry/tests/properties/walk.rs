@@ -23,7 +23,13 @@ struct Walk {
 impl Walk {
     /// The filter's revisions are those of a walk that begins now; there is a write after each page while there are
     /// some, in an entry of its own, as a walk always reads between entries.
-    fn run(run: &mut Run, writes: &mut std::slice::Iter<'_, Step>, parts: u32, limit: usize, filter: SessionFilter) -> Self {
+    fn run(
+        run: &mut Run,
+        writes: &mut std::slice::Iter<'_, Step>,
+        parts: u32,
+        limit: usize,
+        filter: SessionFilter,
+    ) -> Self {
         let throughout = matching(run, &filter);
         let mut walk = Self { filter, met: Vec::new(), throughout };
         for index in 0..parts {

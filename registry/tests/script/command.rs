@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, Incarnation,
-    OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionOperation, State, StateId,
-    Unregister, UnregisterCause,
+    OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionOperation, State, StateId, Unregister,
+    UnregisterCause,
 };
 
 use crate::{

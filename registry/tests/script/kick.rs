@@ -41,7 +41,10 @@ pub(crate) fn kicks(state: &State) -> Vec<String> {
             KickTarget::Matching(selector) => selected(selector),
         };
         let state_of = if job.finished_at.is_some() { "finished" } else { "under way" };
-        lines.push(format!("#{} {target} by {}: {}, {state_of}, {} closed", job.number, job.author, job.reason, job.closed));
+        lines.push(format!(
+            "#{} {target} by {}: {}, {state_of}, {} closed",
+            job.number, job.author, job.reason, job.closed
+        ));
         for (incarnation, gateway) in &job.gateways {
             let confirmation = match state.kick_confirmation(*incarnation, gateway) {
                 KickConfirmation::Waiting => "waiting",
@@ -61,7 +64,9 @@ fn selected(selector: &SessionSelector) -> String {
     let mut parts = Vec::new();
     parts.extend(topic.as_ref().map(|topic| format!("topic={}", print::text(topic))));
     parts.extend(instance.as_ref().map(|(service, id)| format!("instance={service}/{id}")));
-    parts.extend(Some(user_prefix).filter(|prefix| !prefix.is_empty()).map(|one| format!("prefix={}", print::text(one))));
+    parts.extend(
+        Some(user_prefix).filter(|prefix| !prefix.is_empty()).map(|one| format!("prefix={}", print::text(one))),
+    );
     parts.extend(slot.as_ref().map(|slot| format!("slot={}", print::text(slot))));
     parts.join(" ")
 }

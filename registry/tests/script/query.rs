@@ -1,9 +1,7 @@
 //! Questions to the state.
 
 use anyhow::{Result, bail};
-use keeper_registry::{
-    Addressed, AnswerState, Closing, Control, NoticeCursor, Notices, Revision, State,
-};
+use keeper_registry::{Addressed, AnswerState, Closing, Control, NoticeCursor, Notices, Revision, State};
 
 use crate::{
     kick, presence, print, refill, walk,
