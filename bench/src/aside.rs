@@ -1,7 +1,8 @@
 //! A thread of its own for what must not wait behind the load.
 //!
-//! Callers by the ten thousand keep the worker of the benchmark's runtime busy for milliseconds. What is measured beside
-//! them, as if it were another process, runs on a runtime of its own, so that the system shares the processors out.
+//! Callers by the ten thousand keep the worker of the benchmark's runtime busy for milliseconds. What is measured
+//! beside them, as if it were another process, runs on a runtime of its own, so that the system shares the processors
+//! out.
 
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};

@@ -1,6 +1,6 @@
 //! The largest load that holds, found by trying.
 
-/// Loads that are this close are the same: a hundredth of the load, in 10ths.
+/// A search under way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Search {
     next: u64,

@@ -74,8 +74,8 @@ async fn footprint(bench: &mut Bench, cluster: &Cluster, sessions: u64) -> Resul
     let empty = (cluster.rss_bytes(), largest_disk(cluster)?);
     let fleet = Fleet::open(cluster, "bench-footprint").await?;
     bench.say(&format!(
-        "  loading {sessions} sessions: {USER_BYTES}-byte user ids, {CONNECTION_BYTES}-byte connection ids, one binding, no \
-         attributes; memory loaded minus empty"
+        "  loading {sessions} sessions: {USER_BYTES}-byte user ids, {CONNECTION_BYTES}-byte connection ids, one \
+         binding, no attributes; memory loaded minus empty"
     ));
     let sessions = fleet.load(sessions, bench.pick(LOAD_TIME, LOAD_TIME_QUICK)).await?;
     let rest = bench.pick(Duration::from_secs(30), Duration::from_secs(10));

@@ -1,8 +1,8 @@
 //! Walking over all sessions while others register, as a broadcast does, and the tail after it.
 //!
 //! A million sessions stay; beside them users register again and again, two thousand a second. The walk, whole or cut
-//! into eight parts that run at once, goes as fast as it can: `sessions_per_s` is what all parts together saw, up to the
-//! end of the last one. Then the writers stop and each part takes its tail. Every session's connection has a number of
+//! into eight parts that run at once, goes as fast as it can: `sessions_per_s` is what all parts together saw, up to
+//! the end of the last one. Then the writers stop and each part takes its tail. Every session's connection has a number of
 //! its own: one that lived throughout, or is the last registration of its user, must have been seen exactly once in
 //! walk and tail together (`missed`), and none twice (`duplicates`).
 
@@ -112,8 +112,8 @@ async fn walk(bench: &Bench, cluster: &Cluster, fleet: &Fleet, restless: &Restle
     let us = |cpu_s: f64| cpu_s * 1e6 / walked as f64;
     let server = cost.server_cpu_s.map_or_else(|| "unknown".into(), |it| format!("{:.2} us", us(it)));
     bench.say(&format!(
-        "  {walked} sessions in {seconds:.3} s and {tail} in the tail; CPU per session: server {server}, client {:.2} us; \
-         registers beside: p99 {} us, worst {} us",
+        "  {walked} sessions in {seconds:.3} s and {tail} in the tail; CPU per session: server {server}, client {:.2} \
+         us; registers beside: p99 {} us, worst {} us",
         us(cost.client_cpu_s),
         writes.latencies.p99_us(),
         writes.latencies.max_us(),

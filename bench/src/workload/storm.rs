@@ -3,8 +3,8 @@
 //!
 //! Ten gateways, each a client of its own, share the sessions. All of them open a new incarnation at once, which ends
 //! the old one and hides its sessions, and register as fast as the cluster takes it, until the last one is
-//! acknowledged. What others notice is told by [`Bystanders`]: "before" is the time up to the loss, "during" the time up
-//! to the last registration. At the end every session is counted.
+//! acknowledged. What others notice is told by [`Bystanders`]: "before" is the time up to the loss, "during" the time
+//! up to the last registration. At the end every session is counted.
 
 use std::{
     sync::{
