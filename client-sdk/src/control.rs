@@ -245,6 +245,10 @@ impl Follow for Followed {
 
     const NAME: &'static str = "controls";
 
+    fn quiet(&mut self, frame: &ControlsAddressed) -> bool {
+        frame.controls.is_empty()
+    }
+
     fn open(&self, channel: Channel) -> Opening<ControlsAddressed> {
         let request = WatchControlsRequest { incarnation: self.incarnation, state_id: self.state_id };
         Box::pin(async move { client(channel).watch(request).await })

@@ -89,6 +89,10 @@ pub const PRESENCE_SILENCE: Duration = Duration::from_secs(1);
 /// that is cut off from the leader cannot show that it is up to date, and is left like one that is stuck.
 pub const PRESENCE_SILENCE_MAX: Duration = Duration::from_secs(3);
 
+/// After how long without a word a watch goes to another node: three times what a node that is up to date leaves
+/// between two words.
+pub const WATCH_SILENCE_MAX: Duration = Duration::from_secs(15);
+
 /// The same as [`PRESENCE_SILENCE`] for caches of lookups: it is how much older than a round trip a hit is when nothing
 /// happens.
 pub const CACHE_SILENCE: Duration = Duration::from_millis(200);

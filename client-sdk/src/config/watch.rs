@@ -107,6 +107,14 @@ impl Follow for Selected {
         Box::pin(async move { client(channel).watch(request).await })
     }
 
+    fn quiet(&mut self, frame: &v1::ConfigsChanged) -> bool {
+        let is_quiet = !frame.reset && frame.documents.is_empty();
+        if is_quiet {
+            self.cursor = Cursor { revision: frame.cursor, state_id: frame.state_id };
+        }
+        is_quiet
+    }
+
     fn is_partial(frame: &v1::ConfigsChanged) -> bool {
         frame.more
     }

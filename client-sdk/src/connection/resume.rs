@@ -1,16 +1,20 @@
 //! A one-way stream that goes on from its cursor, on whichever node answers.
 //!
+//! A node that has had nothing to say for some seconds says so, if it can show that it would know. Whoever hears
+//! nothing for longer goes elsewhere.
+//!
 //! No task: the stream is driven by whoever reads it, and HTTP/2 flow control holds the server back when nobody does.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use tokio::time;
+use tokio::time::{self, Instant};
 use tonic::{Response, Status, Streaming, transport::Channel};
 
 use crate::{
     Error, Happened,
     connection::{Aim, Backoff, Node, Nodes, call::asked, link::silence},
     error::Failure,
+    limits,
 };
 
 /// What is followed, and how far it has been told.
@@ -21,8 +25,14 @@ pub(crate) trait Follow: Send {
     /// For logs and errors.
     const NAME: &'static str;
 
+    /// After how long without a frame a node is taken for one that is cut off; none where a stream may be silent.
+    const SILENCE_MAX: Option<Duration> = Some(limits::WATCH_SILENCE_MAX);
+
     /// Asks a node to go on from the cursor.
     fn open(&self, channel: Channel) -> Opening<Self::Frame>;
+
+    /// Takes a frame that says no more than that there is nothing new up to its cursor; false: it says something.
+    fn quiet(&mut self, frame: &Self::Frame) -> bool;
 
     /// Whether the rest of a change is in the frames behind this one.
     fn is_partial(_frame: &Self::Frame) -> bool {
@@ -36,14 +46,39 @@ pub(crate) trait Follow: Send {
 /// A stream being opened.
 pub(crate) type Opening<F> = Pin<Box<dyn Future<Output = Result<Response<Streaming<F>>, Status>> + Send>>;
 
+struct Open<F> {
+    node: Node,
+    frames: Streaming<F>,
+    heard_at: Instant,
+}
+
 pub(crate) struct Resumed<W: Follow> {
     /// The owner moves the cursor in here as it takes frames.
     pub(crate) followed: W,
     nodes: Arc<Nodes>,
     backoff: Backoff,
-    stream: Option<(Node, Streaming<W::Frame>)>,
+    stream: Option<Open<W::Frame>>,
     /// The beginning of a change whose rest is still to come on this stream.
     begun: Option<W::Frame>,
+}
+
+impl<F> Open<F> {
+    /// The next frame. A node that has nothing to say says so, unless it is cut off.
+    async fn message(&mut self, silence_max: Option<Duration>, name: &'static str) -> Result<F, Failure> {
+        let message = match silence_max {
+            Some(patience) => match time::timeout_at(self.heard_at + patience, self.frames.message()).await {
+                Ok(message) => message,
+                Err(_) => return Err(silence(name, patience)),
+            },
+            None => self.frames.message().await,
+        };
+        self.heard_at = Instant::now();
+        match message {
+            Ok(Some(frame)) => Ok(frame),
+            Ok(None) => Err(Failure::gone(Error::unreachable("the node ended the stream", Happened::No))),
+            Err(status) => Err(Failure::from_status(&status)),
+        }
+    }
 }
 
 impl<W: Follow> Resumed<W> {
@@ -67,21 +102,20 @@ impl<W: Follow> Resumed<W> {
                     Ok(()) => continue,
                     Err(failure) => failure,
                 },
-                Some((node, stream)) => {
-                    let failure = match stream.message().await {
-                        Ok(Some(frame)) => {
-                            self.backoff.reset();
-                            match self.whole(frame) {
-                                Some(whole) => return Ok(whole),
-                                None => continue,
-                            }
+                Some(open) => match open.message(W::SILENCE_MAX, W::NAME).await {
+                    Ok(frame) => {
+                        self.backoff.reset();
+                        match self.whole(frame) {
+                            Some(whole) if self.followed.quiet(&whole) => continue,
+                            Some(whole) => return Ok(whole),
+                            None => continue,
                         }
-                        Ok(None) => Failure::gone(Error::unreachable("the node ended the stream", Happened::No)),
-                        Err(status) => Failure::from_status(&status),
-                    };
-                    self.nodes.failed(&node.endpoint, &failure);
-                    failure
-                }
+                    }
+                    Err(failure) => {
+                        self.nodes.failed(&open.node.endpoint, &failure);
+                        failure
+                    }
+                },
             };
             self.reopen();
             if !failure.error.is_retryable() {
@@ -116,7 +150,7 @@ impl<W: Follow> Resumed<W> {
         let opened = time::timeout(patience, self.followed.open(node.channel.clone())).await;
         let failure = match opened {
             Ok(Ok(reply)) => {
-                self.stream = Some((node, reply.into_inner()));
+                self.stream = Some(Open { node, frames: reply.into_inner(), heard_at: Instant::now() });
                 return Ok(());
             }
             Ok(Err(status)) => Failure::from_status(&status),

@@ -79,6 +79,14 @@ impl Follow for Followed {
         Box::pin(async move { client.watch(request).await })
     }
 
+    fn quiet(&mut self, frame: &v1::InstancesChanged) -> bool {
+        let is_quiet = !frame.reset && frame.opened.is_empty() && frame.closed.is_empty();
+        if is_quiet {
+            (self.cursor, self.state_id) = (frame.cursor, frame.state_id);
+        }
+        is_quiet
+    }
+
     fn is_partial(frame: &v1::InstancesChanged) -> bool {
         frame.more
     }

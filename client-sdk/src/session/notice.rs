@@ -143,6 +143,14 @@ impl Follow for Followed {
         let mut client = SessionsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX);
         Box::pin(async move { client.notices(request).await })
     }
+
+    fn quiet(&mut self, frame: &NoticesReply) -> bool {
+        let is_quiet = !frame.reset && frame.notices.is_empty();
+        if is_quiet {
+            self.cursor = frame.cursor.clone();
+        }
+        is_quiet
+    }
 }
 
 fn notice(notice: v1::Notice) -> Result<Notice, Error> {

@@ -12,6 +12,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
     vec,
 };
 
@@ -204,6 +205,13 @@ impl Follow for Walked {
     type Frame = ScanReply;
 
     const NAME: &'static str = "scan";
+
+    /// At its caller's pace, which may be slow.
+    const SILENCE_MAX: Option<Duration> = None;
+
+    fn quiet(&mut self, _: &ScanReply) -> bool {
+        false
+    }
 
     fn open(&self, channel: Channel) -> Opening<ScanReply> {
         let ScanSessions { token, selector, part, since_revision, rate } = self.walk.clone();

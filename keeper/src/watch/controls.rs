@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use keeper_registry::{Control, Incarnation, StateId};
 
+use crate::limits::WATCH_SILENCE;
 use crate::metrics::Kind;
 use crate::problem::Problem;
 use crate::replica::AddressedSignal;
-use crate::watch::{Watches, Watching};
+use crate::watch::{Rested, Watches, Watching};
 
 /// The watcher of one incarnation. An action is told once a watch; one that is not acknowledged is told again by the
 /// next.
@@ -37,7 +38,8 @@ impl Watches {
 }
 
 impl ControlWatch {
-    /// Waits for the next actions; none when the incarnation has closed, or this node stops.
+    /// Waits for the next actions, or until their absence is worth a word; none when the incarnation has closed, or
+    /// this node stops.
     pub async fn next(&mut self) -> Option<Vec<Arc<Control>>> {
         loop {
             let mut controls: Vec<Arc<Control>> = self.watching.replica.read(|state| {
@@ -47,11 +49,15 @@ impl ControlWatch {
             controls.retain(|control| control.number > self.told);
             if let Some(last) = controls.iter().map(|control| control.number).max() {
                 self.told = last;
+                self.watching.told();
                 return Some(controls);
             }
-            tokio::select! {
-                () = self.watching.stop.cancelled() => return None,
-                () = self.signal.moved() => {}
+            let moved = async {
+                self.signal.moved().await;
+                Some(())
+            };
+            if self.watching.rest(moved, WATCH_SILENCE).await? == Rested::Quiet {
+                return Some(Vec::new());
             }
         }
     }

@@ -3,7 +3,8 @@
 use keeper_registry::{Revision, State, StateId};
 use tokio::sync::watch;
 
-use crate::watch::Watching;
+use crate::limits::WATCH_SILENCE;
+use crate::watch::{Rested, Watching};
 
 /// What changed since the cursor before.
 #[derive(Debug)]
@@ -48,16 +49,23 @@ impl Following {
         Self { watching, signal, cursor: state.filter(|_| cursor.0 > 0).map(|state| (state, cursor)) }
     }
 
-    /// Waits until `read` finds something; none when this node stops.
-    pub(super) async fn next<T>(&mut self, read: impl Fn(&State, Option<Revision>) -> Read<T>) -> Option<Changed<T>> {
+    /// Waits until `read` finds something, or the silence is worth a word; none when this node stops.
+    pub(super) async fn next<T: Default>(
+        &mut self,
+        read: impl Fn(&State, Option<Revision>) -> Read<T>,
+    ) -> Option<Changed<T>> {
         loop {
             self.signal.mark_unchanged();
             if let Some(changed) = self.look(&read) {
+                self.watching.told();
                 return Some(changed);
             }
-            tokio::select! {
-                () = self.watching.stop.cancelled() => return None,
-                moved = self.signal.changed() => moved.ok()?,
+            let moved = async { self.signal.changed().await.ok() };
+            let rested = self.watching.rest(moved, WATCH_SILENCE).await?;
+            if rested == Rested::Quiet
+                && let Some((state, cursor)) = self.cursor
+            {
+                return Some(Changed { cursor, state, reset: false, change: T::default() });
             }
         }
     }

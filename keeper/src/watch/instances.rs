@@ -10,7 +10,7 @@ use crate::watch::Watches;
 use crate::watch::following::{Changed, Following, Read};
 
 /// Who came and who left.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ComingsAndGoings {
     /// Opened, and still open.
     pub opened: Vec<Arc<Instance>>,

@@ -8,6 +8,10 @@
 //! state's lock, and waits for the next signal. There is no queue a watcher; a slow one reads a longer difference
 //! later, and slows nobody. Memory per watcher is its cursor and its selectors.
 //!
+//! **Silence means something.** A watch that has had nothing to say for [`crate::limits::WATCH_SILENCE`] says so, with
+//! its cursor, if a quorum confirms to this node that it is up to date. A node that is cut off stays silent, and its
+//! clients go elsewhere.
+//!
 //! Watches end when this node stops; the client goes on elsewhere from its cursor.
 
 mod configs;
@@ -18,11 +22,15 @@ mod instances;
 mod notices;
 mod presence;
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keeper_registry::{Revision, StateId};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::metrics::{Kind, Metrics};
 use crate::problem::Problem;
 use crate::raft::RaftHandle;
@@ -51,9 +59,21 @@ pub struct Watches {
 #[derive(Debug)]
 struct Watching {
     replica: Arc<Replica>,
+    raft: RaftHandle,
     metrics: Arc<Metrics>,
     kind: Kind,
     stop: CancellationToken,
+    /// When there was last a word.
+    told_at: Instant,
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rested {
+    /// There may be something new.
+    Moved,
+    /// There is nothing new, and this node has shown that it would know.
+    Quiet,
 }
 
 impl Watches {
@@ -84,8 +104,41 @@ impl Watches {
 
     fn watching(&self, kind: Kind) -> Watching {
         self.metrics.watchers.of(kind).inc();
-        let Self { replica, metrics, stop, raft: _, pace: _ } = self.clone();
-        Watching { replica, metrics, kind, stop }
+        let Self { replica, raft, metrics, stop, pace: _ } = self.clone();
+        Watching { replica, raft, metrics, kind, stop, told_at: clock::now() }
+    }
+}
+
+impl Watching {
+    /// Something is being told.
+    fn told(&mut self) {
+        self.told_at = clock::now();
+    }
+
+    /// Waits until something moved, or until the silence is worth a word; none when this node stops.
+    async fn rest(&mut self, moved: impl Future<Output = Option<()>>, silence: Duration) -> Option<Rested> {
+        let mut moved = pin!(moved);
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                moved = &mut moved => return moved.map(|()| Rested::Moved),
+                () = tokio::time::sleep_until(self.told_at + silence) => {}
+            }
+            if self.is_up_to_date().await? {
+                return Some(Rested::Quiet);
+            }
+        }
+    }
+
+    /// Whether a quorum confirms that this node has everything; none when this node stops. One that is cut off asks
+    /// again after another silence.
+    async fn is_up_to_date(&mut self) -> Option<bool> {
+        let confirmed = tokio::select! {
+            () = self.stop.cancelled() => return None,
+            confirmed = self.raft.read_index() => confirmed.is_ok(),
+        };
+        self.told();
+        Some(confirmed)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use keeper_registry::{Incarnation, Notice, NoticeCursor, Rejection, StateId};
 
+use crate::limits::WATCH_SILENCE;
 use crate::metrics::Kind;
 use crate::problem::Problem;
 use crate::replica::AddressedSignal;
-use crate::watch::{Watches, Watching};
+use crate::watch::{Rested, Watches, Watching};
 
 /// Notices told at once: a few hundred kilobytes at their largest.
 const NOTICES_TOLD_MAX: usize = 1_024;
@@ -66,7 +67,8 @@ impl Watches {
 }
 
 impl NoticeWatch {
-    /// Waits for the next notices; none when the incarnation has closed, or this node stops.
+    /// Waits for the next notices, or until their absence is worth a word; none when the incarnation has closed, or
+    /// this node stops.
     pub async fn next(&mut self) -> Option<Notices> {
         loop {
             let notices = self.watching.replica.read(|state| {
@@ -82,11 +84,15 @@ impl NoticeWatch {
             })?;
             if notices.reset || !notices.notices.is_empty() {
                 self.cursor = notices.cursor;
+                self.watching.told();
                 return Some(notices);
             }
-            tokio::select! {
-                () = self.watching.stop.cancelled() => return None,
-                () = self.signal.moved() => {}
+            let moved = async {
+                self.signal.moved().await;
+                Some(())
+            };
+            if self.watching.rest(moved, WATCH_SILENCE).await? == Rested::Quiet {
+                return Some(Notices { cursor: self.cursor, reset: false, notices: Vec::new() });
             }
         }
     }

@@ -20,10 +20,9 @@ use crate::clock;
 use crate::limits::PRESENCE_PACE;
 use crate::metrics::Kind;
 use crate::problem::Problem;
-use crate::raft::RaftHandle;
 use crate::replica::Replica;
 use crate::watch::feed::{Feed, Framing, Next, Reach};
-use crate::watch::{Watches, Watching};
+use crate::watch::{Rested, Watches, Watching};
 
 /// A place in a history: everything before it has been told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +54,6 @@ pub(super) struct Pace {
 #[derive(Debug)]
 pub struct PresenceWatch {
     watching: Watching,
-    raft: RaftHandle,
     pace: Pace,
     signal: watch::Receiver<Revision>,
     at: PresenceToken,
@@ -63,7 +61,6 @@ pub struct PresenceWatch {
     first: Option<First>,
     /// When it last had everything there was.
     newest_at: Option<Instant>,
-    told_at: Instant,
     /// After how long without a word it is told that there is nothing new.
     silence: Duration,
 }
@@ -93,13 +90,11 @@ impl Watches {
         let signal = self.replica.signals().presence();
         let watch = |at, first| PresenceWatch {
             watching: self.watching(Kind::Presence),
-            raft: self.raft.clone(),
             pace: self.pace,
             signal,
             at,
             first,
             newest_at: None,
-            told_at: clock::now(),
             silence,
         };
         if let Some(token) = token
@@ -127,15 +122,13 @@ impl PresenceWatch {
             Some(First::Reset) => self.reset(self.at),
             None => self.wait(feed).await?,
         };
-        self.told_at = clock::now();
+        self.watching.told();
         Some(told)
     }
 
     async fn wait<W: Framing>(&mut self, feed: &Arc<Feed<W>>) -> Option<Told<W::Frame>> {
         loop {
-            if clock::now() >= self.told_at + self.silence
-                && let Some(told) = self.speak().await?
-            {
+            if let Some(told) = self.speak().await? {
                 return Some(told);
             }
             self.keep_pace().await?;
@@ -153,7 +146,9 @@ impl PresenceWatch {
                 Next::Gone(state, cursor) => return Some(self.reset(PresenceToken { state, cursor })),
                 Next::Nothing => {
                     self.newest_at = Some(clock::now());
-                    self.rest().await?;
+                    if let Some(told) = self.rest().await? {
+                        return Some(told);
+                    }
                 }
             }
         }
@@ -172,26 +167,24 @@ impl PresenceWatch {
     }
 
     /// Waits for the next facts, or until their absence is worth a word.
-    async fn rest(&mut self) -> Option<()> {
-        tokio::select! {
-            () = self.watching.stop.cancelled() => None,
-            moved = self.signal.changed() => moved.ok(),
-            () = tokio::time::sleep_until(self.told_at + self.silence) => Some(()),
-        }
+    async fn rest<F>(&mut self) -> Option<Option<Told<F>>> {
+        let moved = async { self.signal.changed().await.ok() };
+        let rested = self.watching.rest(moved, self.silence).await?;
+        Some((rested == Rested::Quiet).then(|| self.quiet()))
     }
 
-    /// Says that there is nothing new, if this node can show it. One that is cut off says nothing, and tries again
-    /// after another silence.
+    /// Facts that this subscriber did not ask for are no word to it.
     async fn speak<F>(&mut self) -> Option<Option<Told<F>>> {
-        let confirmed = tokio::select! {
-            () = self.watching.stop.cancelled() => return None,
-            confirmed = self.raft.read_index() => confirmed.is_ok(),
-        };
-        self.told_at = clock::now();
+        if clock::now() < self.watching.told_at + self.silence {
+            return Some(None);
+        }
+        Some(self.watching.is_up_to_date().await?.then(|| self.quiet()))
+    }
+
+    fn quiet<F>(&self) -> Told<F> {
         let extent = Extent::of(&self.watching.replica);
         let is_settled = extent.newest == self.at;
-        let settled = if is_settled { extent.settled() } else { self.at.cursor.revision };
-        Some(confirmed.then_some(Told::Nothing(self.at, settled)))
+        Told::Nothing(self.at, if is_settled { extent.settled() } else { self.at.cursor.revision })
     }
 
     async fn unless_stopped(&self, wait: impl Future<Output = ()>) -> Option<()> {

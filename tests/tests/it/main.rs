@@ -15,4 +15,5 @@ mod processes;
 mod rebuild;
 mod scan;
 mod session;
+mod silence;
 mod wire;
