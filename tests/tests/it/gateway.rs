@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use keeper_client_sdk::{
-    Edit, Format, GatewayEvent, Registration, SendControl, SessionKey, SessionSelector,
-};
+use keeper_client_sdk::{Edit, Format, GatewayEvent, Registration, SendControl, SessionKey, SessionSelector};
 use keeper_tests::{InProcess, Processes, until};
 use tokio::time::timeout;
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use keeper_client_sdk::{
-    Confirmation, GatewayEvent, KickEnd, KickMatching, Registration, SessionKey, SessionSelector,
-};
+use keeper_client_sdk::{Confirmation, GatewayEvent, KickEnd, KickMatching, Registration, SessionKey, SessionSelector};
 use keeper_tests::{InProcess, until};
 
 use crate::wire as raw;

@@ -14,7 +14,11 @@ fn user(n: usize) -> SessionKey {
     SessionKey::of_user(format!("user-{n}")).expect("a user")
 }
 
-async fn register(sessions: &Sessions, users: std::ops::Range<usize>, topic: &'static str) -> BTreeMap<SessionKey, Epoch> {
+async fn register(
+    sessions: &Sessions,
+    users: std::ops::Range<usize>,
+    topic: &'static str,
+) -> BTreeMap<SessionKey, Epoch> {
     let one = |n| async move {
         let key = user(n);
         let registered = sessions.register(Registration::new(key.clone()).topic(topic)).await.unwrap();
@@ -132,7 +136,8 @@ async fn a_token_of_another_walk_or_another_cluster_is_refused_with_what_would_b
     let first = wire::ListSessionsRequest { limit: 10, ..Default::default() };
     let mut client = SessionsClient::new(raw::leader(&cluster).await);
     let page = client.list(first).await.unwrap().into_inner();
-    let again = |selector| wire::ListSessionsRequest { limit: 10, token: page.next.clone(), selector, ..Default::default() };
+    let again =
+        |selector| wire::ListSessionsRequest { limit: 10, token: page.next.clone(), selector, ..Default::default() };
 
     let chat = wire::SessionSelector { topic: "chat".into(), ..Default::default() };
     let refused = client.list(again(Some(chat))).await.expect_err("another selector");
