@@ -258,7 +258,10 @@ fn check_session(record: &SessionRecord<'_>) -> Result<(), ThawError> {
 }
 
 fn check_fact(fact: &PresenceFact<'_>) -> Result<(), Rejection> {
-    check::bytes("user", fact.user, limits::USER_BYTES_MAX)?;
+    // Only the end of an incarnation is about nobody in particular.
+    if !matches!(fact.what, PresenceWhat::Dropped(_)) || !fact.user.is_empty() {
+        check::bytes("user", fact.user, limits::USER_BYTES_MAX)?;
+    }
     check::size("slot", fact.slot.len(), limits::SLOT_BYTES_MAX)?;
     check::size("connection", fact.connection.len(), limits::CONNECTION_BYTES_MAX)?;
     check::size("topics", fact.topics.iter().count(), limits::TOPICS_PER_SESSION_MAX)?;

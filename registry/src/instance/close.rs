@@ -37,6 +37,9 @@ impl State {
         let (instance, rows) = (owner.instance.clone(), owner.sessions.len());
         let at = Stamp { revision: self.clock.revision, time: self.clock.time };
         self.sessions.forget_topics(&owner.topics);
+        if rows > 0 {
+            self.tell_closing(id, cause);
+        }
         self.instances.open.remove(&instance.incarnation);
         if let Some(ids) = self.instances.names.get_mut(&instance.service) {
             ids.remove(&instance.id);
@@ -58,7 +61,8 @@ impl State {
     fn closed(&self, id: OwnerId, cause: ClosingCause) -> Option<Closed> {
         let owner = self.instances.open(id)?;
         let graces = Arc::clone(&self.policies.graces);
-        let is_bound = |name: &&Arc<[u8]>| self.sessions.topics().find(name).is_some_and(|topic| owner.topics.get(topic) > 0);
+        let is_bound =
+            |name: &&Arc<[u8]>| self.sessions.topics().find(name).is_some_and(|topic| owner.topics.get(topic) > 0);
         let named = graces.topics.iter().filter(|(name, _)| is_bound(name)).map(|(_, grace_ms)| *grace_ms);
         let mut stages: Vec<_> = named.chain([graces.default_ms]).collect();
         stages.sort_unstable();

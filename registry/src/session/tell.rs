@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Entry, RowId, Topics};
+use super::{Entry, OwnerId, RowId, Topics, absence::reason_of};
 use crate::{
     Epoch, Former, OfflineReason, Place, PresenceCursor, PresenceFact, PresenceRing, PresenceWhat, State, TopicNames,
     clock::Clock,
-    instance::{Instances, Owner},
+    instance::{ClosingCause, Instances, Owner},
     limits::TOPICS_PER_SESSION_MAX,
 };
 
@@ -90,6 +90,16 @@ impl Topics {
 }
 
 impl State {
+    /// An incarnation closes, and every session that it holds drops at once: one fact without a key, for nobody's view.
+    /// What subscribers see of each session is told by the sweeps.
+    pub(crate) fn tell_closing(&mut self, owner: OwnerId, cause: ClosingCause) {
+        let Self { instances, presence, clock, .. } = self;
+        let Some(Owner { place, .. }) = instances.owner(owner) else { return };
+        let subject = Subject { user: b"", slot: b"", epoch: Epoch::default(), place, connection: b"" };
+        let nobody = Scope { whole: false, topics: &[] };
+        Teller { presence, clock }.note(&subject, nobody, PresenceWhat::Dropped(reason_of(cause)));
+    }
+
     /// Ends a live session: offline for everybody who sees it.
     pub(crate) fn end_session(&mut self, row: RowId, reason: OfflineReason<'_>) {
         let Self { sessions, instances, presence, clock, .. } = self;
