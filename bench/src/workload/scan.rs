@@ -2,8 +2,8 @@
 //!
 //! A million sessions stay; beside them users register again and again, two thousand a second. The walk, whole or cut
 //! into eight parts that run at once, goes as fast as it can: `sessions_per_s` is what all parts together saw, up to
-//! the end of the last one. Then the writers stop and each part takes its tail. Every session's connection has a number of
-//! its own: one that lived throughout, or is the last registration of its user, must have been seen exactly once in
+//! the end of the last one. Then the writers stop and each part takes its tail. Every session's connection has a number
+//! of its own: one that lived throughout, or is the last registration of its user, must have been seen exactly once in
 //! walk and tail together (`missed`), and none twice (`duplicates`).
 
 use std::{
