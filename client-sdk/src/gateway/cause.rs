@@ -18,10 +18,10 @@ impl Cause {
         Self::Kicked { reason: String::new(), author: String::new() }
     }
 
-    /// Of a registration that was not taken.
-    pub(super) fn of_refusal(error: Error) -> Self {
+    /// Of a connection that stood in an earlier life and does not in this one: mostly somebody was faster.
+    pub(super) fn of_lost_claim(error: Error) -> Self {
         if let Error::Refused { reason, holder: Some(holder), .. } = &error
-            && reason == "stale-epoch"
+            && matches!(reason.as_str(), "stale-epoch" | "stale-conn-seq")
         {
             return Self::Displaced(holder.clone());
         }

@@ -158,14 +158,8 @@ impl Desk {
 }
 
 fn next_event(table: &mut Table) -> Option<GatewayEvent> {
-    if let Some(news) = table.news.take() {
-        return Some(match news {
-            Item::Lost { incarnation, reason } => GatewayEvent::Lost { incarnation, reason },
-            Item::Unopened(error) => GatewayEvent::Unopened { error },
-            Item::Opened { incarnation } => GatewayEvent::Opened { incarnation },
-            Item::Reregistered { incarnation } => GatewayEvent::Reregistered { incarnation },
-            Item::Replaced { by } => GatewayEvent::Replaced { by },
-        });
+    if let Some(item) = table.news.take_opening() {
+        return Some(news(item));
     }
     while let Some(slot) = table.ended.pop_front() {
         let Some(entry) = table.slots.get_mut(slot) else { continue };
@@ -175,7 +169,17 @@ fn next_event(table: &mut Table) -> Option<GatewayEvent> {
         }
         table.sweep(slot);
     }
-    None
+    table.news.take_closing().map(news)
+}
+
+fn news(item: Item) -> GatewayEvent {
+    match item {
+        Item::Lost { incarnation, reason } => GatewayEvent::Lost { incarnation, reason },
+        Item::Unopened(error) => GatewayEvent::Unopened { error },
+        Item::Opened { incarnation } => GatewayEvent::Opened { incarnation },
+        Item::Reregistered { incarnation } => GatewayEvent::Reregistered { incarnation },
+        Item::Replaced { by } => GatewayEvent::Replaced { by },
+    }
 }
 
 /// None when the application has let go by itself.

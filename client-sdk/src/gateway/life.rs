@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{self, Instant},
 };
 use tokio_util::sync::CancellationToken;
@@ -46,13 +46,13 @@ impl Life<'_> {
         let window = Window::new(self.instance.incarnation(), self.instance.state_id(), says);
         let worker = Worker::new(self.nodes.clone(), Aim::Leader, window, items);
         // What only one of the streams has heard of ends them all.
-        let fallen = CancellationToken::new();
+        let (fall, fallen) = oneshot::channel();
         let mut end = None;
         let ended = async {
             end = Some(tokio::select! {
                 reason = self.instance.lost() => End::Lost(reason),
                 () = self.stop.cancelled() => End::Stopped,
-                () = fallen.cancelled() => End::Lost(Lost::Ended),
+                Ok(reason) = fallen => End::Lost(reason),
             });
             Error::Ended { what: "the instance", happened: Happened::No }
         };
@@ -60,15 +60,11 @@ impl Life<'_> {
             error = worker.run_to_end(ended) => error,
             never = self.feed(queue.clone()) => match never {},
             never = self.confirm(queue.clone()) => match never {},
-            never = self.heed(&fallen) => match never {},
+            never = self.heed(fall) => match never {},
             never = self.mind() => match never {},
         };
         // The cluster may have said it in answer to a frame before the lease is known to be lost.
-        let refused = || match error.reason() {
-            "foreign-state" => End::Lost(Lost::Rebuilt),
-            _ => End::Lost(Lost::Ended),
-        };
-        end.unwrap_or_else(refused)
+        end.unwrap_or_else(|| End::Lost(lost_by(&error)))
     }
 
     /// Puts connections into the queue of frames when something is due for them.
@@ -105,7 +101,7 @@ impl Life<'_> {
     }
 
     /// Takes what others did to the sessions into the table.
-    async fn heed(&self, fallen: &CancellationToken) -> Infallible {
+    async fn heed(&self, fall: oneshot::Sender<Lost>) -> Infallible {
         let mut frames = NoticeFrames::new(self.nodes.clone(), self.instance.incarnation(), self.instance.state_id());
         loop {
             self.desk.has_room().await;
@@ -118,7 +114,8 @@ impl Life<'_> {
                 }
                 Err(error) => {
                     if is_final(&error) {
-                        fallen.cancel();
+                        // The life may be ending already.
+                        let _ = fall.send(lost_by(&error));
                     } else {
                         tracing::warn!(%error, "the notices end");
                     }
@@ -139,5 +136,13 @@ impl Life<'_> {
                 Some(Err(_)) | None => return std::future::pending().await,
             }
         }
+    }
+}
+
+/// What a refusal of everything says about the lease.
+fn lost_by(error: &Error) -> Lost {
+    match error.reason() {
+        "foreign-state" => Lost::Rebuilt,
+        _ => Lost::Ended,
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     session::window::Margin,
 };
 
-/// What a new life has to register again that stood in another history.
+/// What a new life has to register again. A registry that is whole does not mind; one that is being filled waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Former {
     pub(super) state_id: u64,
@@ -31,8 +31,8 @@ impl Table {
         self.walked = 0;
         self.confirmations.restart();
         self.is_reregistering = self.counts.pending > 0;
-        // Who announced sessions of another history is waited for, also when they are gone by now.
-        self.is_flushing = announced.is_some_and(|former| former.state_id != life.state_id);
+        // Who announced sessions is waited for, also when they are gone by now.
+        self.is_flushing = announced.is_some();
         if !self.is_reregistering {
             self.held_under = Some(life.state_id);
         }

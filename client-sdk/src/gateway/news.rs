@@ -46,12 +46,17 @@ impl News {
         self.replaced = Some(by);
     }
 
-    pub(super) fn take(&mut self) -> Option<Item> {
+    /// What comes before the ends of connections.
+    pub(super) fn take_opening(&mut self) -> Option<Item> {
         let lost = self.lost.take().map(|(incarnation, reason)| Item::Lost { incarnation, reason });
         lost.or_else(|| self.unopened.take().map(Item::Unopened))
             .or_else(|| self.opened.take().map(|incarnation| Item::Opened { incarnation }))
-            .or_else(|| self.reregistered.take().map(|incarnation| Item::Reregistered { incarnation }))
-            .or_else(|| self.replaced.take().map(|by| Item::Replaced { by }))
+    }
+
+    /// What comes after them, because it speaks of them all.
+    pub(super) fn take_closing(&mut self) -> Option<Item> {
+        let reregistered = self.reregistered.take().map(|incarnation| Item::Reregistered { incarnation });
+        reregistered.or_else(|| self.replaced.take().map(|by| Item::Replaced { by }))
     }
 }
 
@@ -68,8 +73,8 @@ mod tests {
         news.reregistered(2);
         news.lost(2, Lost::Ended);
         news.opened(3);
-        assert!(matches!(news.take(), Some(Item::Lost { incarnation: 2, reason: Lost::Ended })));
-        assert!(matches!(news.take(), Some(Item::Opened { incarnation: 3 })));
-        assert!(news.take().is_none(), "the registering again was of a life that is over");
+        assert!(matches!(news.take_opening(), Some(Item::Lost { incarnation: 2, reason: Lost::Ended })));
+        assert!(matches!(news.take_opening(), Some(Item::Opened { incarnation: 3 })));
+        assert!(news.take_closing().is_none(), "the registering again was of a life that is over");
     }
 }

@@ -142,8 +142,10 @@ impl Table {
         if is_own && error.reason() == "stale-epoch" {
             // The claim was refused in favour of what this gateway made itself: the wanted one is made, not claimed.
             self.modify(slot, |entry| entry.epoch = NEVER);
-        } else if self.slots.get(slot).is_some_and(Entry::is_wanted) {
-            self.end(slot, Cause::of_refusal(error), None);
+        } else if let Some(entry) = self.slots.get(slot).filter(|entry| entry.is_wanted()) {
+            let is_new = entry.look().is_some_and(|more| more.connecting.is_some());
+            let cause = if is_new { Cause::Refused(error) } else { Cause::of_lost_claim(error) };
+            self.end(slot, cause, None);
         }
     }
 

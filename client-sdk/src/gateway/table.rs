@@ -73,7 +73,7 @@ pub(super) struct Table {
     pub(super) lives: u32,
     /// The history in which the connections that are pending stood.
     pub(super) held_under: Option<u64>,
-    /// They stood in another history than the present one, which waits for them.
+    /// The present life announced them, and has not said yet that none is left.
     pub(super) is_flushing: bool,
     /// Connections of earlier lives are being registered again.
     pub(super) is_reregistering: bool,
@@ -173,6 +173,7 @@ impl Table {
 
     pub(super) fn change_topics(&mut self, slot: Slot, change: TopicChange) {
         let refusal = match self.slots.get(slot) {
+            _ if self.is_over => Some(over()),
             Some(entry) if entry.is_wanted() => {
                 let waiting = entry.look().map_or(0, |more| more.changes.len());
                 (waiting >= limits::TOPIC_CHANGES_WAITING_MAX).then(|| Error::Unavailable {

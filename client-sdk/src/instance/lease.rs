@@ -1,6 +1,9 @@
 //! The leases of one client, without IO: what to renew, until when to believe, what was lost.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use keeper_proto::v1::{RenewReply, RenewRequest};
 use tokio::{sync::watch, time::Instant};
@@ -140,13 +143,14 @@ impl Leases {
         }
     }
 
-    /// The registry was rebuilt: no lease of an earlier history lives. Those of the newest history that is known are
-    /// believed while there are others; when there are none, it is they that were refused.
+    /// The registry was rebuilt: a request without an answer was refused as one of another history. Which one is not
+    /// said, so the newest history known is believed for as long as another one was asked for on the same stream.
     pub(crate) fn rebuilt(&mut self) {
-        let is_earlier = |id: &LeaseId| Some(id.state_id) != self.newest;
-        let earlier: Vec<LeaseId> = self.held.keys().copied().filter(is_earlier).collect();
-        let ended = if earlier.is_empty() { self.held.keys().copied().collect() } else { earlier };
-        for id in ended {
+        let asked: BTreeSet<u64> = self.sent.values().map(|(_, state_id)| *state_id).collect();
+        let is_suspect = asked.iter().any(|state_id| Some(*state_id) != self.newest);
+        let is_foreign = |id: &LeaseId| Some(id.state_id) != self.newest || !is_suspect;
+        let foreign: Vec<LeaseId> = self.held.keys().copied().filter(is_foreign).collect();
+        for id in foreign {
             self.end(id, Lost::Rebuilt);
         }
     }

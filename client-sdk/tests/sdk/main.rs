@@ -3,9 +3,11 @@
 //! The double takes frames as the state does (each number once, in order, the first answer kept) and breaks streams
 //! where it is told to; what arrived and what was taken is written down for the tests to judge.
 
+mod caches;
 mod calls;
 mod configs;
 mod fake;
+mod gateway;
 mod leases;
 mod lookups;
 mod presence;

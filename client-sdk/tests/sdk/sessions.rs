@@ -150,10 +150,12 @@ async fn notices_go_on_from_their_cursor() -> anyhow::Result<()> {
     let fake = Fake::start(2).await?;
     let (_keeper, instance) = gateway(&fake).await?;
     let mut notices = instance.sessions().notices();
-    for number in 1..=3 {
-        let Some(Ok(Notice::Ended { cause, .. })) = notices.next().await else { anyhow::bail!("no notice {number}") };
-        let reason = format!("number {number}");
-        assert_eq!(cause, keeper_client_sdk::NoticeCause::Kicked { reason, author: String::new() });
+    register_all(&instance.sessions(), 3).await?;
+    for number in 0..3 {
+        fake.state.change(|book| book.end_by_kick(&format!("user-{number}")));
+        let Some(Ok(Notice::Ended { key, .. })) = notices.next().await else { anyhow::bail!("no notice {number}") };
+        assert_eq!(key, SessionKey::of_user(format!("user-{number}"))?);
+        fake.state.break_streams();
     }
     Ok(())
 }

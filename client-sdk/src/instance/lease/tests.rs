@@ -71,13 +71,24 @@ fn histories_of_the_state_are_renewed_apart_and_lost_in_turn() {
     let present = leases.hold(id(8, 1), TTL, start);
     let requests = leases.requests(start + seconds(3));
     assert_eq!(requests.len(), 2);
-    leases.answered(&RenewReply { lost: vec![1], ..reply(&requests[0]) });
     leases.rebuilt();
-    assert_eq!((*former.borrow(), *present.borrow()), (Some(Lost::Ended), Some(Lost::Rebuilt)), "nothing else is left");
+    assert_eq!((*former.borrow(), *present.borrow()), (Some(Lost::Rebuilt), None), "the newest is believed");
 
-    let former = leases.hold(id(7, 1), TTL, start);
-    let present = leases.hold(id(8, 1), TTL, start);
+    leases.renew_all(start + seconds(4));
+    leases.requests(start + seconds(4));
     leases.rebuilt();
-    assert_eq!((*former.borrow(), *present.borrow()), (Some(Lost::Rebuilt), None));
-    assert!(leases.take_released().is_empty());
+    assert_eq!(*present.borrow(), Some(Lost::Rebuilt), "it was asked for alone");
+    assert!(leases.is_empty() && leases.take_released().is_empty());
+}
+
+#[test]
+fn a_refusal_of_a_lease_that_was_let_go_of_ends_no_other() {
+    let start = Instant::now();
+    let mut leases = Leases::new();
+    let _former = leases.hold(id(7, 1), TTL, start);
+    leases.requests(start + seconds(3));
+    leases.release(id(7, 1));
+    let present = leases.hold(id(8, 1), TTL, start + seconds(3));
+    leases.rebuilt();
+    assert_eq!(*present.borrow(), None);
 }

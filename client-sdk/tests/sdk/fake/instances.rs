@@ -2,13 +2,18 @@
 
 use futures_util::{StreamExt, stream};
 use keeper_proto::v1::{
-    CloseInstanceReply, CloseInstanceRequest, InstancesChanged, ListInstancesReply, ListInstancesRequest,
+    CloseInstanceReply, CloseInstanceRequest, Instance, InstancesChanged, ListInstancesReply, ListInstancesRequest,
     OpenInstanceReply, OpenInstanceRequest, RenewReply, RenewRequest, WatchInstancesRequest,
     instances_server::Instances,
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Node, Replies, STATE_ID, state::Renewals};
+use super::{
+    Node, Replies, refused,
+    sessions::broken,
+    state::{Book, Renewals},
+    status,
+};
 
 #[tonic::async_trait]
 impl Instances for Node {
@@ -18,16 +23,18 @@ impl Instances for Node {
     async fn open(&self, request: Request<OpenInstanceRequest>) -> Result<Response<OpenInstanceReply>, Status> {
         self.lead()?;
         let request = request.into_inner();
-        let incarnation = self.state.change(|book| {
-            let next = book.opened.len() as u64 + 1;
-            let incarnation = *book.requests.entry(request.request_id.to_vec()).or_insert(next);
-            if incarnation == next {
-                book.opened.push(incarnation);
-            }
-            incarnation
-        });
         let ttl_ms = if request.ttl_ms == 0 { 10_000 } else { request.ttl_ms };
-        Ok(Response::new(OpenInstanceReply { incarnation, ttl_ms, state_id: STATE_ID, revision: 100 }))
+        let (incarnation, state_id, lose) = self.state.change(|book| {
+            let incarnation = match book.requests.get(&request.request_id[..]) {
+                Some(first) => *first,
+                None => open(book, &request),
+            };
+            (incarnation, book.state_id, book.lose_open.take())
+        });
+        match lose {
+            Some(()) => Err(broken()),
+            None => Ok(Response::new(OpenInstanceReply { incarnation, ttl_ms, state_id, revision: 100 })),
+        }
     }
 
     async fn renew(&self, request: Request<Streaming<RenewRequest>>) -> Result<Response<Self::RenewStream>, Status> {
@@ -41,13 +48,27 @@ impl Instances for Node {
 
     async fn close(&self, request: Request<CloseInstanceRequest>) -> Result<Response<CloseInstanceReply>, Status> {
         self.lead()?;
-        let incarnation = request.into_inner().incarnation;
-        self.state.change(|book| book.closed.push(incarnation));
+        let CloseInstanceRequest { incarnation, state_id, .. } = request.into_inner();
+        let is_foreign = self.state.change(|book| {
+            if book.state_id == state_id {
+                book.closed.push(incarnation);
+            }
+            book.state_id != state_id
+        });
+        if is_foreign {
+            return Err(status(&refused("foreign-state")));
+        }
         Ok(Response::new(CloseInstanceReply { revision: 101 }))
     }
 
-    async fn list(&self, _: Request<ListInstancesRequest>) -> Result<Response<ListInstancesReply>, Status> {
-        Ok(Response::new(ListInstancesReply::default()))
+    async fn list(&self, request: Request<ListInstancesRequest>) -> Result<Response<ListInstancesReply>, Status> {
+        let ListInstancesRequest { service, id } = request.into_inner();
+        let holder = self.state.read(|book| {
+            let holder = book.names.get(&(service.clone(), id.clone())).copied();
+            holder.filter(|it| book.is_open(*it))
+        });
+        let instance = holder.map(|incarnation| Instance { service, id, incarnation, ..Instance::default() });
+        Ok(Response::new(ListInstancesReply { revision: 100, instances: instance.into_iter().collect() }))
     }
 
     async fn watch(&self, _: Request<WatchInstancesRequest>) -> Result<Response<Self::WatchStream>, Status> {
@@ -64,13 +85,32 @@ impl Node {
         if let Err(error) = self.lead() {
             return Some(Err(error));
         }
-        let RenewRequest { sequence, incarnations, .. } = request;
+        let RenewRequest { sequence, incarnations, state_id } = request;
+        if self.state.read(|book| book.state_id != state_id) {
+            return Some(Err(status(&refused("foreign-state"))));
+        }
         let (renewed, lost) = match self.state.read(|book| book.renewals) {
-            Renewals::Acknowledged => (incarnations, Vec::new()),
+            Renewals::Acknowledged => {
+                self.state.read(|book| incarnations.into_iter().partition(|incarnation| book.is_open(*incarnation)))
+            }
             Renewals::Lost => (Vec::new(), incarnations),
             Renewals::Silent => return None,
         };
         self.state.change(|book| book.renewed.extend(&renewed));
         Some(Ok(RenewReply { sequence, renewed, lost }))
     }
+}
+
+fn open(book: &mut Book, request: &OpenInstanceRequest) -> u64 {
+    let incarnation = book.opened.len() as u64 + 1;
+    book.requests.insert(request.request_id.to_vec(), incarnation);
+    book.opened.push(incarnation);
+    book.opens.push(request.clone());
+    let name = (request.service.clone(), request.id.clone());
+    if let Some(former) = book.names.insert(name, incarnation)
+        && !book.closed.contains(&former)
+    {
+        book.closed.push(former);
+    }
+    incarnation
 }

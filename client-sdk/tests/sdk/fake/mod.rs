@@ -1,9 +1,12 @@
 //! A cluster that is one shared state behind several listeners, one of which leads.
 
 mod configs;
+mod controls;
 mod instances;
 mod kicks;
+pub(crate) mod notices;
 mod presence;
+pub(crate) mod registry;
 mod sessions;
 pub(crate) mod state;
 mod walks;
@@ -15,6 +18,7 @@ use keeper_proto::v1::{
     InitializeReply, InitializeRequest, Member, Problem, StatusReply, StatusRequest,
     cluster_server::{Cluster, ClusterServer},
     configs_server::ConfigsServer,
+    controls_server::ControlsServer,
     instances_server::InstancesServer,
     problem::{Class, Happened},
     sessions_server::SessionsServer,
@@ -82,6 +86,7 @@ fn serve(node: Node, listener: std::net::TcpListener) -> anyhow::Result<Runtime>
         .add_service(SessionsServer::new(node.clone()))
         .add_service(InstancesServer::new(node.clone()))
         .add_service(ConfigsServer::new(node.clone()))
+        .add_service(ControlsServer::new(node.clone()))
         .add_service(ClusterServer::new(node));
     let listener = {
         let _entered = runtime.enter();

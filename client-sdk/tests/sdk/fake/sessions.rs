@@ -4,17 +4,15 @@ use futures_util::{StreamExt, stream};
 use keeper_proto::v1::{
     self, CountSessionsReply, CountSessionsRequest, ExplainReply, ExplainRequest, GetKickRequest, GiveUpReply,
     GiveUpRequest, KickReply, KickRequest, KickStatus, ListKicksReply, ListKicksRequest, ListSessionsReply,
-    ListSessionsRequest, LookupReply, LookupRequest, Notice, NoticesReply, NoticesRequest, PresenceReply,
-    PresenceRequest, RebuildStatusReply, RebuildStatusRequest, ScanReply, ScanRequest, SessionKey, TopSessionsReply,
-    TopSessionsRequest, WriteFrame, WriteFrameReply, lookup_reply, notice, operation_result,
-    session_operation::Operation, sessions_server::Sessions,
+    ListSessionsRequest, LookupReply, LookupRequest, NoticesReply, NoticesRequest, PresenceReply, PresenceRequest,
+    RebuildStatusReply, RebuildStatusRequest, ScanReply, ScanRequest, SessionKey, TopSessionsReply, TopSessionsRequest,
+    WriteFrame, WriteFrameReply, lookup_reply, sessions_server::Sessions,
 };
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Node, Replies, STATE_ID, refused,
+    registry::Held,
     state::{Answer, Book, Fault},
     status,
 };
@@ -52,8 +50,9 @@ impl Sessions for Node {
         Ok(Response::new(replies.take_until(broken).boxed()))
     }
 
+    /// Whom the frames have registered; only streams find users by their names.
     async fn lookup(&self, request: Request<LookupRequest>) -> Result<Response<LookupReply>, Status> {
-        Ok(Response::new(self.find(request.into_inner())))
+        Ok(Response::new(self.state.read(|book| find_registered(book, request.into_inner()))))
     }
 
     async fn list(&self, _: Request<ListSessionsRequest>) -> Result<Response<ListSessionsReply>, Status> {
@@ -102,18 +101,8 @@ impl Sessions for Node {
         Ok(Response::new(GiveUpReply { revision: 1 }))
     }
 
-    /// Notices 1, 2, 3 after the cursor, then the stream breaks; after the third it stays open.
     async fn notices(&self, request: Request<NoticesRequest>) -> Result<Response<Self::NoticesStream>, Status> {
-        let told = request.into_inner().cursor.first().copied().unwrap_or(0);
-        let (sender, replies) = mpsc::channel(1);
-        if told < 3 {
-            let kick = notice::Kick { reason: format!("number {}", told + 1), author: String::new() };
-            let notice = Notice { cause: Some(notice::Cause::Kicked(kick)), ..Notice::default() };
-            let cursor = vec![told + 1].into();
-            drop(sender.send(Ok(NoticesReply { notices: vec![notice], cursor, reset: false })).await);
-            return Ok(Response::new(ReceiverStream::new(replies).boxed()));
-        }
-        Ok(Response::new(stream::pending().boxed()))
+        self.tell_notices(request.into_inner())
     }
 }
 
@@ -154,9 +143,9 @@ impl Node {
     /// Users that begin with `u` are live, those that begin with `l` linger; on a topic only those whose names have it
     /// in them.
     fn find(&self, request: LookupRequest) -> LookupReply {
-        let rebuilding = self.state.change(|book| {
+        let (rebuilding, revision) = self.state.change(|book| {
             book.lookup_frames.push(request.keys.len() + request.users.len());
-            book.rebuilding
+            (book.rebuilding, book.revision)
         });
         let owner =
             lookup_reply::Owner { service: "room".into(), endpoints: vec!["room:1".into()], ..Default::default() };
@@ -181,7 +170,7 @@ impl Node {
         let all = |it: bytes::Bytes| lookup_reply::FoundAll { sessions: slots(it), formerly: Vec::new() };
         LookupReply {
             sequence: request.sequence,
-            revision: 100,
+            revision,
             state_id: STATE_ID,
             owners: vec![owner],
             keys: request.keys.into_iter().map(found).collect(),
@@ -199,7 +188,10 @@ pub(crate) fn key(user: &str) -> SessionKey {
 
 /// As the state does it.
 fn apply(book: &mut Book, frame: &WriteFrame) -> Result<Answer, &'static str> {
-    if !book.opened.contains(&frame.incarnation) || book.closed.contains(&frame.incarnation) {
+    if frame.state_id != book.state_id {
+        return Err("foreign-state");
+    }
+    if !book.is_open(frame.incarnation) {
         return Err("incarnation-closed");
     }
     let (last, answers) = book.frames.entry(frame.incarnation).or_default();
@@ -212,18 +204,31 @@ fn apply(book: &mut Book, frame: &WriteFrame) -> Result<Answer, &'static str> {
     *last = frame.sequence;
     book.revision += 1;
     let revision = book.revision;
-    let mut results = Vec::new();
-    for (position, operation) in (0_u32..).zip(&frame.operations) {
-        if let Some(Operation::Register(register)) = &operation.operation {
-            book.registered.push(register.key.clone().unwrap_or_default().user.to_vec());
-        }
-        let epoch = Some(v1::Epoch { revision, position });
-        let registered = operation_result::Registered { epoch, displaced: None };
-        results.push(v1::OperationResult { result: Some(operation_result::Result::Registered(registered)) });
-    }
-    let answer = Answer { revision, results };
+    let operations = (1_u32..).zip(frame.operations.iter().filter_map(|it| it.operation.as_ref()));
+    let result = |(position, operation)| v1::OperationResult {
+        result: Some(book.operate(frame.incarnation, v1::Epoch { revision, position }, operation)),
+    };
+    let answer = Answer { revision, results: operations.map(result).collect() };
+    let (_, answers) = book.frames.entry(frame.incarnation).or_default();
     answers.insert(frame.sequence, answer.clone());
     Ok(answer)
+}
+
+fn find_registered(book: &Book, request: LookupRequest) -> LookupReply {
+    let held: Vec<_> = request.keys.iter().map(|key| book.held(key)).collect();
+    let owner = |held: &Held| lookup_reply::Owner { incarnation: held.incarnation, ..lookup_reply::Owner::default() };
+    let owners = held.iter().flatten().map(|held| owner(held)).collect();
+    let mut owner = 0;
+    let found = |held: Option<&Held>| {
+        let session = held.map(|held| {
+            owner += 1;
+            let (key, connection) = (held.register.key.clone(), held.register.connection.clone());
+            v1::Session { key, owner: owner - 1, connection, epoch: Some(held.epoch), ..v1::Session::default() }
+        });
+        lookup_reply::Found { session, formerly: None }
+    };
+    let keys = held.into_iter().map(found).collect();
+    LookupReply { sequence: request.sequence, state_id: book.state_id, owners, keys, ..LookupReply::default() }
 }
 
 /// For tests that break a call instead of a frame.

@@ -6,11 +6,13 @@ use std::{
 };
 
 use keeper_proto::v1::{
-    Document, KickRequest, OperationResult, PresenceFact, PresenceRequest, Problem, ScanRequest, WriteFrame,
-    lookup_reply,
+    Document, KickRequest, Notice, OpenInstanceRequest, OperationResult, PresenceFact, PresenceRequest, Problem,
+    ScanRequest, WriteFrame, controls_addressed::Control, lookup_reply,
 };
 use parking_lot::Mutex;
 use tokio::{sync::watch, time};
+
+use super::{STATE_ID, registry::Sessions};
 
 /// What goes wrong with the next write frame.
 #[derive(Debug, Clone)]
@@ -29,6 +31,7 @@ pub(crate) enum Fault {
 pub(crate) struct Book {
     pub(crate) leader: Option<usize>,
     pub(crate) revision: u64,
+    pub(crate) state_id: u64,
     /// Of the next write frames, one each.
     pub(crate) faults: VecDeque<Fault>,
     /// Every write frame that arrived, taken or not.
@@ -37,7 +40,22 @@ pub(crate) struct Book {
     pub(crate) registered: Vec<Vec<u8>>,
     /// By incarnation: the last number taken, and all answers.
     pub(crate) frames: BTreeMap<u64, (u64, BTreeMap<u64, Answer>)>,
+    pub(crate) sessions: Sessions,
+    /// Users that were given up, and why.
+    pub(crate) ended: Vec<(String, i32)>,
+    /// Users that are refused, and why.
+    pub(crate) refuse: BTreeMap<String, &'static str>,
+    /// All notices, with the incarnations they are for; so many of them are forgotten.
+    pub(crate) notices: Vec<(u64, Notice)>,
+    pub(crate) notices_floor: usize,
+    /// Actions nobody has answered.
+    pub(crate) controls: Vec<Control>,
     pub(crate) opened: Vec<u64>,
+    /// Who holds which name.
+    pub(crate) names: BTreeMap<(String, String), u64>,
+    pub(crate) opens: Vec<OpenInstanceRequest>,
+    /// The next lease is opened, and the answer is lost.
+    pub(crate) lose_open: Option<()>,
     pub(crate) requests: BTreeMap<Vec<u8>, u64>,
     pub(crate) closed: Vec<u64>,
     pub(crate) renewals: Renewals,
@@ -95,7 +113,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(endpoints: Vec<String>) -> Self {
-        let book = Book { leader: Some(0), revision: 100, ..Book::default() };
+        let book = Book { leader: Some(0), revision: 100, state_id: STATE_ID, ..Book::default() };
         Self { endpoints, book: Mutex::new(book), changes: watch::Sender::new(0), breaks: watch::Sender::new(0) }
     }
 
