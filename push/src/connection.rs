@@ -2,11 +2,12 @@
 //!
 //! Two things go on at once until either ends: talking to the device, and keeping it registered. Then the connection
 //! leaves the table, the device is told why, and the session is given up, in this order, so that no push is accepted
-//! for a connection that is closing.
+//! for a connection that is closing, and a kick is confirmed when the device has been told of it.
 
 use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
+use keeper_client_sdk::{Connection, Gateway, Registration};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, mpsc, watch},
@@ -24,12 +25,10 @@ use tracing::debug;
 
 use crate::{
     config::RoomConfig,
-    connections::Connections,
+    connections::{ConnectionId, Connections},
     ending::Ending,
     limits,
     params::{Params, refusal},
-    seat::Seat,
-    tenure::Tenure,
 };
 
 /// What every connection of a room shares.
@@ -37,7 +36,7 @@ use crate::{
 pub(crate) struct Surroundings {
     pub(crate) connections: Arc<Connections>,
     pub(crate) config: watch::Receiver<Arc<RoomConfig>>,
-    pub(crate) tenures: watch::Receiver<Option<Tenure>>,
+    pub(crate) gateway: Gateway,
 }
 
 type Socket = WebSocketStream<TcpStream>;
@@ -50,21 +49,57 @@ pub(crate) async fn serve(stream: TcpStream, around: Surroundings, permit: Owned
         Err(_) => return debug!("handshake timed out"),
     };
     drop(permit);
-    let Surroundings { connections, mut config, tenures } = around;
+    let Surroundings { connections, mut config, gateway } = around;
     let max = config.borrow().max_connections.0;
     let Some(mut line) = connections.admit(params.key.clone(), max) else {
         return close(&mut socket, &Ending::Full).await;
     };
-    let mut seat = Seat::new(line.id, params, connections, config.clone(), tenures);
+    let registering = Registering { id: line.id, params, connections: &connections, config: config.clone() };
+    let mut held = None;
     let ending = tokio::select! {
         ending = talk(&mut socket, &mut line.outbound, &mut config) => ending,
-        ending = seat.keep() => ending,
+        ending = registering.run(&gateway, &mut held) => ending,
         ending = &mut line.end => ending.unwrap_or(Ending::GoingAway),
     };
     debug!(connection = %line.id, ?ending, "connection ends");
     drop(line);
     close(&mut socket, &ending).await;
-    seat.give_up(&ending).await;
+    match held {
+        Some(held) if ending == Ending::Left => held.close().await,
+        // The gateway knows what there is to give up.
+        held => drop(held),
+    }
+}
+
+/// A connection on its way into the registry.
+struct Registering<'a> {
+    id: ConnectionId,
+    params: Params,
+    connections: &'a Connections,
+    config: watch::Receiver<Arc<RoomConfig>>,
+}
+
+impl Registering<'_> {
+    /// Keeps the connection registered for ever, or says why it must end.
+    async fn run(self, gateway: &Gateway, held: &mut Option<Connection>) -> Ending {
+        let mut registration = Registration::new(self.params.key).connection(self.id.name());
+        if let Some(conn_seq) = self.params.conn_seq {
+            registration = registration.conn_seq(conn_seq);
+        }
+        for topic in &self.config.borrow().topics {
+            registration = registration.topic(topic.clone());
+        }
+        match gateway.connect(registration).await {
+            Ok(connection) => *held = Some(connection),
+            Err(error) => return Ending::of_refusal(error),
+        }
+        let greeting = self.config.borrow().greeting.clone();
+        if !greeting.is_empty() {
+            self.connections.push(self.id, greeting);
+        }
+        // What becomes of it from now on is an event.
+        std::future::pending().await
+    }
 }
 
 async fn handshake(stream: TcpStream) -> Result<(Socket, Params), Error> {
@@ -97,7 +132,8 @@ async fn talk(
         let idle = time::sleep_until(heard_at + now.idle_timeout());
         tokio::select! {
             heard = socket.next() => match heard {
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Ending::Disconnected,
+                Some(Ok(Message::Close(_))) => return Ending::Left,
+                Some(Err(_)) | None => return Ending::Disconnected,
                 Some(Ok(message)) if message.len() > now.max_message_bytes.0 => {
                     return Ending::TooLarge { bytes: message.len(), bytes_max: now.max_message_bytes.0 };
                 }

@@ -51,8 +51,6 @@ struct Entry {
     outbound: mpsc::Sender<String>,
     /// Taken by the first who ends the connection.
     end: Option<oneshot::Sender<Ending>>,
-    /// In which life of the room's lease it is registered.
-    incarnation: Option<u64>,
 }
 
 /// One connection's end of the table; leaves it when dropped.
@@ -85,14 +83,8 @@ impl Connections {
         table.admitted += 1;
         let id = ConnectionId(table.admitted);
         table.by_user.entry(key.user().clone()).or_default().push(id);
-        table.by_id.insert(id, Entry { key, outbound, end: Some(end), incarnation: None });
+        table.by_id.insert(id, Entry { key, outbound, end: Some(end) });
         Some(Line { id, outbound: outbound_receiver, end: end_receiver, connections: self.clone() })
-    }
-
-    /// Notes that a connection is registered; says whether it is for the first time.
-    pub(crate) fn registered(&self, id: ConnectionId, incarnation: u64) -> bool {
-        let mut table = self.table.lock();
-        table.by_id.get_mut(&id).is_some_and(|entry| entry.incarnation.replace(incarnation).is_none())
     }
 
     /// Sends to one connection.
@@ -132,18 +124,9 @@ impl Connections {
         }
     }
 
-    /// Those registered in one life of the lease.
-    pub(crate) fn registered_in(&self, incarnation: u64) -> Vec<(ConnectionId, SessionKey)> {
-        let table = self.table.lock();
-        let here = table.by_id.iter().filter(|(_, entry)| entry.incarnation == Some(incarnation));
-        here.map(|(id, entry)| (*id, entry.key.clone())).collect()
-    }
-
-    /// How many there are, and how many of them are registered in this life of the lease.
-    pub(crate) fn count(&self, incarnation: Option<u64>) -> (usize, usize) {
-        let table = self.table.lock();
-        let registered = |entry: &&Entry| incarnation.is_some() && entry.incarnation == incarnation;
-        (table.by_id.len(), table.by_id.values().filter(registered).count())
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.table.lock().by_id.len()
     }
 
     fn leave(&self, id: ConnectionId) {
@@ -214,9 +197,7 @@ mod tests {
         let connections = Arc::new(Connections::default());
         let mut line = connections.admit(key("a", ""), 1).unwrap();
         assert!(connections.admit(key("b", ""), 1).is_none(), "the table is full");
-        assert!(connections.registered(line.id, 7));
-        assert!(!connections.registered(line.id, 8), "not for the first time");
-        assert_eq!(connections.count(Some(8)), (1, 1));
+        assert_eq!(connections.count(), 1);
         connections.end(line.id, Ending::Superseded);
         connections.end(line.id, Ending::GoingAway);
         assert_eq!(line.end.try_recv(), Ok(Ending::Superseded), "the first ending counts");

@@ -1,5 +1,6 @@
 //! Why a connection ends, and what the device is told.
 
+use keeper_client_sdk::{Error, Holder};
 use tokio_tungstenite::tungstenite::{
     Utf8Bytes,
     protocol::{CloseFrame, frame::coding::CloseCode},
@@ -16,7 +17,9 @@ pub(crate) const CODE_SUPERSEDED: u16 = 4003;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The device closed, or its network did.
+    /// The device said good-bye.
+    Left,
+    /// The network did.
     Disconnected,
     /// Nothing was heard for the idle timeout.
     Idle { timeout_ms: u64 },
@@ -39,15 +42,24 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    /// Whether the session is still this connection's to give up.
-    pub(crate) const fn leaves_session(&self) -> bool {
-        matches!(self, Self::Disconnected | Self::Idle { .. } | Self::Slow | Self::TooLarge { .. })
+    /// Of a connection that the registry does not take.
+    pub(crate) fn of_refusal(error: Error) -> Self {
+        match (error.reason(), &error) {
+            ("stale-conn-seq", _) => Self::Superseded,
+            ("displaced", Error::Refused { holder: Some(by), .. }) => Self::displaced(by),
+            ("ended", _) => Self::GoingAway,
+            _ => Self::Refused { reason: error.to_string() },
+        }
+    }
+
+    pub(crate) fn displaced(by: &Holder) -> Self {
+        Self::Displaced { to: format!("{}/{}", by.service, by.instance) }
     }
 
     /// What the device is told; nothing when it has gone itself.
     pub(crate) fn frame(&self) -> Option<CloseFrame> {
         let (code, reason) = match self {
-            Self::Disconnected => return None,
+            Self::Left | Self::Disconnected => return None,
             Self::Idle { timeout_ms } => (CloseCode::Away, format!("silent for {timeout_ms} ms")),
             Self::Slow => (CloseCode::Policy, "too slow: messages wait for longer than they may".to_owned()),
             Self::TooLarge { bytes, bytes_max } => {

@@ -9,6 +9,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
+use keeper_client_sdk::GatewayStatus;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -51,8 +52,8 @@ fn answer(user: &str, delivery: &Delivery) -> (StatusCode, String) {
 }
 
 async fn status(State(around): State<Surroundings>) -> String {
-    let incarnation = around.tenures.borrow().as_ref().map(|tenure| tenure.incarnation);
-    let (connections, registered) = around.connections.count(incarnation);
+    let GatewayStatus { incarnation, registered, .. } = around.gateway.status();
+    let connections = around.connections.count();
     let config = around.config.borrow().clone();
     let status = json!({
         "incarnation": incarnation, "connections": connections, "registered": registered, "config": *config,

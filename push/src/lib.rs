@@ -9,9 +9,10 @@
 //! - **The running configuration is the published one.** [`config`] follows one document live; a document that does not
 //!   fit is named in the log and the running values stay.
 //!
-//! [`room`] assembles; [`connection`] is one device; [`seat`] is its registration; [`tenure`] is the room's own lease;
-//! [`inbox`] is where senders deliver. [`crowd`] is the other side: devices by the thousand, for demonstrations and
-//! load.
+//! [`room`] assembles; [`connection`] is one device; [`herald`] hears what the registry has to say about them;
+//! [`inbox`] is where senders deliver. That connections stay registered, life after life of the room's lease, is the
+//! library's [`Gateway`](keeper_client_sdk::Gateway). [`crowd`] is the other side: devices by the thousand, for
+//! demonstrations and load.
 //!
 //! Left out on purpose: what devices say upstream is counted and dropped, and nothing is stored for devices that are
 //! away. Both belong to the application around the room.
@@ -21,10 +22,9 @@ mod connection;
 mod connections;
 pub mod crowd;
 mod ending;
+mod herald;
 mod inbox;
 pub mod limits;
 mod params;
 pub mod process;
 pub mod room;
-mod seat;
-mod tenure;

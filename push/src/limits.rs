@@ -38,6 +38,3 @@ pub const CLOSE_REASON_BYTES_MAX: usize = 123;
 
 /// Pause before the cluster is asked again. The SDK has tried for its whole timeout already.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(500);
-
-/// Connections compared with the registry by one call.
-pub const RECONCILE_KEYS_MAX: usize = 1_024;

@@ -3,10 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use keeper_client_sdk::Keeper;
+use keeper_client_sdk::{Answer, Keeper};
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, watch},
+    sync::{Semaphore, oneshot, watch},
     task::JoinSet,
     time,
 };
@@ -18,9 +18,12 @@ use crate::{
     connection::{self, Surroundings},
     connections::Connections,
     ending::Ending,
+    herald::Herald,
     inbox, limits,
-    tenure::{self, Identity, Tenure},
 };
+
+/// The service rooms are instances of.
+const SERVICE: &str = "room";
 
 /// How a room is set up.
 #[derive(Debug, Clone)]
@@ -70,7 +73,8 @@ impl Room {
         Ok((self.devices.local_addr()?, self.senders.local_addr()?))
     }
 
-    /// Serves until `stop`, then drains: the lease ends first, so that nobody finds what is about to close.
+    /// Serves until `stop` or until an admin asks it to drain. When it is stopped the lease ends first, so that nobody
+    /// finds what is about to close; a drain is answered before.
     ///
     /// # Errors
     /// When a listener fails for good.
@@ -80,14 +84,12 @@ impl Room {
         let Self { options, devices, senders } = self;
         let connections = Arc::new(Connections::default());
         let (config_sender, config) = watch::channel(Arc::new(RoomConfig::default()));
-        let (tenure_sender, tenures) = watch::channel::<Option<Tenure>>(None);
-        let around = Surroundings { connections: connections.clone(), config, tenures };
-        let identity = Identity {
-            endpoint: options.advertise.unwrap_or_else(|| inbox_address.to_string()),
-            id: options.id,
-            zone: options.zone,
-            ttl: options.ttl,
-        };
+        let endpoint = options.advertise.unwrap_or_else(|| inbox_address.to_string());
+        let instance = keeper.instance(SERVICE, options.id).endpoint(endpoint).zone(options.zone).ttl(options.ttl);
+        let (gateway, events) = instance.version(env!("CARGO_PKG_VERSION")).gateway().start();
+        let around = Surroundings { connections: connections.clone(), config, gateway: gateway.clone() };
+        let (drain, mut drained) = oneshot::channel();
+        let herald = Herald { events, connections: connections.clone(), stop: stop.clone(), drain: Some(drain) };
 
         let mut parts = JoinSet::new();
         parts.spawn(config::follow(keeper.clone(), options.config, config_sender));
@@ -97,15 +99,28 @@ impl Room {
                 warn!("the inbox stopped: {error}");
             }
         });
-        let lease = tenure::hold(keeper, identity, connections.clone(), tenure_sender, stop.clone());
-        let ((), mut open) = tokio::join!(lease, accept(devices, around, stop));
+        parts.spawn(herald.run());
+        let mut open = accept(devices, around, stop).await;
 
-        connections.end_all(&Ending::GoingAway);
-        let drained = async { while open.join_next().await.is_some() {} };
-        if time::timeout(limits::DRAIN_TIMEOUT, drained).await.is_err() {
-            warn!("{} connections are cut off", open.len());
+        if let Ok(action) = drained.try_recv() {
+            // An admin waits for the answer, which only a gateway can give whose lease lives.
+            empty(&connections, &mut open).await;
+            if let Err(error) = action.acknowledge(Answer::Done).await {
+                warn!("the drain is not answered: {error}");
+            }
         }
+        gateway.close().await;
+        empty(&connections, &mut open).await;
         Ok(())
+    }
+}
+
+/// Tells every device to go elsewhere, and waits for them.
+async fn empty(connections: &Connections, open: &mut JoinSet<()>) {
+    connections.end_all(&Ending::GoingAway);
+    let gone = async { while open.join_next().await.is_some() {} };
+    if time::timeout(limits::DRAIN_TIMEOUT, gone).await.is_err() {
+        warn!("{} connections are cut off", open.len());
     }
 }
 
