@@ -54,7 +54,7 @@ impl State {
         let start = after.map(|position| self.sessions.place_of(position));
         let hashes = filter.part.hashes();
         let (mut looked_at, mut last) = (0, None);
-        let first = start.map_or(*hashes.start(), |(hash, ..)| hash.max(*hashes.start()));
+        let first = start.map_or(0, |(hash, ..)| hash).max(*hashes.start());
         for shard in Index::shards_between(first, *hashes.end()) {
             for (place, _, entry) in self.sessions.ordered(shard, start) {
                 if !hashes.contains(&place.0) {
