@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use keeper_client_sdk::{Keeper, Registration, SessionKey};
+use keeper_client_sdk::{Keeper, Registration, Route, SessionKey};
 use keeper_tests::{Processes, binary, until};
 use tokio::time::Instant;
 
@@ -130,4 +130,38 @@ async fn a_directory_of_another_node_is_refused() {
     std::fs::write(cluster.settings(0), text).unwrap();
     cluster.launch(0);
     cluster.leader().await;
+}
+
+/// EMQX EIP-0042, emqx#17382: after a partition the nodes delete each other's sessions.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_was_cut_off_takes_no_session_away_when_it_comes_back() {
+    let cluster = Processes::start(3).await;
+    let leader = cluster.leader().await;
+    let others: Vec<_> = (0..3).filter(|at| *at != leader).collect();
+    let keeper = cluster.keeper().await;
+    let a = keeper.instance("room", "a").ttl(Duration::from_secs(30)).open().await.unwrap();
+    let b = keeper.instance("room", "b").ttl(Duration::from_secs(30)).open().await.unwrap();
+    let mut old = Vec::new();
+    for n in 0..50 {
+        old.push(a.sessions().register(Registration::new(user(n))).await.unwrap().epoch);
+    }
+    cluster.signal(leader, "STOP");
+    cluster.leader_among(&others).await;
+    // The other side goes on: half of the users move.
+    for n in 0..25 {
+        b.sessions().register(Registration::new(user(n))).await.unwrap();
+    }
+    cluster.signal(leader, "CONT");
+    // And the gateway they left says good-bye for all of them, late.
+    for (n, epoch) in old.into_iter().enumerate().take(25) {
+        let late = a.sessions().unregister(&user(n), epoch).await.expect_err("it is another's by now");
+        assert_eq!(late.reason(), "stale-epoch");
+    }
+    for at in 0..3 {
+        let lookup = Keeper::connect([cluster.endpoint(at)]).await.unwrap().lookup().route(Route::AnyNode);
+        for n in 0..50 {
+            let found = lookup.session(&user(n)).await.unwrap().found.expect("nobody was lost");
+            assert_eq!(found.owner.instance, if n < 25 { "b" } else { "a" }, "user {n} on node {at}");
+        }
+    }
 }
