@@ -97,10 +97,20 @@ fn rejection_field(rejection: &Rejection) -> &'static str {
     }
 }
 
+/// Which history the epoch of an operation is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// The present one.
+    Present,
+    /// One before: the operation registers a connection again.
+    Former,
+}
+
 /// The same for one operation of a frame, by its path: `operations[3].key.user`.
-pub(crate) fn operation_field(place: usize, rejection: &Rejection) -> String {
+pub(crate) fn operation_field(place: usize, claim: Claim, rejection: &Rejection) -> String {
     match rejection_field(rejection) {
         "" => String::new(),
+        "epoch" if claim == Claim::Former => format!("operations[{place}].flushed"),
         field @ ("user" | "slot") => format!("operations[{place}].key.{field}"),
         "topic" => format!("operations[{place}].topics"),
         field => format!("operations[{place}].{field}"),

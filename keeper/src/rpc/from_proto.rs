@@ -34,8 +34,19 @@ pub(crate) struct Misfit {
     pub(crate) problem: Problem,
 }
 
-/// A gateway's frame, and the operations left out of it.
-pub(crate) fn frame(frame: wire::WriteFrame) -> Result<(Frame, Vec<Misfit>), Problem> {
+/// A gateway's frame, and what its answer needs to know of it.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    /// What is proposed.
+    pub(crate) frame: Frame,
+    /// The operations left out of it.
+    pub(crate) misfits: Vec<Misfit>,
+    /// Where it registers connections of a former history.
+    pub(crate) flushed: Vec<usize>,
+}
+
+/// A gateway's frame.
+pub(crate) fn frame(frame: wire::WriteFrame) -> Result<Parsed, Problem> {
     let (given, limit) = (frame.operations.len(), limits::FRAME_OPERATIONS_MAX);
     if given > limit {
         return Err(invalid(
@@ -43,11 +54,16 @@ pub(crate) fn frame(frame: wire::WriteFrame) -> Result<(Frame, Vec<Misfit>), Pro
             format!("the frame has {given} operations; the limit is {limit}: send several frames"),
         ));
     }
-    let mut misfits = Vec::new();
+    let (mut misfits, mut flushed) = (Vec::new(), Vec::new());
     let mut operations = Vec::with_capacity(given);
     for (place, it) in frame.operations.into_iter().enumerate() {
         match operation(place, it) {
-            Ok(operation) => operations.push(operation),
+            Ok(operation) => {
+                if matches!(&operation, SessionOperation::Register(register) if register.flushed.is_some()) {
+                    flushed.push(place);
+                }
+                operations.push(operation);
+            }
             Err(problem) => misfits.push(Misfit { place, problem }),
         }
     }
@@ -59,7 +75,7 @@ pub(crate) fn frame(frame: wire::WriteFrame) -> Result<(Frame, Vec<Misfit>), Pro
         confirmed: token::read_notices("confirmed", &frame.confirmed)?,
         flush_remaining: frame.flush_remaining,
     };
-    Ok((frame, misfits))
+    Ok(Parsed { frame, misfits, flushed })
 }
 
 fn operation(place: usize, operation: wire::SessionOperation) -> Result<SessionOperation, Problem> {
@@ -197,4 +213,86 @@ pub(crate) fn open_instance(request: wire::OpenInstanceRequest) -> Result<OpenIn
         flush_total: request.flush_total,
         request: request_id(&request.request_id)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use keeper_proto::v1::session_operation::{Operation, Register, Unregister, unregister::Cause};
+
+    use super::*;
+
+    fn named(problem: Problem) -> (String, String) {
+        let Problem::Invalid { field, message } = problem else { panic!("{problem:?}") };
+        (field, message)
+    }
+
+    fn register() -> Operation {
+        let key = Some(wire::SessionKey { user: "ada".into(), slot: "".into() });
+        Operation::Register(Register { key, ..Register::default() })
+    }
+
+    fn unregister(cause: i32) -> Operation {
+        let key = Some(wire::SessionKey { user: "ada".into(), slot: "".into() });
+        Operation::Unregister(Unregister { key, epoch: Some(wire::Epoch::default()), cause })
+    }
+
+    fn parsed(operations: impl IntoIterator<Item = Option<Operation>>) -> Result<Parsed, Problem> {
+        let operations = operations.into_iter().map(|operation| wire::SessionOperation { operation });
+        frame(wire::WriteFrame { operations: operations.collect(), ..Default::default() })
+    }
+
+    #[test]
+    fn what_is_no_operation_is_left_out_by_its_path() {
+        let keyless = Operation::Register(Register::default());
+        let key = Some(wire::SessionKey::default());
+        let epochless = Operation::Unregister(Unregister { key, epoch: None, cause: 0 });
+        let given = [Some(register()), None, Some(keyless), Some(unregister(9)), Some(epochless), Some(register())];
+        let Parsed { frame, misfits, .. } = parsed(given).expect("a frame");
+        assert_eq!(frame.operations.len(), 2);
+        let told: Vec<_> = misfits.into_iter().map(|misfit| named(misfit.problem)).collect();
+        let expected = [
+            ("operations[1].operation", "none of register, unregister, bind and unbind is given, or one that is newer"),
+            ("operations[2].key", "`key` is missing"),
+            ("operations[3].cause", "9 is no cause this version knows: 1 is left, 2 is lost"),
+            ("operations[4].epoch", "`epoch` is missing"),
+        ];
+        assert_eq!(told, expected.map(|(field, message)| (field.to_owned(), message.to_owned())));
+    }
+
+    #[test]
+    fn a_good_bye_without_a_cause_is_one() {
+        let causes = [0, Cause::Left.into(), Cause::Lost.into()].map(|cause| Some(unregister(cause)));
+        let operations = parsed(causes).expect("a frame").frame.operations;
+        let causes = operations.iter().map(|operation| {
+            let SessionOperation::Unregister(unregister) = operation else { panic!("{operation:?}") };
+            unregister.cause
+        });
+        let expected = [UnregisterCause::Left, UnregisterCause::Left, UnregisterCause::Lost];
+        assert_eq!(causes.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_frame_over_the_limit_is_refused_whole() {
+        let refused = parsed(vec![Some(register()); limits::FRAME_OPERATIONS_MAX + 1]).expect_err("too many");
+        let message = "the frame has 1025 operations; the limit is 1024: send several frames";
+        assert_eq!(named(refused), ("operations".to_owned(), message.to_owned()));
+    }
+
+    #[test]
+    fn a_selector_is_refused_by_the_field_that_is_wrong() {
+        let of = |change: fn(&mut wire::SessionSelector)| {
+            let mut given = wire::SessionSelector::default();
+            change(&mut given);
+            named(selector(Some(given)).expect_err("it is wrong")).0
+        };
+        assert_eq!(of(|it| it.topic = vec![0; limits::TOPIC_BYTES_MAX + 1].into()), "selector.topic");
+        assert_eq!(of(|it| it.user_prefix = vec![0; limits::USER_BYTES_MAX + 1].into()), "selector.user_prefix");
+        assert_eq!(of(|it| it.slot = Some(vec![0; limits::SLOT_BYTES_MAX + 1].into())), "selector.slot");
+        for wrong in ["gateway", "/a", "gateway/", "gateway/a/b"] {
+            let refused = named(instance_name("selector.instance", wrong).expect_err("it is wrong"));
+            let message = format!("`{wrong}` names no instance; it is written service/id");
+            assert_eq!(refused, ("selector.instance".to_owned(), message));
+        }
+        assert_eq!(selector(None), Ok(SessionSelector::default()));
+    }
 }

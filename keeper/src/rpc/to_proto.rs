@@ -10,7 +10,7 @@ use keeper_registry::{
 };
 use prost::Message;
 
-use crate::rpc::error;
+use crate::rpc::error::{self, Claim};
 use crate::rpc::from_proto::Misfit;
 
 /// The owners named in one answer, each once.
@@ -191,7 +191,7 @@ const fn progress(progress: RebuildProgress) -> wire::rebuild_status_reply::Prog
 }
 
 /// The result of one operation of a frame.
-pub(crate) fn operation_result(place: usize, result: &OperationResult) -> wire::OperationResult {
+pub(crate) fn operation_result(place: usize, claim: Claim, result: &OperationResult) -> wire::OperationResult {
     use wire::operation_result::{Done, Refused, Registered, Result};
     let result = match result {
         OperationResult::Registered { epoch: token, displaced } => {
@@ -202,7 +202,7 @@ pub(crate) fn operation_result(place: usize, result: &OperationResult) -> wire::
             reason: error::rejection_reason(rejection).to_owned(),
             message: error::rejection_message(rejection),
             holder: error::rejection_holder(rejection).map(holder),
-            field: error::operation_field(place, rejection),
+            field: error::operation_field(place, claim, rejection),
         }),
     };
     wire::OperationResult { result: Some(result) }

@@ -66,7 +66,7 @@ impl ScanToken {
 
 fn read_part(input: &mut Input) -> Result<Part, DecodeError> {
     let part = Part::new(input.u32()?, input.u32()?);
-    part.ok_or(DecodeError::OutOfRange { what: "the part of a walk", at: input.position() })
+    part.ok_or_else(|| DecodeError::OutOfRange { what: "the part of a walk", at: input.position() })
 }
 
 /// Where a gateway's notices stand.

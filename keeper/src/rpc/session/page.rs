@@ -113,7 +113,10 @@ fn narrow<N: TryFrom<usize> + Default>(length: usize) -> N {
 
 const _: () = {
     use keeper_registry::limits;
-    assert!(limits::USER_BYTES_MAX <= u8::MAX as usize && limits::SLOT_BYTES_MAX <= u8::MAX as usize);
-    assert!(limits::CONNECTION_BYTES_MAX <= u8::MAX as usize && limits::TOPIC_BYTES_MAX <= u8::MAX as usize);
-    assert!(limits::TOPICS_PER_SESSION_MAX <= u8::MAX as usize && limits::ATTRIBUTES_BYTES_MAX <= u16::MAX as usize);
+    assert!(limits::USER_BYTES_MAX <= u8::MAX as usize);
+    assert!(limits::SLOT_BYTES_MAX <= u8::MAX as usize);
+    assert!(limits::CONNECTION_BYTES_MAX <= u8::MAX as usize);
+    assert!(limits::TOPIC_BYTES_MAX <= u8::MAX as usize);
+    assert!(limits::TOPICS_PER_SESSION_MAX <= u8::MAX as usize);
+    assert!(limits::ATTRIBUTES_BYTES_MAX <= u16::MAX as usize);
 };

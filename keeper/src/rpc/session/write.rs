@@ -14,7 +14,8 @@ use super::{OVERHEAD_BYTES, SessionService, another_kind};
 use crate::limits;
 use crate::problem::Problem;
 use crate::propose::{Committed, Lane, Pending, Proposal};
-use crate::rpc::from_proto::{self, Misfit};
+use crate::rpc::error::Claim;
+use crate::rpc::from_proto::{self, Misfit, Parsed};
 use crate::rpc::{ReplyStream, error, to_proto};
 
 /// A frame on its way.
@@ -22,6 +23,7 @@ struct Submitted {
     sequence: u64,
     pending: Result<Pending, Problem>,
     misfits: Vec<Misfit>,
+    flushed: Vec<usize>,
 }
 
 impl SessionService {
@@ -39,20 +41,20 @@ impl SessionService {
         let sequence = frame.sequence;
         let bytes = frame.encoded_len() + OVERHEAD_BYTES;
         let deadline = from_proto::deadline(frame.timeout_ms);
-        let (pending, misfits) = match from_proto::frame(frame) {
-            Ok((frame, misfits)) => {
+        match from_proto::frame(frame) {
+            Ok(Parsed { frame, misfits, flushed }) => {
                 let proposal = Proposal { command: Command::Frame(frame), bytes, deadline, term: None };
-                (self.proposer.submit(Lane::Session, proposal), misfits)
+                let pending = self.proposer.submit(Lane::Session, proposal);
+                Submitted { sequence, pending, misfits, flushed }
             }
-            Err(problem) => (Err(problem), Vec::new()),
-        };
-        Submitted { sequence, pending, misfits }
+            Err(problem) => Submitted { sequence, pending: Err(problem), misfits: Vec::new(), flushed: Vec::new() },
+        }
     }
 }
 
 impl Submitted {
     async fn reply(self) -> wire::WriteFrameReply {
-        let Self { sequence, pending, misfits } = self;
+        let Self { sequence, pending, misfits, flushed } = self;
         let outcome = match pending {
             Ok(pending) => pending.outcome().await,
             Err(problem) => Err(problem),
@@ -61,7 +63,7 @@ impl Submitted {
         match outcome {
             Ok(Committed { reply: Reply::Frame { revision, results }, .. }) => {
                 reply.revision = revision.0;
-                reply.results = merge(&results, misfits);
+                reply.results = merge(&results, misfits, &flushed);
             }
             Ok(_) => reply.problem = Some(error::to_wire(&another_kind())),
             Err(problem) => reply.problem = Some(error::to_wire(&problem)),
@@ -71,7 +73,7 @@ impl Submitted {
 }
 
 /// The results of a frame, one an operation: what the state said of those it saw, and the others at their places.
-fn merge(results: &[OperationResult], misfits: Vec<Misfit>) -> Vec<wire::OperationResult> {
+fn merge(results: &[OperationResult], misfits: Vec<Misfit>, flushed: &[usize]) -> Vec<wire::OperationResult> {
     let mut merged = Vec::with_capacity(results.len() + misfits.len());
     let mut misfits = misfits.into_iter().peekable();
     let mut results = results.iter();
@@ -80,7 +82,8 @@ fn merge(results: &[OperationResult], misfits: Vec<Misfit>) -> Vec<wire::Operati
         if let Some(misfit) = misfits.next_if(|misfit| misfit.place == place) {
             merged.push(to_proto::misfit(&misfit));
         } else if let Some(result) = results.next() {
-            merged.push(to_proto::operation_result(place, result));
+            let claim = if flushed.binary_search(&place).is_ok() { Claim::Former } else { Claim::Present };
+            merged.push(to_proto::operation_result(place, claim, result));
         } else {
             return merged;
         }
@@ -89,13 +92,15 @@ fn merge(results: &[OperationResult], misfits: Vec<Misfit>) -> Vec<wire::Operati
 
 #[cfg(test)]
 mod tests {
+    use keeper_registry::Rejection;
+
     use super::*;
     use crate::rpc::from_proto::invalid;
 
     #[test]
     fn misfits_are_answered_at_their_places() {
         let misfit = |place| Misfit { place, problem: invalid(format!("operations[{place}].key"), "`key` is missing") };
-        let merged = merge(&[OperationResult::Done, OperationResult::Done], vec![misfit(0), misfit(2), misfit(4)]);
+        let merged = merge(&[OperationResult::Done, OperationResult::Done], vec![misfit(0), misfit(2), misfit(4)], &[]);
         let refused = merged.iter().map(|result| match &result.result {
             Some(wire::operation_result::Result::Refused(refused)) => refused.field.as_str(),
             _ => "",
@@ -104,5 +109,33 @@ mod tests {
             refused.collect::<Vec<_>>(),
             ["operations[0].key", "", "operations[2].key", "", "operations[4].key"]
         );
+    }
+    #[test]
+    fn a_refusal_names_its_field_by_the_path_in_the_frame() {
+        let of = |rejection| OperationResult::Refused(Box::new(rejection));
+        let refused = [
+            of(Rejection::BadName { field: "user" }),
+            of(Rejection::TooLarge { field: "slot", actual: 33, limit: 32 }),
+            of(Rejection::TooLarge { field: "topic", actual: 65, limit: 64 }),
+            of(Rejection::StaleEpoch(None)),
+            of(Rejection::StaleEpoch(None)),
+            of(Rejection::NotBound { topic: "news".into() }),
+            of(Rejection::Full { what: "sessions", limit: 1 }),
+        ];
+        let merged = merge(&refused, Vec::new(), &[4]);
+        let fields = merged.iter().map(|result| match &result.result {
+            Some(wire::operation_result::Result::Refused(refused)) => refused.field.as_str(),
+            other => panic!("{other:?}"),
+        });
+        let expected = [
+            "operations[0].key.user",
+            "operations[1].key.slot",
+            "operations[2].topics",
+            "operations[3].epoch",
+            "operations[4].flushed",
+            "operations[5].topics",
+            "",
+        ];
+        assert_eq!(fields.collect::<Vec<_>>(), expected);
     }
 }
