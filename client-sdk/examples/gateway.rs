@@ -1,51 +1,62 @@
-//! A gateway: holds a lease, registers connections, and hears when a user connects elsewhere.
+//! A gateway: keeps connections registered, and hears when a user connects elsewhere or is kicked.
 //!
 //! `cargo run --example gateway -- 127.0.0.1:7400`
 
-use std::time::Duration;
+use std::collections::HashMap;
 
-use keeper_client_sdk::{Keeper, Notice, NoticeCause, Registration, SessionKey};
+use bytes::Bytes;
+use keeper_client_sdk::{Answer, GatewayEvent, Keeper, Registration, SessionKey};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().init();
     let keeper = Keeper::connect(std::env::args().skip(1)).await?;
-    let instance = keeper
-        .instance("demo", "gateway-1")
-        .endpoint("ws://127.0.0.1:8100")
-        .zone("local")
-        .ttl(Duration::from_secs(10))
-        .open()
-        .await?;
-    let sessions = instance.sessions();
+    let instance = keeper.instance("demo", "gateway-1").endpoint("ws://127.0.0.1:8100").zone("local");
+    let (gateway, mut events) = instance.gateway().start();
 
-    let key = SessionKey::of_user("alice")?;
-    let registered = sessions.register(Registration::new(key.clone()).connection("1").topic("news")).await?;
-    tracing::info!(%key, epoch = %registered.epoch, "registered");
-    if let Some(displaced) = registered.displaced {
-        tracing::info!(by = displaced.instance, "took the session over");
+    // By the names the gateway gives them.
+    let mut connections = HashMap::new();
+    for (name, user) in [("1", "alice"), ("2", "bob")] {
+        let key = SessionKey::of_user(user)?;
+        let connection = gateway.connect(Registration::new(key).connection(name).topic("news")).await?;
+        tracing::info!(user, epoch = ?connection.epoch(), "registered");
+        connections.insert(Bytes::from(name), connection);
     }
-
-    let mut notices = sessions.notices();
     loop {
-        tokio::select! {
-            reason = instance.lost() => anyhow::bail!("the lease is lost: {reason:?}"),
-            Some(notice) = notices.next() => match notice? {
-                Notice::Ended { key, cause: NoticeCause::Displaced(holder), .. } => {
-                    tracing::info!(%key, to = holder.instance, "the user connected elsewhere");
-                }
-                Notice::Ended { key, cause: NoticeCause::Kicked { reason, .. }, .. } => {
-                    tracing::info!(%key, reason, "kicked");
-                }
-                Notice::Reset => tracing::info!("compare the sessions held here with lookups"),
-            },
+        let event = tokio::select! {
+            Some(event) = events.next() => event,
             _ = tokio::signal::ctrl_c() => break,
+            else => break,
+        };
+        match event {
+            GatewayEvent::Displaced { key, connection, by } => {
+                tracing::info!(%key, to = by.instance, "the user connected elsewhere");
+                // Closed, and let go of: that confirms it.
+                connections.remove(&connection);
+            }
+            GatewayEvent::Kicked { key, connection, reason, .. } => {
+                tracing::info!(%key, reason, "kicked");
+                connections.remove(&connection);
+            }
+            GatewayEvent::Drain(action) => {
+                connections.clear();
+                action.acknowledge(Answer::Done).await?;
+                break;
+            }
+            GatewayEvent::Refused { key, connection, error } => {
+                tracing::info!(%key, %error, "not taken again");
+                connections.remove(&connection);
+            }
+            GatewayEvent::Lost { reason, .. } => tracing::info!(?reason, "nobody finds us until the next life"),
+            GatewayEvent::Reregistered { .. } => tracing::info!("everybody is found again"),
+            GatewayEvent::Replaced { .. } => break,
+            GatewayEvent::Control(_) | GatewayEvent::Opened { .. } | GatewayEvent::Unopened { .. } | _ => {}
         }
     }
-    // A stale epoch is refused and changes nothing: the session may be somebody else's by now.
-    if let Err(error) = sessions.unregister(&key, registered.epoch).await {
-        tracing::info!(reason = error.reason(), "not unregistered");
+    // Whoever said good-bye is offline at once; the rest ends with the lease.
+    if let Some(alice) = connections.remove(&b"1"[..]) {
+        alice.close().await;
     }
-    instance.close().await?;
+    gateway.close().await;
     Ok(())
 }

@@ -55,10 +55,10 @@ impl Room {
         Ok(reason)
     }
     async fn reregistered(&mut self) -> anyhow::Result<()> {
-        match self.event().await? {
-            GatewayEvent::Reregistered { .. } => Ok(()),
-            other => anyhow::bail!("before all are registered again: {other:?}"),
-        }
+        let event = self.event().await?;
+        let is_it = matches!(event, GatewayEvent::Reregistered { .. });
+        anyhow::ensure!(is_it, "before all are registered again: {event:?}");
+        Ok(())
     }
 }
 
@@ -301,13 +301,12 @@ async fn missed_notices_are_made_up_for_by_comparing() -> anyhow::Result<()> {
     fake.state.break_streams();
     let mut ended = Vec::new();
     for _ in 0..2 {
-        match room.event().await? {
-            GatewayEvent::Displaced { key, by, .. } => ended.push((key.to_string(), by.incarnation)),
-            GatewayEvent::Kicked { key, reason, .. } => {
-                assert_eq!(reason, "", "nobody remembers");
-                ended.push((key.to_string(), 0));
-            }
-            other => anyhow::bail!("{other:?}"),
+        let event = room.event().await?;
+        if let GatewayEvent::Displaced { key, by, .. } = event {
+            ended.push((key.to_string(), by.incarnation));
+        } else if let GatewayEvent::Kicked { key, reason, .. } = event {
+            assert_eq!(reason, "", "nobody remembers");
+            ended.push((key.to_string(), 0));
         }
     }
     ended.sort();

@@ -20,7 +20,7 @@ impl Controls for Node {
             book.controls.push(Control { control: book.revision, action, ..Control::default() });
             book.revision
         });
-        Ok(Response::new(SendControlReply { control, instances: 1, ..SendControlReply::default() }))
+        Ok(Response::new(SendControlReply { control, instances: 1 }))
     }
 
     async fn get(&self, _: Request<GetControlRequest>) -> Result<Response<GetControlReply>, Status> {
