@@ -36,9 +36,9 @@ mod state;
 mod thaw;
 
 pub use command::{
-    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, GiveUp, Kick,
-    KickTarget, OpenInstance, Publish, Register, RequestId, SendControl, SessionKey, SessionOperation, SessionSelector,
-    Unregister, UnregisterCause,
+    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, GiveUp,
+    Kick, KickTarget, OpenInstance, Publish, Register, RequestId, SendControl, SessionKey, SessionOperation,
+    SessionSelector, Unregister, UnregisterCause,
 };
 pub use config::Document;
 pub use control::{Addressed, AnswerState, Control, ControlAnswer};

@@ -21,7 +21,7 @@ pub(crate) struct Closed {
     pub(crate) stages: Arc<[u32]>,
     /// Which of them is being told.
     pub(crate) stage: u32,
-    /// It was told of sessions up to this one.
+    /// It was told of sessions up to this one; the default stands before all, since no command is the first of a log.
     pub(crate) after: Epoch,
     /// The first session it was not told of. Follows from `after`.
     pub(crate) next: RowId,

@@ -118,7 +118,10 @@ impl Lingering {
     /// When the first pass is due.
     pub(super) fn due(&self, rows: &Rows) -> Option<LogTime> {
         let queues = self.queues.values();
-        queues.flat_map(|queue| queue.passes.iter().zip(&queue.next)).filter_map(|(pass, next)| pass.due(rows, *next)).min()
+        queues
+            .flat_map(|queue| queue.passes.iter().zip(&queue.next))
+            .filter_map(|(pass, next)| pass.due(rows, *next))
+            .min()
     }
 
     /// Sessions of one pass that are due now, at most `max`; the pass is behind them from here on.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Entry, OwnerId, Sessions, TopicId, TopicCounts};
+use super::{Entry, OwnerId, Sessions, TopicCounts, TopicId};
 use crate::{Rejection, SessionPolicy, State, instance::Instances};
 
 impl State {

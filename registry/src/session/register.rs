@@ -24,6 +24,13 @@ pub(super) struct Old {
     pub(super) is_live: bool,
 }
 
+/// What a register meets.
+struct Met {
+    old: Option<Old>,
+    /// Whose live session it takes, unless that is the very same connection.
+    displaced: Option<(OwnerId, Holder)>,
+}
+
 /// A register that is granted.
 #[derive(Debug)]
 pub(super) struct Taken<'a> {
@@ -40,7 +47,7 @@ impl State {
         check::size("connection", register.connection.len(), limits::CONNECTION_BYTES_MAX)?;
         check::size("attributes", register.attributes.len(), limits::ATTRIBUTES_BYTES_MAX)?;
         check_topics(&register.topics, limits::TOPICS_PER_SESSION_MAX)?;
-        let (old, displaced) = self.check_register(owner, register)?;
+        let Met { old, displaced } = self.check_register(owner, register)?;
 
         let epoch = self.clock.next_epoch();
         let topics: SmallVec<[TopicId; limits::TOPICS_PER_SESSION_MAX]> =
@@ -68,12 +75,7 @@ impl State {
         Ok(OperationResult::Registered { epoch, displaced: displaced.map(|(_, holder)| Box::new(holder)) })
     }
 
-    /// The row that the key has, and whose live session is displaced.
-    fn check_register(
-        &self,
-        owner: OwnerId,
-        register: &Register,
-    ) -> Result<(Option<Old>, Option<(OwnerId, Holder)>), Rejection> {
+    fn check_register(&self, owner: OwnerId, register: &Register) -> Result<Met, Rejection> {
         let SessionKey { user, slot } = &register.key;
         let present = self.sessions.find(user, slot);
         let old = |is_live| present.map(|(row, _)| Old { row, is_live });
@@ -81,12 +83,13 @@ impl State {
         let Some((entry, view)) = live else {
             self.check_room(user, old(false))?;
             self.check_quota(owner, &register.topics, None)?;
-            return Ok((old(false), None));
+            return Ok(Met { old: old(false), displaced: None });
         };
         flush::check_precedence(register, &view)?;
         self.check_quota(owner, &register.topics, Some(entry))?;
         let is_repeated = entry.row.owner() == owner && entry.connection() == register.connection;
-        Ok((old(true), (!is_repeated).then(|| (entry.row.owner(), view.holder()))))
+        let displaced = (!is_repeated).then(|| (entry.row.owner(), view.holder()));
+        Ok(Met { old: old(true), displaced })
     }
 
     /// A key that has no live session adds one to its user's.

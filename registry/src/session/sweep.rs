@@ -31,9 +31,15 @@ struct Batch {
 #[derive(Debug)]
 enum Whose {
     /// Those who wait for one grace.
-    Grace { graces: Arc<Graces>, grace_ms: u32 },
+    Grace {
+        graces: Arc<Graces>,
+        grace_ms: u32,
+    },
     /// All who were not told yet, which are those who wait for the longest grace.
-    Rest { graces: Arc<Graces>, grace_ms: u32 },
+    Rest {
+        graces: Arc<Graces>,
+        grace_ms: u32,
+    },
     Everybody,
 }
 
@@ -61,7 +67,9 @@ impl State {
 
     /// The first rows that are due.
     fn batch(&mut self, max: usize) -> Option<Batch> {
-        if !self.is_rebuilding() && let Some(owner) = self.instances.first_unconfirmed() {
+        if !self.is_rebuilding()
+            && let Some(owner) = self.instances.first_unconfirmed()
+        {
             return self.batch_of(owner, max);
         }
         let Self { sessions, clock, .. } = self;
@@ -82,10 +90,12 @@ impl State {
             next = self.sessions.links.around(next).1;
         }
         let (graces, grace_ms) = (Arc::clone(&closed.graces), closed.grace_ms());
-        let whose = match closed.cause {
-            ClosingCause::Restored => Whose::Everybody,
-            _ if closed.is_last_stage() => Whose::Rest { graces, grace_ms },
-            _ => Whose::Grace { graces, grace_ms },
+        let whose = if closed.cause == ClosingCause::Restored {
+            Whose::Everybody
+        } else if closed.is_last_stage() {
+            Whose::Rest { graces, grace_ms }
+        } else {
+            Whose::Grace { graces, grace_ms }
         };
         let batch = Batch { reason: reason_of(closed.cause), whose, ended: (next == RowId::NONE).then_some(id), rows };
         let last = batch.rows.last().and_then(|row| self.sessions.rows.get(*row)).map(|entry| entry.row.epoch());

@@ -3,6 +3,7 @@
 
 mod kicks;
 mod machine;
+mod presence;
 mod topics;
 
 use bytes::Bytes;

@@ -4,6 +4,7 @@ mod hostile;
 mod model;
 mod rebuild;
 mod step;
+mod views;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -24,7 +25,9 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new() -> Self {
-        let mut run = Self { state: State::new(PresenceLimits::default()), log: Vec::new(), at: Stamp::default() };
+        // The first entry of a log holds no command.
+        let at = Stamp { revision: Revision(1), time: LogTime(0) };
+        let mut run = Self { state: State::new(PresenceLimits::default()), log: Vec::new(), at };
         run.apply(Command::Found(StateId(7)));
         run
     }
@@ -87,7 +90,9 @@ proptest! {
             let (command, outcome) = run.step(step);
             prop_assert_eq!(other.apply(run.at, command), outcome);
             prop_assert_eq!(other.hash(), run.state.hash());
+            prop_assert_eq!(other.next_sweep(), run.state.next_sweep());
         }
+        prop_assert!(other.presence().read_all().iter().eq(run.state.presence().read_all().iter()));
     }
 
     /// What was frozen is what was there, whatever is written before it is given out.
@@ -136,7 +141,7 @@ proptest! {
     }
 }
 
-/// The steps are not so random that nothing happens: every reply and most refusals do occur.
+/// The steps are not so random that nothing happens: every reply, most refusals and every kind of fact do occur.
 #[test]
 fn steps_reach_everything() {
     use proptest::{strategy::ValueTree, test_runner::TestRunner};
@@ -146,9 +151,9 @@ fn steps_reach_everything() {
     for _ in 0..64 {
         let Ok(steps) = vec(step(), 100).new_tree(&mut runner) else { continue };
         let mut run = Run::new();
-        for step in steps.current() {
-            let (_, outcome) = run.step(&step);
-            let said = format!("{:?}", outcome.reply);
+        let mut said: Vec<_> = steps.current().iter().map(|step| format!("{:?}", run.step(step).1.reply)).collect();
+        said.extend(run.state.presence().read_all().iter().map(|fact| format!("{:?}", fact.what)));
+        for said in said {
             let words = said.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
             kinds.extend(words.filter(|word| word.starts_with(char::is_uppercase)).map(str::to_owned));
         }
@@ -179,6 +184,19 @@ fn steps_reach_everything() {
         "RequestIdReused",
         "TooManySlots",
         "NotFound",
+        "Quota",
+        "Online",
+        "Offline",
+        "Moved",
+        "Reconnected",
+        "Dropped",
+        "Left",
+        "Lost",
+        "GatewayClosed",
+        "GatewayExpired",
+        "GatewayReplaced",
+        "Unbound",
+        "Unconfirmed",
     ];
     let missing: Vec<_> = wanted.into_iter().filter(|kind| !kinds.contains(*kind)).collect();
     assert!(missing.is_empty(), "never reached: {missing:?}");

@@ -11,7 +11,8 @@ use std::{
 use bytes::Bytes;
 use keeper_registry::{
     BindTopics, Command, DocumentAction, Epoch, Frame, Incarnation, Kick, KickTarget, Kicked, OperationResult, Outcome,
-    Publish, Register, Reply, RequestId, Revision, SessionKey, SessionOperation, SessionSelector, Stamp, State, limits,
+    Publish, Register, Reply, RequestId, Revision, SessionKey, SessionOperation, SessionPolicy, SessionSelector, Stamp,
+    State, limits,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub(crate) struct Model {
     answered: BTreeMap<RequestId, u64>,
     epochs: (Revision, u32),
     kicks: Vec<Job>,
+    policy: SessionPolicy,
 }
 
 impl Model {
@@ -162,6 +164,8 @@ impl Model {
                 if session.topics.len() + added.len() > limits::TOPICS_PER_SESSION_MAX {
                     return None;
                 }
+                self.room_in(&added, None)?;
+                let session = self.sessions.get_mut(key)?;
                 session.topics.extend(added);
                 Some(Default::default())
             }
@@ -195,6 +199,8 @@ impl Model {
                 }
             }
         }
+        self.room_in(&register.topics, present)?;
+        self.room_at(asking, present)?;
         self.epochs.1 += 1;
         let others = present.filter(|one| one.incarnation != asking || one.connection != register.connection);
         let displaced = others.map(|session| session.epoch);
@@ -211,6 +217,24 @@ impl Model {
         Some((epoch, displaced))
     }
 
+    /// Whether topics may have one more session, in the place of this one.
+    fn room_in(&self, topics: &[Bytes], present: Option<&Session>) -> Option<()> {
+        let has_room = |topic: &Bytes| {
+            let max = self.policy.topics.get(&topic[..]).and_then(|topic| topic.sessions_max);
+            let bound = self.sessions.values().filter(|session| session.topics.contains(topic)).count() as u64;
+            let is_bound = present.is_some_and(|present| present.topics.contains(topic));
+            is_bound || max.is_none_or(|max| bound < max)
+        };
+        topics.iter().all(has_room).then_some(())
+    }
+
+    /// Whether an instance may.
+    fn room_at(&self, incarnation: Incarnation, present: Option<&Session>) -> Option<()> {
+        let held = self.sessions.values().filter(|session| session.incarnation == incarnation).count() as u64;
+        let holds = present.is_some_and(|present| present.incarnation == incarnation);
+        (holds || self.policy.instance_sessions_max.is_none_or(|max| held < max)).then_some(())
+    }
+
     fn upcoming_epoch(&mut self, at: Stamp) -> Epoch {
         if self.epochs.0 != at.revision {
             self.epochs = (at.revision, 0);
@@ -225,8 +249,9 @@ impl Model {
             let revision = present.map_or(Revision(0), |(_, revision)| *revision);
             assert!(change.expected.is_none_or(|expected| expected == revision), "compare-and-set was not held");
             match &change.action {
-                DocumentAction::Put { text, .. } if present.is_none_or(|(present, _)| present != text) => {
+                DocumentAction::Put { text, policy, .. } if present.is_none_or(|(present, _)| present != text) => {
                     really = true;
+                    self.policy = policy.as_deref().cloned().unwrap_or_else(|| self.policy.clone());
                     self.documents.insert(change.path.clone(), (text.clone(), at.revision));
                 }
                 DocumentAction::Put { .. } => {}

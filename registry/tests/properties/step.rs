@@ -1,11 +1,14 @@
 //! Steps: commands from small alphabets, so that they collide, and filled in from the state, so that they often
 //! succeed.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
     GiveUp, Incarnation, Kick, KickTarget, NoticeCursor, Notices, OpenInstance, Publish, Register, RequestId, Revision,
-    SendControl, SessionKey, SessionOperation, SessionSelector, State, StateId, Unregister, UnregisterCause,
+    SendControl, SessionKey, SessionOperation, SessionPolicy, SessionSelector, State, StateId, TopicPolicy, Unregister,
+    UnregisterCause, limits,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -29,6 +32,7 @@ enum Act {
     GiveUp { name: Option<u8> },
     Restore,
     Publish { changes: Vec<(u8, Option<u8>, Expected)>, request: Option<u8> },
+    Decide(SessionPolicy),
     Send { all: bool, name: u8, deadline_ms: u32 },
     Acknowledge { place: usize, known: bool, done: bool },
 }
@@ -111,16 +115,37 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(user, slot, request)| Act::Kick { user, slot, request }),
         1 => (selected(), request()).prop_map(|(selected, request)| Act::KickMatching { selected, request }),
         2 => Just(Act::KickStep),
-        2 => Just(Act::Sweep),
+        3 => Just(Act::Sweep),
         1 => option::weighted(0.8, 0_u8..4).prop_map(|name| Act::GiveUp { name }),
         1 => Just(Act::Restore),
         3 => (vec((0_u8..4, option::weighted(0.8, 0_u8..3), expected), 1..4), request())
             .prop_map(|(changes, request)| Act::Publish { changes, request }),
+        1 => policy().prop_map(Act::Decide),
         1 => (any::<bool>(), 0_u8..4, 0_u32..1_000)
             .prop_map(|(all, name, deadline_ms)| Act::Send { all, name, deadline_ms }),
         1 => (place(), any::<bool>(), any::<bool>())
             .prop_map(|(place, known, done)| Act::Acknowledge { place, known, done }),
     ]
+}
+
+/// Of topics as the operations bind them, and graces as long as a few steps.
+fn policy() -> impl Strategy<Value = SessionPolicy> {
+    let grace_ms = || prop_oneof![Just(0_u32), Just(60), Just(250), Just(1_000)];
+    let topic = (option::weighted(0.6, grace_ms()), option::weighted(0.1, 1_u64..4));
+    let topic = topic.prop_map(|(grace_ms, sessions_max)| TopicPolicy { grace_ms, sessions_max });
+    let parts = (grace_ms(), vec((0_u8..5, topic), 0..4), option::weighted(0.1, 3_u64..20));
+    parts.prop_map(|(grace_ms, topics, instance_sessions_max)| {
+        let named = topics.into_iter().map(|(number, topic)| (Arc::from(name(number).as_bytes()), topic));
+        SessionPolicy { grace_ms, topics: named.collect(), instance_sessions_max, ..SessionPolicy::default() }
+    })
+}
+
+fn decide(policy: &SessionPolicy) -> Publish {
+    let text = Bytes::from(format!("{policy:?}"));
+    let policy = Some(Arc::new(policy.clone()));
+    let action = DocumentAction::Put { format: Format::Toml, value: text.clone(), text, policy };
+    let change = DocumentChange { path: limits::POLICY_PATH.to_owned(), expected: None, action };
+    Publish { changes: vec![change], author: "ann".to_owned(), message: "why".to_owned(), request: None }
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -147,8 +172,7 @@ fn selected() -> impl Strategy<Value = Selected> {
 
 fn operation() -> impl Strategy<Value = Operation> {
     let topics = || vec(0_u8..5, 0..4);
-    let register =
-        (0_u8..3, option::weighted(0.4, 0_u64..6), topics(), 0_u8..9, option::weighted(0.2, 0_u64..5));
+    let register = (0_u8..3, option::weighted(0.4, 0_u64..6), topics(), 0_u8..9, option::weighted(0.2, 0_u64..5));
     let register = register.prop_map(|(connection, conn_seq, topics, attributes, flushed)| Verb::Register {
         connection,
         conn_seq,
@@ -209,6 +233,7 @@ impl Step {
             }
             Act::Restore => Command::Restore(StateId(state.state_id().unwrap_or_default().0 + 1)),
             Act::Publish { changes, request } => Command::Publish(publish(state, changes, request.map(id))),
+            Act::Decide(policy) => Command::Publish(decide(policy)),
             Act::Send { all, name, deadline_ms } => Command::SendControl(SendControl {
                 service: "room".to_owned(),
                 id: if *all { String::new() } else { format!("r{name}") },
@@ -239,14 +264,17 @@ impl Operation {
         let present = state.session(&key.user, &key.slot).map(|view| view.epoch()).filter(|_| !self.stale);
         let epoch = present.unwrap_or(Epoch { revision: Revision(1), position: 0 });
         match &self.verb {
-            Verb::Register { connection, conn_seq, topics, attributes, flushed } => SessionOperation::Register(Register {
-                key,
-                connection: Bytes::copy_from_slice(&[*connection; 3]),
-                conn_seq: *conn_seq,
-                topics: names(topics),
-                attributes: Bytes::from(vec![7; usize::from(*attributes) * 40]),
-                flushed: flushed.map(|number| Epoch { revision: Revision(number / 2), position: number as u32 % 2 }),
-            }),
+            Verb::Register { connection, conn_seq, topics, attributes, flushed } => {
+                SessionOperation::Register(Register {
+                    key,
+                    connection: Bytes::copy_from_slice(&[*connection; 3]),
+                    conn_seq: *conn_seq,
+                    topics: names(topics),
+                    attributes: Bytes::from(vec![7; usize::from(*attributes) * 40]),
+                    flushed: flushed
+                        .map(|number| Epoch { revision: Revision(number / 2), position: number as u32 % 2 }),
+                })
+            }
             Verb::Unregister { lost } => {
                 let cause = if *lost { UnregisterCause::Lost } else { UnregisterCause::Left };
                 SessionOperation::Unregister(Unregister { key, epoch, cause })
@@ -290,7 +318,11 @@ fn kick(target: KickTarget, request: Option<u8>) -> Command {
 }
 
 fn names(topics: &[u8]) -> Vec<Bytes> {
-    topics.iter().map(|topic| Bytes::from(format!("topic-{topic}"))).collect()
+    topics.iter().map(|topic| Bytes::from(name(*topic))).collect()
+}
+
+fn name(topic: u8) -> String {
+    format!("topic-{topic}")
 }
 
 fn id(number: u8) -> RequestId {

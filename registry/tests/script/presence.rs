@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use keeper_registry::{
-    Command, DocumentAction, DocumentChange, Format, Former, OfflineReason, Place, PresenceCursor, PresenceFact, PresenceWhat, Publish, Revision, SessionPolicy, State, TopicPolicy, limits,
+    Command, DocumentAction, DocumentChange, Format, Former, OfflineReason, Place, PresenceCursor, PresenceFact,
+    PresenceWhat, Publish, Revision, SessionPolicy, State, TopicPolicy, limits,
 };
 
 use crate::{
@@ -84,7 +85,7 @@ fn fact(told: &PresenceFact<'_>) -> String {
     let views: Vec<_> = all.into_iter().chain(told.topics.iter().map(print::text)).collect();
     let views = if views.is_empty() { "nobody".to_owned() } else { views.join(",") };
     let (at, connection) = (place(told.place), print::text(told.connection));
-    let user = print::name(told.user, told.slot);
+    let user = if told.user.is_empty() { "every session".to_owned() } else { print::name(told.user, told.slot) };
     let what = what(&told.what);
     let (cursor, epoch) = (print_cursor(told.cursor), print::epoch(told.epoch));
     format!("{cursor} {} ms to {views}: {user} {what}, {at} {connection} epoch={epoch}", told.at.0)
