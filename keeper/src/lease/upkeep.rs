@@ -9,8 +9,8 @@
 //! set anew from the state after each proposal. When it is early by a little, the sweep finds nothing due, and the wait
 //! that is left is exact.
 //!
-//! It looks every [`TICK`] instead of being told of deadlines: one may come into being with any entry, and a look is one
-//! short read of the state.
+//! It looks every [`TICK`] instead of being told of deadlines: one may come into being with any entry, and a look is
+//! one short read of the state.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -124,7 +124,9 @@ mod tests {
         #[test]
         fn any_bytes_are_a_token_or_a_refusal(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let bytes = Bytes::from(bytes);
-            let refused = |field: &str, problem: Problem| matches!(problem, Problem::Invalid { field: it, .. } if it == field);
+            let refused = |wanted: &str, problem: Problem| {
+                matches!(problem, Problem::Invalid { field, .. } if field == wanted)
+            };
             if let Err(problem) = ScanToken::read(&bytes) {
                 prop_assert!(refused("token", problem));
             }

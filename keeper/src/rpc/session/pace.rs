@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::clock;
 
-/// Sessions a second. What was let go is paid for before more is. Time in which nobody asked gives next to no credit, so
-/// that a client that was away starts no burst.
+/// Sessions a second. What was let go is paid for before more is. Time in which nobody asked gives next to no credit,
+/// so that a client that was away starts no burst.
 #[derive(Debug)]
 pub(super) struct Pace {
     rate: Option<u32>,

@@ -2,7 +2,8 @@
 //!
 //! A page is read when the client has taken the one before and its time has come, so that a slow client costs a place
 //! and nothing else. Under the lock its sessions are copied in one piece; the message is built behind it. Scans are
-//! bounded in number, and take turns at the lock: each goes as fast as its client takes it, and would keep apply from it.
+//! bounded in number, and take turns at the lock: each goes as fast as its client takes it, and would keep apply
+//! from it.
 
 use std::sync::Arc;
 

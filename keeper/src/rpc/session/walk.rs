@@ -1,8 +1,8 @@
 //! A walk over sessions, as its caller asked for it: whole or a part, all that match or what came since a revision.
 //!
-//! Its place travels with the client, in a token, so that any node goes on with it. The first page fixes the revision up
-//! to which registrations belong to the walk; the token carries it, and what else must not change between two pages. A
-//! token that is used with another selector, part or revision, or on another cluster, would silently leave sessions
+//! Its place travels with the client, in a token, so that any node goes on with it. The first page fixes the revision
+//! up to which registrations belong to the walk; the token carries it, and what else must not change between two pages.
+//! A token that is used with another selector, part or revision, or on another cluster, would silently leave sessions
 //! out, so each is refused by name.
 
 use bytes::Bytes;
