@@ -88,7 +88,7 @@ impl Bench {
     fn apply(&mut self, command: Command) -> Outcome {
         self.revision += 1;
         let at = Stamp { revision: Revision(self.revision), time: LogTime(self.revision) };
-        self.state.apply(at, command)
+        self.state.apply(at, &command)
     }
 
     /// Registers users 0..n, user i at gateway i + shift. Returns the mean time of one and the worst of a frame.

@@ -39,7 +39,7 @@ impl State {
     }
 
     /// Applies one command of the log.
-    pub fn apply(&mut self, at: Stamp, command: Command) -> Outcome {
+    pub fn apply(&mut self, at: Stamp, command: &Command) -> Outcome {
         self.advance(at);
         let mut events = Vec::new();
         let told = self.presence.latest();
@@ -57,38 +57,38 @@ impl State {
         self.controls.forget(self.clock.time);
     }
 
-    fn decide(&mut self, command: Command, events: &mut Vec<Event>) -> Result<Reply, Rejection> {
+    fn decide(&mut self, command: &Command, events: &mut Vec<Event>) -> Result<Reply, Rejection> {
         if self.clock.state.is_none() && !matches!(command, Command::Found(_)) {
             return Err(Rejection::NotFound { what: "state" });
         }
         match command {
-            Command::Found(state) => self.found(state, events),
-            Command::Frame(frame) => self.frame(&frame, events),
+            Command::Found(state) => self.found(*state, events),
+            Command::Frame(frame) => self.frame(frame, events),
             Command::Kick(kick) => {
-                self.once(kick.request, RequestKind::Kick, kick.fingerprint(), |state| state.kick(&kick, events))
+                self.once(kick.request, RequestKind::Kick, kick.fingerprint(), |state| state.kick(kick, events))
             }
             Command::KickStep => Ok(self.kick_step(events)),
-            Command::GiveUp(give_up) => self.give_up(&give_up, events),
-            Command::Restore(state) => self.restore(state, events),
+            Command::GiveUp(give_up) => self.give_up(give_up, events),
+            Command::Restore(state) => self.restore(*state, events),
             Command::OpenInstance(open) => {
                 self.once(open.request, RequestKind::OpenInstance, open.fingerprint(), |state| {
-                    state.open_instance(&open, events)
+                    state.open_instance(open, events)
                 })
             }
-            Command::CloseInstance(close) => self.close_instance(&close, events),
-            Command::Expire(incarnation) => self.expire(incarnation, events),
+            Command::CloseInstance(close) => self.close_instance(close, events),
+            Command::Expire(incarnation) => self.expire(*incarnation, events),
             Command::Sweep => Ok(self.sweep(events)),
             Command::Publish(publish) => {
                 self.once(publish.request, RequestKind::Publish, publish.fingerprint(), |state| {
-                    state.publish(&publish, events)
+                    state.publish(publish, events)
                 })
             }
             Command::SendControl(send) => {
                 self.once(send.request, RequestKind::SendControl, send.fingerprint(), |state| {
-                    state.send_control(&send, events)
+                    state.send_control(send, events)
                 })
             }
-            Command::AcknowledgeControl(answer) => self.acknowledge_control(&answer),
+            Command::AcknowledgeControl(answer) => self.acknowledge_control(answer),
         }
     }
 

@@ -90,7 +90,7 @@ impl Replica {
             // An entry may carry no commands; it moves revision and time all the same.
             state.advance(at);
             for command in decoded.commands.iter() {
-                let Outcome { reply, events: told } = state.apply(at, command.clone());
+                let Outcome { reply, events: told } = state.apply(at, command);
                 replies.push(reply);
                 events.extend(told);
             }

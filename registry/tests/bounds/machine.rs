@@ -20,7 +20,7 @@ impl Machine {
 
     pub(crate) fn apply(&mut self, command: Command) -> Result<Reply, Rejection> {
         self.at.revision.0 += 1;
-        self.state.apply(self.at, command).reply
+        self.state.apply(self.at, &command).reply
     }
 
     pub(crate) fn open(&mut self, id: &str) -> Incarnation {

@@ -34,7 +34,7 @@ impl Run {
 
     pub(crate) fn apply(&mut self, command: Command) -> Outcome {
         self.log.push((self.at, command.clone()));
-        self.state.apply(self.at, command)
+        self.state.apply(self.at, &command)
     }
 
     /// Some steps share an entry with the one before.
@@ -74,7 +74,7 @@ proptest! {
         let mut run = Run::new();
         let outcomes: Vec<_> = steps.iter().map(|step| run.step(step).1).collect();
         let mut again = State::new(PresenceLimits::default());
-        let replayed: Vec<_> = run.log.iter().map(|(at, command)| again.apply(*at, command.clone())).collect();
+        let replayed: Vec<_> = run.log.iter().map(|(at, command)| again.apply(*at, command)).collect();
         prop_assert_eq!(&replayed[1..], &outcomes[..]);
         prop_assert_eq!(again.hash(), run.state.hash());
     }
@@ -88,7 +88,7 @@ proptest! {
         prop_assert_eq!(other.hash(), run.state.hash());
         for step in &after {
             let (command, outcome) = run.step(step);
-            prop_assert_eq!(other.apply(run.at, command), outcome);
+            prop_assert_eq!(other.apply(run.at, &command), outcome);
             prop_assert_eq!(other.hash(), run.state.hash());
             prop_assert_eq!(other.next_sweep(), run.state.next_sweep());
         }
@@ -134,7 +134,7 @@ proptest! {
         let mut run = Run::steps(&before);
         let mut other = rebuilt(&run.state);
         for (at, command) in commands {
-            prop_assert_eq!(run.state.apply(at, command.clone()), other.apply(at, command));
+            prop_assert_eq!(run.state.apply(at, &command), other.apply(at, &command));
             prop_assert_eq!(run.state.hash(), other.hash());
         }
         prop_assert_eq!(rebuilt(&run.state).hash(), run.state.hash());

@@ -105,7 +105,7 @@ impl Restored {
 
     fn apply(&mut self, command: Command) -> Option<Reply> {
         self.at.revision.0 += 1;
-        self.state.apply(self.at, command).reply.ok()
+        self.state.apply(self.at, &command).reply.ok()
     }
 
     fn open(&mut self, gateway: u32, former_state: Option<StateId>) -> Incarnation {

@@ -100,7 +100,7 @@ impl Machine {
             "thaw" => self.thaw(),
             verb if command::is_command(verb) => {
                 let command = command::command(&self.state, line)?;
-                let outcome = self.state.apply(self.at, command);
+                let outcome = self.state.apply(self.at, &command);
                 let events = outcome.events.iter().map(print::event);
                 self.events.extend(events);
                 Ok(print::answer(&outcome.reply))

@@ -29,7 +29,7 @@ impl Writer {
         self.revision += 1;
         self.time += 100;
         let at = Stamp { revision: Revision(self.revision), time: LogTime(self.time) };
-        self.state.apply(at, command).reply.expect("the command is sound")
+        self.state.apply(at, &command).reply.expect("the command is sound")
     }
 
     fn open(&mut self, open: OpenInstance) -> Incarnation {
@@ -136,7 +136,7 @@ fn a_state_comes_back_as_it_was_frozen() {
 fn a_restored_state_comes_back_as_it_was_frozen() {
     let mut state = full();
     let at = Stamp { revision: Revision(1 << 32), time: state.time() };
-    state.apply(at, Command::Restore(RESTORED)).reply.expect("a restored cluster begins another history");
+    state.apply(at, &Command::Restore(RESTORED)).reply.expect("a restored cluster begins another history");
     let thawed = read(chunks(&state)).expect("what was written can be read");
     assert_eq!(thawed.hash(), state.hash());
     assert_eq!(chunks(&thawed), chunks(&state));
