@@ -20,6 +20,11 @@ pub const BATCH_OPERATIONS_MAX: usize = 4_096;
 /// grows.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 3;
 
+/// Operations proposed and not yet applied, beyond which only leases, controls and configs are proposed: a full entry,
+/// which is what anybody else may have to wait behind. Measured: three full ones give no more registrations a second, and
+/// lookups beside them wait twice as long.
+pub const OPERATIONS_IN_FLIGHT_MAX: usize = BATCH_OPERATIONS_MAX;
+
 /// Bytes of proposals admitted and not yet answered, per lane. Full means a refusal with a retry hint, never a growing
 /// queue.
 pub const LANE_BYTES_MAX: usize = 32 << 20;

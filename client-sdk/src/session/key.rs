@@ -14,6 +14,11 @@ pub struct SessionKey {
 }
 
 impl SessionKey {
+    /// User and slot.
+    pub(crate) fn into_parts(self) -> (Bytes, Bytes) {
+        (self.user, self.slot)
+    }
+
     /// The session of a user with one device.
     ///
     /// # Errors

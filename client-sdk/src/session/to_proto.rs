@@ -15,7 +15,8 @@ pub(crate) fn register(registration: Registration) -> Operation {
 pub(crate) fn registration(registration: Registration) -> Register {
     let Registration { key, connection, conn_seq, topics, attributes, flushed } = registration;
     let attributes = (!attributes.is_empty()).then_some(v1::Attributes { values: attributes });
-    Register { key: Some(self::key(&key)), connection, conn_seq, topics, attributes, flushed: flushed.map(epoch) }
+    let (user, slot) = key.into_parts();
+    Register { key: Some(v1::SessionKey { user, slot }), connection, conn_seq, topics, attributes, flushed: flushed.map(epoch) }
 }
 
 pub(crate) fn unregister(key: &SessionKey, epoch: Epoch, cause: unregister::Cause) -> Operation {

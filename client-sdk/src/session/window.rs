@@ -119,6 +119,13 @@ impl<A: Asker> Framing for Window<A> {
         self.frames.len() < Self::WINDOW
     }
 
+    /// As many as those under way carry on the mean: callers answered together ask again together, so that small frames
+    /// would stay small for ever, and a frame costs as much as many operations.
+    fn worth(&self) -> usize {
+        let carried: usize = self.frames.iter().map(|sent| sent.waiters.len()).sum();
+        (carried / self.frames.len().max(1)).min(limits::FRAME_OPERATIONS_MAX)
+    }
+
     fn form(&mut self, queued: &mut Vec<A>, now: Instant) -> Option<Arc<WriteFrame>> {
         let count = queued.len().min(limits::FRAME_OPERATIONS_MAX);
         let mut operations = Vec::with_capacity(count);

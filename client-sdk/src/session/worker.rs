@@ -6,7 +6,6 @@
 
 use std::{future::Future, sync::Arc};
 
-use prost::Message;
 use tokio::{
     sync::mpsc,
     task,
@@ -15,7 +14,7 @@ use tokio::{
 
 use crate::{
     Error, Happened,
-    connection::{Aim, Link, LinkEvent, Nodes, silence},
+    connection::{Aim, Incoming, Link, LinkEvent, Nodes, Outgoing, silence},
     error::Failure,
     limits,
 };
@@ -23,8 +22,8 @@ use crate::{
 /// The part that decides, without IO: numbers frames, matches answers, knows what to send again.
 pub(crate) trait Framing: Send + 'static {
     type Item: Send + 'static;
-    type Frame: Message + 'static;
-    type Reply: Message + Default + Send + 'static;
+    type Frame: Outgoing;
+    type Reply: Incoming;
 
     /// The method whose stream carries the frames.
     const PATH: &'static str;
@@ -32,6 +31,11 @@ pub(crate) trait Framing: Send + 'static {
     const WINDOW: usize;
 
     fn has_room(&self) -> bool;
+
+    /// How many items the next frame should carry at least while others are under way.
+    fn worth(&self) -> usize {
+        0
+    }
 
     /// The next frame, from the front of what is queued; none when nothing there is worth sending.
     fn form(&mut self, queued: &mut Vec<Self::Item>, now: Instant) -> Option<Arc<Self::Frame>>;
@@ -124,7 +128,11 @@ impl<F: Framing> Worker<F> {
 
     /// Fills the free slots of the window.
     fn send(&mut self) {
-        while !self.queued.is_empty() && self.link.is_up() && self.framing.has_room() {
+        while !self.queued.is_empty()
+            && self.queued.len() >= self.framing.worth()
+            && self.link.is_up()
+            && self.framing.has_room()
+        {
             if let Some(frame) = self.framing.form(&mut self.queued, Instant::now()) {
                 // A stream that breaks now says so by its next event, and the frame goes out on the next one.
                 self.link.send(frame);

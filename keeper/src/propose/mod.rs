@@ -3,8 +3,8 @@
 //! **What it promises.** Operations of one lane enter the log in the order they were submitted, so that the frames of
 //! one gateway keep theirs. An operation answered with [`Problem::NotLeader`], [`Problem::Full`] or
 //! [`Problem::Expired`] did not happen and never will; [`Problem::Unknown`] says that it may have. Nothing waits for a
-//! timer: while [`crate::limits::BATCHES_IN_FLIGHT_MAX`] entries are under way the next batch grows, and an idle
-//! proposer proposes at once.
+//! timer: an idle proposer proposes at once, and while entries are under way the next one grows until it is as large as
+//! those are on the mean.
 //!
 //! **Admission comes first.** Each lane admits a bounded number of proposals and bytes, counted from submission to
 //! answer, before openraft sees anything: its own brakes are channels, and a full one blocks its core. One gateway

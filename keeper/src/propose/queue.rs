@@ -14,6 +14,9 @@ use crate::problem::Problem;
 use crate::propose::admission::{AdmissionLimits, Load, Refused};
 use crate::propose::{Committed, Proposal, came_to};
 
+/// The lanes that wait for no company: leases, controls, configs.
+pub(super) const URGENT: [Lane; 2] = [Lane::Lease, Lane::Config];
+
 /// A proposal and who waits for it.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -42,7 +45,17 @@ pub(super) struct Taken {
     pub(super) commands: Vec<Command>,
     pub(super) askers: Vec<Asker>,
     bytes: usize,
-    operations: usize,
+    /// As [`Waiting::operations`] counts them.
+    pub(super) operations: usize,
+}
+
+/// What there is to propose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Backlog {
+    /// Something of a lane that waits for nobody.
+    pub(super) is_urgent: bool,
+    /// Of all lanes.
+    pub(super) operations: usize,
 }
 
 /// What became of a proposal that was taken from its lane.
@@ -65,6 +78,8 @@ pub(super) struct Queue {
 struct Lanes {
     waiting: [VecDeque<Waiting>; Lane::ALL.len()],
     load: [Load; Lane::ALL.len()],
+    /// Of everything that waits.
+    operations: usize,
     closed: bool,
 }
 
@@ -95,7 +110,8 @@ impl Waiting {
 
     fn operations(&self) -> usize {
         match &self.command {
-            Command::Frame(frame) => frame.operations.len(),
+            // One without operations, whose callers have gone, still takes its number.
+            Command::Frame(frame) => frame.operations.len().max(1),
             // A slice of upkeep touches as many rows as a frame may; the others touch few.
             Command::Sweep | Command::KickStep => limits::BATCH_OPERATIONS_MAX / 4,
             Command::Found(_)
@@ -135,6 +151,7 @@ impl Queue {
         }
         let (gateway, now) = (waiting.gateway(), waiting.admitted_at);
         lanes.load[lane.index()].admit(lane, gateway, waiting.bytes, self.limits, now)?;
+        lanes.operations += waiting.operations();
         lanes.waiting[lane.index()].push_back(waiting);
         drop(lanes);
         self.pushed.notify_one();
@@ -146,21 +163,23 @@ impl Queue {
         self.pushed.notified().await;
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.lanes.lock().waiting.iter().all(VecDeque::is_empty)
+    pub(super) fn backlog(&self) -> Backlog {
+        let lanes = self.lanes.lock();
+        let is_urgent = URGENT.iter().any(|lane| !lanes.waiting[lane.index()].is_empty());
+        Backlog { is_urgent, operations: lanes.operations }
     }
 
-    /// Takes the next batch of a term: by priority, in order within a lane, bounded. What has expired, or was meant for
-    /// another term, is answered here.
-    pub(super) fn take(&self, term: u64, now: Instant) -> Taken {
+    /// Takes the next batch of a term from some lanes: by priority, in order within a lane, bounded. What has expired, or
+    /// was meant for another term, is answered here.
+    pub(super) fn take(&self, from: &[Lane], term: u64, now: Instant) -> Taken {
         let mut taken = Taken::default();
         let mut lanes = self.lanes.lock();
         // Upkeep goes last; so that a storm of sessions does not keep it waiting for ever, its turn comes all the same.
         let overdue = |waiting: &Waiting| now.duration_since(waiting.admitted_at) >= limits::UPKEEP_WAIT_MAX;
-        if lanes.waiting[Lane::Upkeep.index()].front().is_some_and(overdue) {
+        if from.contains(&Lane::Upkeep) && lanes.waiting[Lane::Upkeep.index()].front().is_some_and(overdue) {
             lanes.take_one(Lane::Upkeep, &mut taken, term, now);
         }
-        for lane in Lane::ALL.iter().copied() {
+        for lane in from.iter().copied() {
             while let Some(next) = lanes.waiting[lane.index()].front() {
                 if !taken.has_room_for(next) {
                     return taken;
@@ -198,8 +217,9 @@ impl Queue {
         let mut refused = Vec::new();
         {
             let mut lanes = self.lanes.lock();
-            let Lanes { waiting, load, .. } = &mut *lanes;
+            let Lanes { waiting, load, operations, .. } = &mut *lanes;
             let now = clock::now();
+            *operations = 0;
             for (waiting, load) in waiting.iter_mut().zip(load) {
                 for next in waiting.drain(..) {
                     load.release(next.gateway(), next.bytes, now);
@@ -224,6 +244,7 @@ impl Lanes {
     fn take_one(&mut self, lane: Lane, taken: &mut Taken, term: u64, now: Instant) {
         let Some(next) = self.waiting[lane.index()].pop_front() else { return };
         let (gateway, bytes) = (next.gateway(), next.bytes);
+        self.operations -= next.operations();
         if taken.push(lane, next, term, now) == Fate::Dropped {
             self.load[lane.index()].release(gateway, bytes, now);
         }
@@ -231,6 +252,11 @@ impl Lanes {
 }
 
 impl Taken {
+    /// What nobody waits for.
+    pub(super) fn unasked(command: Command) -> Self {
+        Self { commands: vec![command], operations: 1, ..Self::default() }
+    }
+
     /// A batch holds one proposal at least, however large.
     fn has_room_for(&self, next: &Waiting) -> bool {
         self.commands.is_empty()

@@ -11,10 +11,10 @@ use keeper_registry::{Command, LogTime, Rejection, Reply, Revision, StateId};
 use crate::batch::Batch;
 use crate::clock::{self, LogClock};
 use crate::limits;
-use crate::metrics::Metrics;
+use crate::metrics::{Label, Metrics};
 use crate::problem::Problem;
-use crate::propose::Committed;
-use crate::propose::queue::{Asker, Queue};
+use crate::propose::queue::{Asker, Queue, Taken, URGENT};
+use crate::propose::{Committed, Lane};
 use crate::raft::{Leadership, ProposeError, Proposed, RaftHandle};
 use crate::replica::Replica;
 
@@ -24,7 +24,12 @@ struct Office {
     clock: LogClock,
 }
 
-type InFlight = FuturesUnordered<BoxFuture<'static, (Vec<Asker>, Result<Proposed, ProposeError>)>>;
+/// An entry under way that has its answer.
+struct Answered {
+    askers: Vec<Asker>,
+    operations: usize,
+    outcome: Result<Proposed, ProposeError>,
+}
 
 /// How long proposals under way may take to be answered when the node stops.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -35,12 +40,14 @@ pub struct Worker {
     raft: RaftHandle,
     metrics: Arc<Metrics>,
     office: Option<Office>,
-    in_flight: InFlight,
+    in_flight: FuturesUnordered<BoxFuture<'static, Answered>>,
+    /// Of the entries in flight.
+    operations: usize,
 }
 
 impl Worker {
     pub(super) fn new(queue: Arc<Queue>, raft: RaftHandle, metrics: Arc<Metrics>) -> Self {
-        Self { queue, raft, metrics, office: None, in_flight: FuturesUnordered::new() }
+        Self { queue, raft, metrics, office: None, in_flight: FuturesUnordered::new(), operations: 0 }
     }
 
     /// Proposes until `stop` resolves, then answers what is under way and refuses the rest.
@@ -54,17 +61,15 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some((askers, outcome)) = self.in_flight.next(), if !self.in_flight.is_empty() => {
-                    self.answer(askers, outcome);
-                }
+                Some(answered) = self.in_flight.next(), if !self.in_flight.is_empty() => self.answer(answered),
                 changed = leadership.changed() => if changed.is_err() { break },
                 () = self.queue.pushed(), if self.has_room() => {}
             }
         }
         self.queue.close();
         let drained = async {
-            while let Some((askers, outcome)) = self.in_flight.next().await {
-                self.answer(askers, outcome);
+            while let Some(answered) = self.in_flight.next().await {
+                self.answer(answered);
             }
         };
         // Without a quorum there is no answer to wait for; those who wait hear that it is unknown.
@@ -93,27 +98,46 @@ impl Worker {
         if state.is_none() {
             let time = office.clock.stamp();
             // Nobody waits for the answer: a second founding is refused by the state, which is as well.
-            let found = vec![Command::Found(StateId(new_state_id()))];
-            self.propose(office.term, time, found, Vec::new()).await;
+            let found = Command::Found(StateId(new_state_id()));
+            self.propose(office.term, time, Taken::unasked(found)).await;
         }
         self.office = Some(office);
     }
 
     async fn fill(&mut self) {
-        while self.has_room() && !self.queue.is_empty() {
+        while let Some(lanes) = self.due() {
             let Some(office) = &mut self.office else { return };
-            let taken = self.queue.take(office.term, clock::now());
+            let taken = self.queue.take(lanes, office.term, clock::now());
             if taken.commands.is_empty() {
                 continue;
             }
             let (term, time) = (office.term, office.clock.stamp());
-            self.propose(term, time, taken.commands, taken.askers).await;
+            self.propose(term, time, taken).await;
         }
     }
 
+    /// The lanes to propose from now.
+    ///
+    /// What waits goes at once when nothing is in flight. Behind entries in flight it goes when it is worth an entry of
+    /// its own: as many operations as those carry on the mean. Callers answered together ask again together, so that
+    /// small entries would stay small for ever, and an entry costs as much as a hundred operations.
+    fn due(&self) -> Option<&'static [Lane]> {
+        let backlog = self.queue.backlog();
+        if !self.has_room() || backlog.operations == 0 {
+            return None;
+        }
+        let is_worth_it = backlog.operations * self.in_flight.len() >= self.operations;
+        if self.in_flight.is_empty() || is_worth_it && self.operations < limits::OPERATIONS_IN_FLIGHT_MAX {
+            return Some(Lane::ALL);
+        }
+        backlog.is_urgent.then_some(&URGENT)
+    }
+
     /// Hands a batch over. The core has taken it when this returns, so that batches enter the log in this order.
-    async fn propose(&mut self, term: u64, time: LogTime, commands: Vec<Command>, askers: Vec<Asker>) {
-        self.metrics.batch_operations.observe(f64::from(operations(&commands)));
+    async fn propose(&mut self, term: u64, time: LogTime, taken: Taken) {
+        let Taken { commands, askers, operations, .. } = taken;
+        self.operations += operations;
+        self.metrics.batch_operations.observe(operations as f64);
         let batch = Batch::new(time, commands);
         self.metrics.batch_bytes.observe(batch.encoded().len() as f64);
         let proposed_at = clock::now();
@@ -125,11 +149,13 @@ impl Worker {
                 Err(error) => Err(error),
             };
             metrics.batch_seconds.observe(clock::now().duration_since(proposed_at).as_secs_f64());
-            (askers, outcome)
+            Answered { askers, operations, outcome }
         }));
     }
 
-    fn answer(&self, askers: Vec<Asker>, outcome: Result<Proposed, ProposeError>) {
+    fn answer(&mut self, answered: Answered) {
+        let Answered { askers, operations, outcome } = answered;
+        self.operations -= operations;
         match outcome {
             Ok(Proposed { revision, replies }) => {
                 let mut replies = replies.into_iter();
@@ -158,23 +184,4 @@ impl From<ProposeError> for Problem {
             ProposeError::Stopped => Self::Stopping,
         }
     }
-}
-
-fn operations(commands: &[Command]) -> u32 {
-    let of = |command: &Command| match command {
-        Command::Frame(frame) => frame.operations.len(),
-        Command::Found(_)
-        | Command::Kick(_)
-        | Command::KickStep
-        | Command::OpenInstance(_)
-        | Command::CloseInstance(_)
-        | Command::Expire(_)
-        | Command::Sweep
-        | Command::GiveUp(_)
-        | Command::Restore(_)
-        | Command::Publish(_)
-        | Command::SendControl(_)
-        | Command::AcknowledgeControl(_) => 1,
-    };
-    u32::try_from(commands.iter().map(of).sum::<usize>()).unwrap_or(u32::MAX)
 }
