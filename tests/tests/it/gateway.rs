@@ -152,3 +152,63 @@ async fn connections_come_and_go_while_nodes_are_killed() {
     .await;
     assert_eq!(gateway.status().registered, 150);
 }
+
+/// A gateway that was cut off comes back with connections whose devices have long gone elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_lost_its_lease_takes_nobody_back_who_went_elsewhere() {
+    let cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let (a, mut events) = keeper.instance("room", "a").ttl(Duration::from_secs(3)).gateway().start();
+    let (b, _events) = keeper.instance("room", "b").gateway().start();
+    let connecting = (0..200).map(|n| a.connect(Registration::new(user(n)).topic("news")));
+    let held = futures_util::future::try_join_all(connecting).await.unwrap();
+    held[1].bind(vec!["chat".into()]).await.unwrap();
+    let first = a.status().incarnation;
+    // Its lease ends, and a device is at another gateway before this one has come to that connection again.
+    let state_id = keeper.sessions().rebuild_status().await.unwrap().state_id;
+    raw::close(&raw::leader(&cluster).await, first.expect("a life"), state_id).await;
+    let roaming = b.connect(Registration::new(user(0))).await.unwrap();
+    let told = async {
+        let (mut displaced, mut is_done) = (Vec::new(), false);
+        while displaced.is_empty() || !is_done {
+            let event = events.next().await.expect("it lives");
+            assert!(!matches!(event, GatewayEvent::Kicked { .. } | GatewayEvent::Refused { .. }), "{event:?}");
+            is_done |= matches!(event, GatewayEvent::Reregistered { .. });
+            if let GatewayEvent::Displaced { key, by, .. } = event {
+                displaced.push((key, by.instance));
+            }
+        }
+        displaced
+    };
+    let displaced = timeout(PATIENCE, told).await.expect("it is told");
+    assert_eq!(displaced, [(user(0), "b".to_owned())]);
+    assert!(a.status().incarnation > first && a.status().registered == 199);
+    let found = keeper.lookup().session(&user(0)).await.unwrap().found.expect("connected");
+    assert_eq!(Some(found.epoch), roaming.epoch());
+    let mut found = keeper.lookup().session(&user(1)).await.unwrap().found.expect("connected");
+    found.topics.sort();
+    assert_eq!((found.topics, Some(found.epoch)), (vec!["chat".into(), "news".into()], held[1].epoch()));
+}
+
+/// Two processes of one name would close each other's leases for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_belongs_to_the_newest_process() {
+    let cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let (old, mut events) = keeper.instance("room", "a").ttl(Duration::from_secs(3)).gateway().start();
+    let _held = old.connect(Registration::new(user(1))).await.unwrap();
+    let (new, _events) = keeper.instance("room", "a").gateway().start();
+    let present = new.opened().await.unwrap();
+    let replaced = async {
+        while let Some(event) = events.next().await {
+            if let GatewayEvent::Replaced { by } = event {
+                return Some(by);
+            }
+        }
+        None
+    };
+    assert_eq!(timeout(PATIENCE, replaced).await.expect("it is told"), Some(present));
+    assert_eq!(old.connect(Registration::new(user(2))).await.expect_err("it has ended").reason(), "ended");
+    assert_eq!(new.status().incarnation, Some(present));
+    assert!(keeper.lookup().session(&user(1)).await.unwrap().found.is_none());
+}

@@ -20,6 +20,12 @@ pub(crate) async fn open(channel: &Channel, id: &str, ttl_ms: u32) -> wire::Open
     InstancesClient::new(channel.clone()).open(request).await.expect("an instance opens").into_inner()
 }
 
+/// Closes an incarnation behind its gateway's back.
+pub(crate) async fn close(channel: &Channel, incarnation: u64, state_id: u64) {
+    let request = wire::CloseInstanceRequest { incarnation, state_id, ..Default::default() };
+    InstancesClient::new(channel.clone()).close(request).await.expect("it is open");
+}
+
 /// Sends frames on one stream, and reads as many answers.
 pub(crate) async fn frames(channel: &Channel, frames: Vec<wire::WriteFrame>) -> Vec<wire::WriteFrameReply> {
     let expected = frames.len();
