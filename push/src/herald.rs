@@ -14,6 +14,8 @@ use crate::{
 
 /// Tells connections why they end, and the room when it should.
 pub(crate) struct Herald {
+    /// Of the room, as `service/id`.
+    pub(crate) name: String,
     pub(crate) events: GatewayEvents,
     pub(crate) connections: Arc<Connections>,
     /// Stops the room.
@@ -45,7 +47,7 @@ impl Herald {
                     warn!("another process holds this name by incarnation {by}: the room stops");
                     self.stop.cancel();
                 }
-                GatewayEvent::Opened { incarnation } => info!("the room holds incarnation {incarnation}"),
+                GatewayEvent::Opened { incarnation } => info!("{} holds incarnation {incarnation}", self.name),
                 GatewayEvent::Lost { incarnation, reason } => {
                     warn!("incarnation {incarnation} is lost ({reason:?}): all connections register again in the next");
                 }

@@ -85,11 +85,12 @@ impl Room {
         let connections = Arc::new(Connections::default());
         let (config_sender, config) = watch::channel(Arc::new(RoomConfig::default()));
         let endpoint = options.advertise.unwrap_or_else(|| inbox_address.to_string());
+        let name = format!("{SERVICE}/{}", options.id);
         let instance = keeper.instance(SERVICE, options.id).endpoint(endpoint).zone(options.zone).ttl(options.ttl);
         let (gateway, events) = instance.version(env!("CARGO_PKG_VERSION")).gateway().start();
         let around = Surroundings { connections: connections.clone(), config, gateway: gateway.clone() };
         let (drain, mut drained) = oneshot::channel();
-        let herald = Herald { events, connections: connections.clone(), stop: stop.clone(), drain: Some(drain) };
+        let herald = Herald { name, events, connections: connections.clone(), stop: stop.clone(), drain: Some(drain) };
 
         let mut parts = JoinSet::new();
         parts.spawn(config::follow(keeper.clone(), options.config, config_sender));
