@@ -14,7 +14,7 @@ use crate::{
     control::{AnswerState, Control},
     instance::{Closed, Frames, Owner},
     limits,
-    session::{Content, OwnerId, Sessions, TopicId},
+    session::{Content, OwnerId, Sessions, TopicId, Unindexed},
 };
 
 /// Why records do not make a state.
@@ -52,6 +52,7 @@ pub struct Thawing {
     header: Option<Header>,
     owners: BTreeMap<Incarnation, OwnerId>,
     topics: BTreeMap<u32, TopicId>,
+    unindexed: Unindexed,
     graces: BTreeMap<u32, Arc<Graces>>,
     places: BTreeMap<Incarnation, Arc<Place>>,
 }
@@ -101,8 +102,11 @@ impl Thawing {
     /// # Errors
     /// Records are missing, or differ from what was frozen.
     pub fn finish(self) -> Result<State, ThawError> {
-        let Self { mut state, header, owners, topics, .. } = self;
+        let Self { mut state, header, owners, topics, mut unindexed, .. } = self;
         let header = header.ok_or(ThawError::NoHeader)?;
+        if !state.sessions.index(&mut unindexed) {
+            return Err(ThawError::Repeated("session"));
+        }
         for topic in topics.into_values() {
             state.sessions.release(topic);
         }
@@ -232,7 +236,7 @@ impl Thawing {
             dropped: record.dropped,
             topics: &topics,
         };
-        let is_new = self.state.sessions.restore(&mut self.state.instances, &content);
+        let is_new = self.state.sessions.restore(&mut self.state.instances, &mut self.unindexed, &content);
         if is_new { Ok(()) } else { Err(ThawError::Repeated("session")) }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Content, Entry, OwnerId, Pass, RowId, Sessions, TopicId, rows::Rows, topic::Names};
+use super::{Content, Entry, OwnerId, Pass, RowId, Sessions, TopicId, Unindexed, rows::Rows, topic::Names};
 use crate::{
     Graces, Incarnation, LingerRecord, Record, SessionRecord, instance::Instances, limits::TOPICS_PER_SESSION_MAX,
 };
@@ -23,14 +23,16 @@ impl Sessions {
         FrozenSessions { rows, names, lingering: self.lingering.freeze() }
     }
 
-    /// Takes in a session whose owner is known and whose topics are acquired; false if its key is here already. The
-    /// owners' lists are in order only after [`Self::sort`].
-    pub(crate) fn restore(&mut self, instances: &mut Instances, content: &Content<'_>) -> bool {
-        if self.find(content.user, content.slot).is_some() {
-            return false;
-        }
-        self.put(instances, None, content);
-        true
+    /// Takes in a session whose owner is known and whose topics are acquired; false if a key came twice. Sessions can be
+    /// found only after [`Self::index`], and the owners' lists are in order only after [`Self::sort`].
+    pub(crate) fn restore(
+        &mut self,
+        instances: &mut Instances,
+        unindexed: &mut Unindexed,
+        content: &Content<'_>,
+    ) -> bool {
+        let row = self.put_new(instances, content);
+        self.index_later(unindexed, content.user, row)
     }
 
     /// Goes on with passes over those that linger; false if they do not fit their graces.

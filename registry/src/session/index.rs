@@ -12,6 +12,8 @@ use hashbrown::HashTable;
 use super::row::RowId;
 
 const SHARD_BITS: u32 = 14;
+/// Of a hash, the lowest bits, by which nothing is found.
+pub(super) const BITS_UNUSED: u32 = u64::BITS - SHARD_BITS - u32::BITS;
 const SHARDS: usize = 1 << SHARD_BITS;
 /// A shard with room for no more than this is not worth shrinking.
 const SHARD_ROWS_KEPT: usize = 64;
@@ -27,7 +29,7 @@ struct Slot {
 
 impl Slot {
     fn new(hash: u64, row: RowId) -> Self {
-        Self { row, tag: (hash >> (u64::BITS - SHARD_BITS - u32::BITS)) as u32 }
+        Self { row, tag: (hash >> BITS_UNUSED) as u32 }
     }
 
     /// A table looks at the top and the lowest bits.

@@ -40,6 +40,7 @@ mod store;
 mod sweep;
 mod tell;
 mod topic;
+mod unindexed;
 mod unregister;
 mod view;
 mod walk;
@@ -53,6 +54,7 @@ pub(crate) use self::{
     links::List,
     row::{Content, Entry, OwnerId, RowId, TopicId},
     topic::{TopicCounts, Topics},
+    unindexed::Unindexed,
 };
 use self::{index::Index, linger::Lingering, links::Links, rows::Rows};
 pub use self::{

@@ -15,14 +15,21 @@ impl Sessions {
     pub(super) fn put(&mut self, instances: &mut Instances, old: Option<RowId>, content: &Content<'_>) {
         if let Some(row) = old {
             self.take_out(instances, row);
-        }
-        let row = old.unwrap_or_else(|| self.links.take());
-        self.rows.put(row, content);
-        if old.is_none() {
+            self.rows.put(row, content);
+            self.take_in(instances, row);
+        } else {
+            let row = self.put_new(instances, content);
             self.index.insert(self.hash_of_user(content.user), row);
-            self.stored += 1;
         }
+    }
+
+    /// Puts a session into a new row that the index does not know yet.
+    pub(super) fn put_new(&mut self, instances: &mut Instances, content: &Content<'_>) -> RowId {
+        let row = self.links.take();
+        self.rows.put(row, content);
+        self.stored += 1;
         self.take_in(instances, row);
+        row
     }
 
     /// Writes a session again that keeps its owner and its epoch. Its topics have been acquired.

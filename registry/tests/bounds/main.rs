@@ -4,6 +4,7 @@
 mod kicks;
 mod machine;
 mod presence;
+mod snapshot;
 mod topics;
 
 use bytes::Bytes;
