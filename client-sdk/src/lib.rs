@@ -3,7 +3,7 @@
 //!
 //! Everything begins with a [`Keeper`], which is cheap to clone and follows the leader by itself:
 //!
-//! - a gateway holds a lease and keeps its connections registered: [`Gateway`], or [`Instance`] and [`Sessions`] by hand;
+//! - a [`Gateway`] holds a lease and keeps its connections registered; [`Instance`] and [`Sessions`] do it by hand;
 //! - a sender asks a [`Lookup`] where a user is;
 //! - any process reads a [`Config`] as a type of its own and is told what changed;
 //! - an admin uses [`SessionAdmin`], [`Instances`], [`Configs`], [`Controls`] and [`Cluster`].

@@ -110,8 +110,8 @@ pub const KICK_POLL_MIN: Duration = Duration::from_millis(20);
 /// Longest pause between two looks at a kick: a large one takes seconds, a gateway's confirmation as long as its lease.
 pub const KICK_POLL_MAX: Duration = Duration::from_millis(500);
 
-/// Connections a gateway registers again in a second, unless it is set up otherwise: a hundred thousand in five seconds,
-/// while the connections of its devices, which come first, and other gateways find the cluster at leisure.
+/// Connections a gateway registers again in a second, unless it is set up otherwise: a hundred thousand in five
+/// seconds, and ten gateways that do so at once are no more than a cluster takes.
 pub const REREGISTER_RATE: u32 = 20_000;
 
 /// Over how long gateways that lost their leases at the same moment spread their beginnings.
@@ -120,8 +120,8 @@ pub const REREGISTER_SPREAD: Duration = Duration::from_secs(1);
 /// How long an acknowledged notice waits for a frame to travel with before one goes out for its sake.
 pub const CONFIRM_DELAY: Duration = Duration::from_millis(100);
 
-/// Frames of notices whose connections the application has not closed yet. Beyond it no more are read: the cluster keeps
-/// them, and the cursor says where to go on.
+/// Frames of notices whose connections the application has not closed yet. Beyond it no more are read: the cluster
+/// keeps them, and the cursor says where to go on.
 pub const NOTICE_FRAMES_UNCONFIRMED_MAX: usize = 256;
 
 /// Actions waiting for the application. Beyond it no more are read; the cluster keeps what is not answered.

@@ -1,8 +1,8 @@
 //! Which notices the application has acted upon.
 //!
 //! A frame of notices is confirmed when every connection it named is closed and every frame before it is confirmed.
-//! Invariant: `frames` holds the unconfirmed ones in order, the first numbered `first`; numbers never come again, so that
-//! one of an earlier life means nothing.
+//! Invariant: `frames` holds the unconfirmed ones in order, the first numbered `first`; numbers never come again, so
+//! that one of an earlier life means nothing.
 
 use std::collections::VecDeque;
 

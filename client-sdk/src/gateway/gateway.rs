@@ -18,8 +18,8 @@ use crate::{
 /// how much is still to come, and never takes a session back from whoever registered it meanwhile. What others do to
 /// its sessions comes as [`GatewayEvent`](crate::GatewayEvent)s.
 ///
-/// A connection takes about 120 bytes of memory for a user of 16 bytes, a name of 8 bytes and one topic: 56 in the
-/// table, 9 in its index, 16 in the handle, and its registration as it goes to the wire.
+/// A connection takes 130 bytes of memory, measured with a million of them, for a user of 16 bytes, a name of 8 bytes
+/// and one topic: 56 in the table, its registration as it goes to the wire, an index, and 16 for the handle.
 ///
 /// The gateway ends when [`close`](Self::close) is called, when another process opens a lease of its name, or when the
 /// last of its handles and connections is dropped.
@@ -86,8 +86,8 @@ impl Gateway {
     /// [name of its own](Registration::connection): events are about that name.
     ///
     /// # Errors
-    /// [`Error::Refused`] by a higher `conn_seq`, a quota or too many slots, `displaced` by a newer connection that came
-    /// first; [`Error::Invalid`] when a part is over its limit; [`Error::Ended`] when the gateway has ended.
+    /// [`Error::Refused`] by a higher `conn_seq`, a quota or too many slots, `displaced` by a newer connection that
+    /// came first; [`Error::Invalid`] when a part is over its limit; [`Error::Ended`] when the gateway has ended.
     pub async fn connect(&self, registration: Registration) -> Result<Connection, Error> {
         registration.check()?;
         let (connecting, connected) = oneshot::channel();
@@ -124,8 +124,8 @@ impl Gateway {
         }
     }
 
-    /// Ends the gateway: one entry ends all its sessions, so that nobody finds what is about to close. Resolves when the
-    /// lease is closed, or would not be closed in time.
+    /// Ends the gateway: one entry ends all its sessions, so that nobody finds what is about to close. Resolves when
+    /// the lease is closed, or would not be closed in time.
     pub async fn close(&self) {
         self.shared.stop.cancel();
         self.shared.desk.over().await;

@@ -10,7 +10,8 @@ use crate::{
     session::window::Margin,
 };
 
-/// What a new life has to register again. A registry that is whole does not mind; one that is being filled waits for it.
+/// What a new life has to register again. A registry that is whole does not mind; one that is being filled waits for
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Former {
     pub(super) state_id: u64,

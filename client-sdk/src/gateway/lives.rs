@@ -1,8 +1,8 @@
 //! A gateway's lives, one after another, until it is stopped or another process takes its name.
 //!
 //! A lease that is lost is followed by a new one. But a name belongs to the newest process that opened it: who finds
-//! another holder under its own name after a loss was replaced while it slept, and ends instead of taking the name back,
-//! or the two would close each other's leases for ever.
+//! another holder under its own name after a loss was replaced while it slept, and ends instead of taking the name
+//! back, or the two would close each other's leases for ever.
 
 use std::sync::Arc;
 

@@ -7,8 +7,8 @@
 //!
 //! What follows from it:
 //! - Nobody outside handles an epoch, a retry or a life.
-//! - An operation of a gateway has no time limit of its own, and its answer is always awaited. So nothing it does has an
-//!   unknown outcome: whatever registers after its caller gave up is found by its answer, and undone.
+//! - An operation of a gateway has no time limit of its own, and its answer is always awaited. So nothing it does has
+//!   an unknown outcome: whatever registers after its caller gave up is found by its answer, and undone.
 //! - Connections of an earlier life are *claimed* by the epoch they had, not made: a claim never displaces what was
 //!   registered meanwhile. A gateway that was cut off does not steal its users back from where they went.
 //! - What the application is told waits in the table, and notices are confirmed when the connections they name are let

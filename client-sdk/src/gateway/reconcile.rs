@@ -1,8 +1,8 @@
 //! After notices were missed: the connections are compared with the registry.
 //!
-//! Each key is asked for, a frame of keys at a time, linearizably: a session that was registered before the question and
-//! is not found, or is found elsewhere, has ended. What was registered meanwhile is told apart by its epoch; what is
-//! under way is compared when it is answered.
+//! Each key is asked for, a frame of keys at a time, linearizably: a session that was registered before the question
+//! and is not found, or is found elsewhere, has ended. What was registered meanwhile is told apart by its epoch; what
+//! is under way is compared when it is answered.
 
 use std::sync::Arc;
 

@@ -233,7 +233,8 @@ impl<W: Waits> Sent<W> {
         }
     }
 
-    /// The frame as it was will never be taken. What it confirmed may be the reason, and is confirmed by the next again.
+    /// The frame as it was will never be taken. What it confirmed may be the reason, and is part of what the next
+    /// cursor confirms.
     fn refuse(&mut self, error: &Error) {
         self.tell(error);
         Arc::make_mut(&mut self.message).confirmed = Bytes::new();
