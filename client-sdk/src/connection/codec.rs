@@ -1,13 +1,35 @@
-//! A codec whose outgoing messages are shared: a frame is kept until it is answered, and sending must not copy it.
+//! How frames are written and read. A frame that goes out is shared: it is kept until it is answered, and sending must
+//! not copy it. The few messages that are worth more than generated code say themselves how they are written or read.
 
 use std::{marker::PhantomData, sync::Arc};
 
 use prost::Message;
 use tonic::{
     Status,
-    codec::{Codec, EncodeBuf, Encoder},
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
-use tonic_prost::{ProstCodec, ProstDecoder};
+
+/// A message that goes out.
+pub(crate) trait Outgoing: Send + Sync + 'static {
+    fn write(&self, buffer: &mut EncodeBuf<'_>) -> Result<(), Status>;
+}
+
+/// A message that comes in.
+pub(crate) trait Incoming: Send + Sync + Sized + 'static {
+    fn read(buffer: &mut DecodeBuf<'_>) -> Result<Self, Status>;
+}
+
+impl<M: Message + 'static> Outgoing for M {
+    fn write(&self, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        self.encode(buffer).map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+impl<M: Message + Default + 'static> Incoming for M {
+    fn read(buffer: &mut DecodeBuf<'_>) -> Result<Self, Status> {
+        Self::decode(buffer).map_err(|error| Status::internal(error.to_string()))
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct SharedCodec<Q, R>(PhantomData<(Q, R)>);
@@ -18,33 +40,41 @@ impl<Q, R> SharedCodec<Q, R> {
     }
 }
 
-impl<Q, R> Codec for SharedCodec<Q, R>
-where
-    Q: Message + 'static,
-    R: Message + Default + Send + 'static,
-{
+impl<Q: Outgoing, R: Incoming> Codec for SharedCodec<Q, R> {
     type Encode = Arc<Q>;
     type Decode = R;
-    type Encoder = SharedEncoder<Q>;
-    type Decoder = ProstDecoder<R>;
+    type Encoder = Writer<Q>;
+    type Decoder = Reader<R>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        SharedEncoder(PhantomData)
+        Writer(PhantomData)
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<R, R>::default().decoder()
+        Reader(PhantomData)
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct SharedEncoder<Q>(PhantomData<Q>);
+pub(crate) struct Writer<Q>(PhantomData<Q>);
 
-impl<Q: Message> Encoder for SharedEncoder<Q> {
+impl<Q: Outgoing> Encoder for Writer<Q> {
     type Item = Arc<Q>;
     type Error = Status;
 
     fn encode(&mut self, item: Arc<Q>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        item.encode(buffer).map_err(|error| Status::internal(error.to_string()))
+        item.write(buffer)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Reader<R>(PhantomData<R>);
+
+impl<R: Incoming> Decoder for Reader<R> {
+    type Item = R;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<R>, Status> {
+        R::read(buffer).map(Some)
     }
 }

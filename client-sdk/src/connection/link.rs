@@ -7,14 +7,17 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use http::uri::PathAndQuery;
-use prost::Message;
 use tokio::{sync::mpsc, time};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Streaming, client::Grpc, transport::Channel};
 
 use crate::{
     Endpoint, Error,
-    connection::{Aim, Backoff, Nodes, call::asked, codec::SharedCodec},
+    connection::{
+        Aim, Backoff, Nodes,
+        call::asked,
+        codec::{Incoming, Outgoing, SharedCodec},
+    },
     error::Failure,
     limits,
 };
@@ -54,11 +57,7 @@ struct Up<Q, R> {
     incoming: Streaming<R>,
 }
 
-impl<Q, R> Link<Q, R>
-where
-    Q: Message + 'static,
-    R: Message + Default + Send + 'static,
-{
+impl<Q: Outgoing, R: Incoming> Link<Q, R> {
     /// A link by the method at `path`; at most `window` frames wait unanswered on it.
     pub(crate) fn new(nodes: Arc<Nodes>, aim: Aim, path: &'static str, window: usize) -> Self {
         let backoff = Backoff::new(nodes.random.clone());
@@ -173,8 +172,8 @@ async fn stream<Q, R>(
     frames: mpsc::Receiver<Arc<Q>>,
 ) -> Result<Streaming<R>, Failure>
 where
-    Q: Message + 'static,
-    R: Message + Default + Send + 'static,
+    Q: Outgoing,
+    R: Incoming,
 {
     let mut client = Grpc::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX);
     client.ready().await.map_err(|error| Failure::from_status(&tonic::Status::from_error(Box::new(error))))?;

@@ -20,10 +20,11 @@ mod settings;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use call::{Retry, asked};
+pub(crate) use codec::{Incoming, Outgoing};
 pub(crate) use connector::Connector;
 pub use endpoint::Endpoint;
 pub(crate) use link::{Link, LinkEvent, silence};
 pub(crate) use nodes::{Aim, Node, Nodes};
-pub(crate) use resume::{Follow, Opening, Resumed};
+pub(crate) use resume::{Follow, Opening, Resumed, follow};
 pub(crate) use scout::scout;
 pub(crate) use settings::Settings;

@@ -7,12 +7,18 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use http::uri::PathAndQuery;
 use tokio::time::{self, Instant};
-use tonic::{Response, Status, Streaming, transport::Channel};
+use tonic::{Request, Response, Status, Streaming, client::Grpc, transport::Channel};
 
 use crate::{
     Error, Happened,
-    connection::{Aim, Backoff, Node, Nodes, call::asked, link::silence},
+    connection::{
+        Aim, Backoff, Node, Nodes,
+        call::asked,
+        codec::{Incoming, Outgoing, SharedCodec},
+        link::silence,
+    },
     error::Failure,
     limits,
 };
@@ -45,6 +51,22 @@ pub(crate) trait Follow: Send {
 
 /// A stream being opened.
 pub(crate) type Opening<F> = Pin<Box<dyn Future<Output = Result<Response<Streaming<F>>, Status>> + Send>>;
+
+/// Opens a stream whose messages are read by other than generated code.
+pub(crate) async fn follow<Q, R>(
+    channel: Channel,
+    path: &'static str,
+    request: Q,
+) -> Result<Response<Streaming<R>>, Status>
+where
+    Q: Outgoing,
+    R: Incoming,
+{
+    let mut client = Grpc::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX);
+    client.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+    let request = Request::new(Arc::new(request));
+    client.server_streaming(request, PathAndQuery::from_static(path), SharedCodec::<Q, R>::new()).await
+}
 
 struct Open<F> {
     node: Node,

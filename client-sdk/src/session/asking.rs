@@ -1,40 +1,26 @@
 //! Lookup frames, without IO.
 //!
 //! Reads may be asked any number of times, so frames of a broken stream are simply asked again. Answers come in the
-//! order asked; one question's keys lie together in one frame.
+//! order asked; one question's keys lie together in one frame. All questions of a frame are about the same topic, or
+//! about none.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use keeper_proto::v1::{self, LookupReply, LookupRequest, lookup_reply};
+use keeper_proto::v1::{self, LookupRequest};
+use prost::Message;
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    Consistency, Error, Formerly, Found, Happened, Looked, Owner, Rebuilding, Session, SessionKey,
+    Consistency, Error, Happened,
     error::Failure,
     limits,
     session::{
-        from_proto, to_proto,
+        answer::{Answer, Frame},
+        ask::{Ask, Encoded, Shape},
         worker::{Framing, Verdict},
     },
 };
-
-/// What a caller wants to know.
-#[derive(Debug)]
-pub(crate) enum Ask {
-    Key(SessionKey),
-    /// At most `limits::FRAME_OPERATIONS_MAX`; none asks only for the revision.
-    Keys(Vec<SessionKey>),
-    User(Bytes),
-}
-
-/// What was found, in the shape of the question.
-#[derive(Debug)]
-pub(crate) enum Answered {
-    Key(Found),
-    Keys(Vec<Found>),
-    User(Vec<Session>),
-}
 
 #[derive(Debug)]
 pub(crate) struct Question {
@@ -44,7 +30,7 @@ pub(crate) struct Question {
     pub(crate) consistency: Consistency,
     pub(crate) asked_at: Instant,
     pub(crate) deadline: Instant,
-    pub(crate) answer: oneshot::Sender<Result<Looked<Answered>, Error>>,
+    pub(crate) answer: oneshot::Sender<Result<Answer, Error>>,
 }
 
 #[derive(Debug)]
@@ -55,7 +41,8 @@ pub(crate) struct Asking {
 
 #[derive(Debug)]
 struct Sent {
-    message: Arc<LookupRequest>,
+    sequence: u64,
+    message: Arc<Encoded>,
     waiters: Vec<Waiter>,
     first_deadline: Instant,
     sent_at: Instant,
@@ -67,40 +54,7 @@ struct Waiter {
     asked_at: Instant,
     deadline: Instant,
     /// None once told; the question's part of the answer must still be passed over.
-    answer: Option<oneshot::Sender<Result<Looked<Answered>, Error>>>,
-}
-
-/// Which parts of an answer belong to a question.
-#[derive(Debug, Clone, Copy)]
-enum Shape {
-    Key,
-    Keys(usize),
-    User,
-}
-
-impl Ask {
-    fn shape(&self) -> Shape {
-        match self {
-            Self::Key(_) => Shape::Key,
-            Self::Keys(keys) => Shape::Keys(keys.len()),
-            Self::User(_) => Shape::User,
-        }
-    }
-
-    const fn len(&self) -> usize {
-        match self {
-            Self::Key(_) | Self::User(_) => 1,
-            Self::Keys(keys) => keys.len(),
-        }
-    }
-
-    fn put(self, request: &mut LookupRequest) {
-        match self {
-            Self::Key(key) => request.keys.push(to_proto::key(&key)),
-            Self::Keys(keys) => request.keys.extend(keys.iter().map(to_proto::key)),
-            Self::User(user) => request.users.push(user),
-        }
-    }
+    answer: Option<oneshot::Sender<Result<Answer, Error>>>,
 }
 
 impl Asking {
@@ -111,8 +65,8 @@ impl Asking {
 
 impl Framing for Asking {
     type Item = Question;
-    type Frame = LookupRequest;
-    type Reply = LookupReply;
+    type Frame = Encoded;
+    type Reply = Frame;
 
     const PATH: &'static str = "/keeper.v1.Sessions/Read";
     const WINDOW: usize = limits::LOOKUP_FRAMES_IN_FLIGHT_MAX;
@@ -121,43 +75,53 @@ impl Framing for Asking {
         self.frames.len() < Self::WINDOW
     }
 
-    fn form(&mut self, queued: &mut Vec<Question>, now: Instant) -> Option<Arc<LookupRequest>> {
+    /// As many as those under way carry on the mean; see the window of writes.
+    fn worth(&self) -> usize {
+        let carried: usize = self.frames.iter().map(|sent| sent.waiters.len()).sum();
+        (carried / self.frames.len().max(1)).min(limits::FRAME_OPERATIONS_MAX)
+    }
+
+    fn form(&mut self, queued: &mut Vec<Question>, now: Instant) -> Option<Arc<Encoded>> {
         let topic = queued.first()?.topic.clone();
-        let mut keys = 0;
+        let (mut count, mut bytes) = (0, 0);
         let fits = |question: &mut Question| {
-            let fits = question.topic == topic && keys + question.ask.len() <= limits::FRAME_OPERATIONS_MAX;
-            keys += if fits { question.ask.len() } else { 0 };
+            let length = question.ask.shape.len();
+            let fits = count + length <= limits::FRAME_OPERATIONS_MAX && question.topic == topic;
+            if fits {
+                count += length;
+                bytes += question.ask.fields.len();
+            }
             fits
         };
-        let fitting: Vec<_> = queued.extract_if(.., fits).collect();
-        let mut request = LookupRequest { topic, keys: Vec::with_capacity(keys), ..LookupRequest::default() };
-        let mut waiters = Vec::with_capacity(fitting.len());
-        for Question { ask, topic: _, consistency, asked_at, deadline, answer } in fitting {
-            if answer.is_closed() {
-                continue;
-            }
-            waiters.push(Waiter { shape: ask.shape(), asked_at, deadline, answer: Some(answer) });
-            ask.put(&mut request);
-            demand(&mut request, consistency);
-        }
-        let first_deadline = waiters.first()?.deadline;
+        let fitting: Vec<_> = queued.extract_if(.., fits).filter(|it| !it.answer.is_closed()).collect();
+        let first_deadline = fitting.first()?.deadline;
         self.last += 1;
-        request.sequence = self.last;
-        let message = Arc::new(request);
-        self.frames.push_back(Sent { message: message.clone(), waiters, first_deadline, sent_at: now });
+        let mut request = LookupRequest { sequence: self.last, topic, ..LookupRequest::default() };
+        fitting.iter().for_each(|question| demand(&mut request, question.consistency));
+        let mut message = Vec::with_capacity(request.encoded_len() + bytes);
+        // A vector has room for everything.
+        let _ = request.encode(&mut message);
+        let mut waiters = Vec::with_capacity(fitting.len());
+        for Question { ask: Ask { shape, fields }, asked_at, deadline, answer, .. } in fitting {
+            message.extend_from_slice(&fields);
+            waiters.push(Waiter { shape, asked_at, deadline, answer: Some(answer) });
+        }
+        let message = Arc::new(Encoded(message));
+        let sequence = self.last;
+        self.frames.push_back(Sent { sequence, message: message.clone(), waiters, first_deadline, sent_at: now });
         Some(message)
     }
 
-    fn answered(&mut self, reply: LookupReply) -> Verdict {
+    fn answered(&mut self, reply: Frame) -> Verdict {
         let Some(front) = self.frames.front() else {
             return Verdict::Again(Failure::gone(Error::malformed("an answer to no frame")));
         };
-        if reply.sequence != front.message.sequence {
-            let message = format!("an answer to frame {} instead of {}", reply.sequence, front.message.sequence);
+        if reply.sequence != front.sequence {
+            let message = format!("an answer to frame {} instead of {}", reply.sequence, front.sequence);
             return Verdict::Again(Failure::gone(Error::malformed(message)));
         }
-        if let Some(problem) = reply.problem {
-            let failure = Failure::from_problem(problem);
+        let problem = reply.problem.clone().map(Failure::from_problem);
+        if let Some(failure) = problem {
             if failure.error.is_retryable() {
                 return Verdict::Again(failure);
             }
@@ -172,7 +136,7 @@ impl Framing for Asking {
         Verdict::Fine
     }
 
-    fn resend(&mut self, now: Instant) -> Vec<Arc<LookupRequest>> {
+    fn resend(&mut self, now: Instant) -> Vec<Arc<Encoded>> {
         self.frames.retain(|frame| frame.waiters.iter().any(Waiter::waits));
         for frame in &mut self.frames {
             frame.sent_at = now;
@@ -218,19 +182,13 @@ fn demand(request: &mut LookupRequest, consistency: Consistency) {
 }
 
 impl Sent {
-    fn deliver(self, reply: LookupReply) {
-        let owners = from_proto::owners(reply.owners);
-        let age = Duration::from_millis(u64::from(reply.age_ms));
-        let rebuilding = reply.rebuilding.map(Rebuilding::from_proto);
-        let mut keys = reply.keys.into_iter();
-        let mut users = reply.users.into_iter();
+    fn deliver(self, reply: Frame) {
+        let mut results = reply.results();
         for waiter in self.waiters {
-            let mut formerly = Vec::new();
-            let answered = take(waiter.shape, &mut keys, &mut users, &owners, &mut formerly);
-            let Some(answer) = waiter.answer else { continue };
-            let (revision, state_id) = (reply.revision, reply.state_id);
-            let looked = answered.map(|found| Looked { found, revision, age, state_id, formerly, rebuilding });
-            drop(answer.send(looked));
+            match waiter.answer {
+                Some(answer) => drop(answer.send(results.take(waiter.shape))),
+                None => drop(results.skip(waiter.shape)),
+            }
         }
     }
 
@@ -247,38 +205,7 @@ impl Waiter {
     }
 }
 
-fn take(
-    shape: Shape,
-    keys: &mut impl Iterator<Item = lookup_reply::Found>,
-    users: &mut impl Iterator<Item = lookup_reply::FoundAll>,
-    owners: &[Arc<Owner>],
-    formerly: &mut Vec<Formerly>,
-) -> Result<Answered, Error> {
-    let short = || Error::malformed("an answer with fewer results than questions");
-    let session = |it| from_proto::session(it, owners);
-    let mut found = |it: lookup_reply::Found| {
-        if let Some(former) = it.formerly {
-            formerly.push(from_proto::formerly(former, owners)?);
-        }
-        it.session.map(session).transpose()
-    };
-    match shape {
-        Shape::Key => Ok(Answered::Key(found(keys.next().ok_or_else(short)?)?)),
-        Shape::Keys(count) => {
-            let found = keys.by_ref().take(count).map(found).collect::<Result<Vec<_>, _>>()?;
-            if found.len() == count { Ok(Answered::Keys(found)) } else { Err(short()) }
-        }
-        Shape::User => {
-            let all = users.next().ok_or_else(short)?;
-            for former in all.formerly {
-                formerly.push(from_proto::formerly(former, owners)?);
-            }
-            Ok(Answered::User(all.sessions.into_iter().map(session).collect::<Result<_, _>>()?))
-        }
-    }
-}
-
-fn time_out(answer: oneshot::Sender<Result<Looked<Answered>, Error>>, asked_at: Instant, deadline: Instant) {
+fn time_out(answer: oneshot::Sender<Result<Answer, Error>>, asked_at: Instant, deadline: Instant) {
     // A read changes nothing, so it never happened.
     let error = Error::Timeout { operation: "lookup", after: deadline - asked_at, happened: Happened::No };
     drop(answer.send(Err(error)));

@@ -1,6 +1,6 @@
 //! Where users are connected.
 
-use std::{sync::Arc, time::Duration};
+use std::{slice, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -12,7 +12,8 @@ use crate::{
     connection::{Aim, Backoff, Nodes},
     limits,
     session::{
-        asking::{Answered, Ask},
+        answer::Answer,
+        ask::Ask,
         cache::{Store, keep},
         key::within,
         reader::Reader,
@@ -51,12 +52,6 @@ pub struct Looked<T> {
 }
 
 impl<T> Looked<T> {
-    fn try_map<U>(self, map: impl FnOnce(T) -> Option<U>) -> Result<Looked<U>, Error> {
-        let Self { found, revision, age, state_id, formerly, rebuilding } = self;
-        let found = map(found).ok_or_else(|| Error::malformed("an answer to another kind of question"))?;
-        Ok(Looked { found, revision, age, state_id, formerly, rebuilding })
-    }
-
     pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> Looked<U> {
         let Self { found, revision, age, state_id, formerly, rebuilding } = self;
         Looked { found: map(found), revision, age, state_id, formerly, rebuilding }
@@ -131,11 +126,7 @@ impl Lookup {
     /// # Errors
     /// As [`Error`] says; reads are tried again until the operation timeout.
     pub async fn session(&self, key: &SessionKey) -> Result<Looked<Found>, Error> {
-        let looked = self.ask(Ask::Key(key.clone())).await?;
-        looked.try_map(|answered| match answered {
-            Answered::Key(found) => Some(found),
-            Answered::Keys(_) | Answered::User(_) => None,
-        })
+        self.ask(Ask::keys(slice::from_ref(key))).await?.key()
     }
 
     /// Every device of one user.
@@ -145,11 +136,7 @@ impl Lookup {
     pub async fn user(&self, user: impl Into<Bytes>) -> Result<Looked<Vec<Session>>, Error> {
         let user = user.into();
         within("user", user.len(), 1, limits::USER_BYTES_MAX)?;
-        let looked = self.ask(Ask::User(user)).await?;
-        looked.try_map(|answered| match answered {
-            Answered::User(sessions) => Some(sessions),
-            Answered::Key(_) | Answered::Keys(_) => None,
-        })
+        self.ask(Ask::user(&user)).await?.user()
     }
 
     /// Many keys: one result a key, in the order asked. More than [`limits::FRAME_OPERATIONS_MAX`] are asked in several
@@ -158,20 +145,17 @@ impl Lookup {
     /// # Errors
     /// As [`session`](Self::session).
     pub async fn many(&self, keys: &[SessionKey]) -> Result<Looked<Vec<Found>>, Error> {
-        let ask = |some: &[SessionKey]| self.ask(Ask::Keys(some.to_vec()));
-        let mut frames = Vec::new();
-        for looked in try_join_all(keys.chunks(limits::FRAME_OPERATIONS_MAX).map(ask)).await? {
-            frames.push(looked.try_map(|answered| match answered {
-                Answered::Keys(found) => Some(found),
-                Answered::Key(_) | Answered::User(_) => None,
-            })?);
+        let ask = async |some| self.ask(Ask::keys(some)).await?.keys(some.len());
+        let mut frames = try_join_all(keys.chunks(limits::FRAME_OPERATIONS_MAX).map(ask)).await?;
+        match frames.len() {
+            1 => Ok(frames.remove(0)),
+            _ => Ok(Looked::joined(frames, |found: &mut Vec<Found>, mut some: Vec<Found>| found.append(&mut some))),
         }
-        Ok(Looked::joined(frames, |found: &mut Vec<Found>, mut some: Vec<Found>| found.append(&mut some)))
     }
 
     /// The revision of a state that is as fresh as this lookup demands.
     pub(super) async fn revision(&self) -> Result<u64, Error> {
-        self.ask(Ask::Keys(Vec::new())).await.map(|it| it.revision)
+        self.ask(Ask::keys(&[])).await.map(|it| it.revision())
     }
 
     pub(super) const fn freshness(&self) -> Consistency {
@@ -196,7 +180,7 @@ impl Lookup {
         tasks.spawn(span, keep(store, open, probe, backoff))
     }
 
-    async fn ask(&self, ask: Ask) -> Result<Looked<Answered>, Error> {
+    async fn ask(&self, ask: Ask) -> Result<Answer, Error> {
         self.reader.run(ask, self.topic.clone(), self.consistency).await
     }
 }

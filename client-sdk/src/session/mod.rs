@@ -6,6 +6,8 @@
 //! answers.
 
 mod admin;
+mod answer;
+mod ask;
 pub(crate) mod asker;
 mod asking;
 mod cache;
@@ -17,6 +19,7 @@ mod holder;
 mod key;
 mod kick;
 mod lookup;
+mod lot;
 mod notice;
 pub(crate) mod presence;
 mod reader;
@@ -30,6 +33,7 @@ mod session;
 mod sessions;
 pub(crate) mod to_proto;
 pub(crate) mod window;
+mod wire;
 pub(crate) mod worker;
 
 pub use admin::{Counts, InstanceCount, ListSessions, SessionAdmin, SessionPage, Top, TopicCount};

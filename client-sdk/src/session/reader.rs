@@ -9,11 +9,13 @@ use tokio::{
 };
 
 use crate::{
-    Consistency, Error, Happened, Looked,
+    Consistency, Error, Happened,
     connection::{Aim, Nodes},
     limits,
     session::{
-        asking::{Answered, Ask, Asking, Question},
+        answer::Answer,
+        ask::Ask,
+        asking::{Asking, Question},
         worker::Worker,
     },
     tasks::Tasks,
@@ -36,12 +38,7 @@ impl Reader {
     }
 
     /// Asks one question to its own answer.
-    pub(crate) async fn run(
-        &self,
-        ask: Ask,
-        topic: Bytes,
-        consistency: Consistency,
-    ) -> Result<Looked<Answered>, Error> {
+    pub(crate) async fn run(&self, ask: Ask, topic: Bytes, consistency: Consistency) -> Result<Answer, Error> {
         let (answer, answered) = oneshot::channel();
         let asked_at = Instant::now();
         let deadline = asked_at + self.timeout;

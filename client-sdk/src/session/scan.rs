@@ -16,16 +16,24 @@ use std::{
     vec,
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
-use keeper_proto::v1::{ScanReply, ScanRequest};
-use tonic::transport::Channel;
+use keeper_proto::v1::{ScanRequest, lookup_reply};
+use prost::Message;
+use tonic::{Status, codec::DecodeBuf, transport::Channel};
 
 use crate::{
     Error, Part, Session, SessionAdmin, SessionSelector,
-    connection::{Follow, Nodes, Opening, Resumed},
-    session::{admin::client, from_proto},
+    connection::{self, Follow, Incoming, Nodes, Opening, Resumed},
+    session::{
+        from_proto,
+        lot::Lot,
+        wire::{Fields, Value},
+    },
 };
+
+/// The method whose stream carries a walk.
+const PATH: &str = "/keeper.v1.Sessions/Scan";
 
 /// Which sessions to walk over, and how fast; by default all, as fast as they are taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,7 +64,7 @@ pub struct Matching {
 pub struct Scan {
     nodes: Arc<Nodes>,
     walk: ScanSessions,
-    pages: BoxStream<'static, Result<ScanReply, Error>>,
+    pages: BoxStream<'static, Result<Page, Error>>,
     page: vec::IntoIter<Session>,
     at_revision: Option<u64>,
     /// After the page before, and after this one; none at the end.
@@ -155,13 +163,11 @@ impl Scan {
         }
     }
 
-    fn turn(&mut self, page: Result<ScanReply, Error>) -> Result<(), Error> {
-        let page = page?;
-        let owners = from_proto::owners(page.owners);
-        let sessions = page.sessions.into_iter().map(|it| from_proto::session(it, &owners));
-        self.page = sessions.collect::<Result<Vec<_>, _>>()?.into_iter();
-        self.at_revision = Some(page.at_revision);
-        let reached = (!page.next.is_empty()).then_some(page.next);
+    fn turn(&mut self, page: Result<Page, Error>) -> Result<(), Error> {
+        let Page { at_revision, next, sessions, matched: _ } = page?;
+        self.page = sessions.into_iter();
+        self.at_revision = Some(at_revision);
+        let reached = (!next.is_empty()).then_some(next);
         self.before = std::mem::replace(&mut self.reached, reached);
         Ok(())
     }
@@ -202,28 +208,69 @@ struct Walked {
 }
 
 impl Follow for Walked {
-    type Frame = ScanReply;
+    type Frame = Page;
 
     const NAME: &'static str = "scan";
 
     /// At its caller's pace, which may be slow.
     const SILENCE_MAX: Option<Duration> = None;
 
-    fn quiet(&mut self, _: &ScanReply) -> bool {
+    fn quiet(&mut self, _: &Page) -> bool {
         false
     }
 
-    fn open(&self, channel: Channel) -> Opening<ScanReply> {
+    fn open(&self, channel: Channel) -> Opening<Page> {
         let ScanSessions { token, selector, part, since_revision, rate } = self.walk.clone();
         let (selector, part) = (Some(selector.to_proto()), Some(part.to_proto()));
         let count_only = self.what == What::Count;
         let request = ScanRequest { token, selector, part, since_revision, rate, count_only };
-        Box::pin(async move { client(channel).scan(request).await })
+        Box::pin(connection::follow(channel, PATH, request))
+    }
+}
+
+/// A message of a walk.
+#[derive(Debug)]
+struct Page {
+    at_revision: u64,
+    next: Bytes,
+    sessions: Vec<Session>,
+    matched: u64,
+}
+
+impl Page {
+    /// From a `keeper.v1.ScanReply`.
+    fn read(bytes: Bytes) -> Result<Self, Error> {
+        let mut page = Self { at_revision: 0, next: Bytes::new(), sessions: Vec::new(), matched: 0 };
+        let (mut owners, mut sessions) = (Vec::new(), Vec::new());
+        for field in Fields::of(&bytes) {
+            match field? {
+                (1, Value::Number(it)) => page.at_revision = it,
+                (2, Value::Bytes(it)) => owners.push(owner(it)?),
+                (3, Value::Bytes(it)) => sessions.push(it),
+                (4, Value::Bytes(it)) => page.next = Bytes::copy_from_slice(it),
+                (5, Value::Number(it)) => page.matched = it,
+                _ => {}
+            }
+        }
+        let lot = Lot { bytes: bytes.clone(), owners: from_proto::owners(owners).into() };
+        page.sessions = sessions.into_iter().map(|it| lot.session(it)).collect::<Result<_, _>>()?;
+        Ok(page)
+    }
+}
+
+fn owner(bytes: &[u8]) -> Result<lookup_reply::Owner, Error> {
+    lookup_reply::Owner::decode(bytes).map_err(|error| Error::malformed(error.to_string()))
+}
+
+impl Incoming for Page {
+    fn read(buffer: &mut DecodeBuf<'_>) -> Result<Self, Status> {
+        let bytes = buffer.copy_to_bytes(buffer.remaining());
+        Self::read(bytes).map_err(|error| Status::internal(error.to_string()))
     }
 }
 
 /// The pages of a walk to its end, from whichever nodes.
-fn pages(nodes: Arc<Nodes>, walk: ScanSessions, what: What) -> BoxStream<'static, Result<ScanReply, Error>> {
+fn pages(nodes: Arc<Nodes>, walk: ScanSessions, what: What) -> BoxStream<'static, Result<Page, Error>> {
     let resumed = Resumed::new(nodes, Walked { walk, what });
     let pages = futures_util::stream::unfold(Some(resumed), |resumed| async move {
         let mut resumed = resumed?;
