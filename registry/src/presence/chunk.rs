@@ -9,11 +9,9 @@ use std::sync::Arc;
 use super::{Former, OfflineReason, Place, PresenceCursor, PresenceFact, PresenceWhat, TopicNames};
 use crate::{Epoch, LogTime, Revision};
 
-/// Facts of a chunk: few enough to copy without a pause when a reader holds the one that is being filled, enough to make
-/// cloning the pointers of a million facts cheap.
+/// Facts of a chunk: few enough to copy for a reader while they are being filled, enough to make cloning the pointers of a
+/// million facts cheap.
 const CHUNK_FACTS: usize = 128;
-/// What the first chunk expects of a fact's names.
-const NAME_BYTES_EXPECTED: usize = 48;
 
 const WHOLE: u8 = 0x80;
 const ONLINE: u8 = 1;
@@ -23,7 +21,7 @@ const RECONNECTED: u8 = 4;
 const DROPPED: u8 = 5;
 
 /// The fixed part of a fact.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Fixed {
     epoch_revision: u64,
     epoch_position: u32,
@@ -54,7 +52,7 @@ struct Entry {
     at: LogTime,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Chunk {
     facts: Vec<Fixed>,
     heap: Vec<u8>,
@@ -63,38 +61,44 @@ pub(super) struct Chunk {
     places: Vec<Arc<Place>>,
 }
 
-/// A clone is made to be filled further.
-impl Clone for Chunk {
-    fn clone(&self) -> Self {
-        let mut clone = Self::with_room(self.heap.capacity());
-        clone.facts.extend_from_slice(&self.facts);
-        clone.heap.extend_from_slice(&self.heap);
-        clone.entries.extend_from_slice(&self.entries);
-        clone.places.extend_from_slice(&self.places);
-        clone
-    }
-}
-
 impl Chunk {
-    /// An empty one, with room for facts like those before; in the memory of another one if that fits.
-    pub(super) fn after(last: Option<&Self>, forgotten: Option<Self>) -> Self {
-        let expected = last.map_or(CHUNK_FACTS * NAME_BYTES_EXPECTED, |last| last.heap.len());
+    /// An empty one, with room for facts like those of the last one; in the memory of another one if that fits.
+    pub(super) fn after(last: &Self, forgotten: Option<Self>) -> Self {
+        let expected = last.heap.len().max(CHUNK_FACTS);
         let room = expected + expected / 8;
-        match forgotten.filter(|chunk| (expected..=room * 2).contains(&chunk.heap.capacity())) {
-            Some(mut chunk) => {
-                chunk.facts.clear();
-                chunk.heap.clear();
-                chunk.entries.clear();
-                chunk.places.clear();
-                chunk
-            }
-            None => Self::with_room(room),
-        }
+        let fitting = forgotten.filter(|chunk| (expected..=room * 2).contains(&chunk.heap.capacity()));
+        let mut chunk = fitting.unwrap_or_else(|| Self::with_room(room));
+        chunk.entries.clear();
+        chunk.places.clear();
+        chunk.bring_near();
+        chunk
     }
 
     fn with_room(heap: usize) -> Self {
         let (facts, heap) = (Vec::with_capacity(CHUNK_FACTS), Vec::with_capacity(heap));
         Self { facts, heap, entries: Vec::new(), places: Vec::new() }
+    }
+
+    /// Writes its room once, in one go: the processor then has it at hand when facts come one by one. Otherwise each of
+    /// them would wait for memory that was last touched a whole ring ago.
+    fn bring_near(&mut self) {
+        self.facts.clear();
+        self.facts.resize(CHUNK_FACTS, Fixed::default());
+        self.facts.clear();
+        let room = self.heap.capacity();
+        self.heap.clear();
+        self.heap.resize(room, 0);
+        self.heap.clear();
+    }
+
+    /// A copy of the facts after a cursor.
+    pub(super) fn copy_after(&self, cursor: PresenceCursor) -> Self {
+        let facts = self.facts.get(self.told(cursor)..).unwrap_or_default();
+        let start = facts.first().map_or(self.heap.len(), |first| first.start as usize);
+        let heap = self.heap.get(start..).unwrap_or_default().to_vec();
+        let moved = |fixed: &Fixed| Fixed { start: fixed.start - start as u32, ..*fixed };
+        let facts = facts.iter().map(moved).collect();
+        Self { facts, heap, entries: self.entries.clone(), places: self.places.clone() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -127,9 +131,8 @@ impl Chunk {
         self.facts.get(place..).unwrap_or_default().iter().map(|fixed| self.fact(fixed))
     }
 
-    /// Returns how many bytes it took.
-    pub(super) fn push(&mut self, fact: &PresenceFact<'_>) -> usize {
-        let (before, start) = (self.bytes(), self.heap.len());
+    pub(super) fn push(&mut self, fact: &PresenceFact<'_>) {
+        let start = self.heap.len();
         for part in [fact.user, fact.slot, fact.connection] {
             self.heap.extend_from_slice(part);
         }
@@ -155,7 +158,6 @@ impl Chunk {
             former,
         };
         self.facts.push(fixed);
-        self.bytes() - before
     }
 
     fn entry_of(&mut self, fact: &PresenceFact<'_>) -> u8 {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{Place, PresenceCursor};
 use crate::{Epoch, LogTime};
 
@@ -110,6 +112,8 @@ enum Names<'a> {
     /// Each behind a byte that says how long it is.
     Packed(&'a [u8]),
     Listed(&'a [&'a [u8]]),
+    /// As an operation brings them.
+    Given(&'a [Bytes]),
 }
 
 impl<'a> TopicNames<'a> {
@@ -120,6 +124,10 @@ impl<'a> TopicNames<'a> {
     #[must_use]
     pub fn listed(names: &'a [&'a [u8]]) -> Self {
         Self(Names::Listed(names))
+    }
+
+    pub(crate) fn given(names: &'a [Bytes]) -> Self {
+        Self(Names::Given(names))
     }
 
     pub(super) fn packed(bytes: &'a [u8]) -> Self {
@@ -141,6 +149,11 @@ impl<'a> TopicNames<'a> {
                 *names = behind;
                 Some(*name)
             }
+            Names::Given(names) => {
+                let (name, behind) = names.split_first()?;
+                *names = behind;
+                Some(&name[..])
+            }
         })
     }
 
@@ -153,7 +166,11 @@ impl<'a> TopicNames<'a> {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        match self.0 {
+            Names::Packed(bytes) => bytes.is_empty(),
+            Names::Listed(names) => names.is_empty(),
+            Names::Given(names) => names.is_empty(),
+        }
     }
 }
 

@@ -24,8 +24,12 @@ impl Default for PresenceLimits {
 #[derive(Debug, Clone, Default)]
 pub struct PresenceRing {
     limits: PresenceLimits,
-    /// Oldest first; all full but the last, and one where a snapshot's part ends.
+    /// Oldest first, shared with readers.
     chunks: VecDeque<Arc<Chunk>>,
+    /// The newest one, which is being filled. Readers copy what they want of it: counting who shares it would cost every
+    /// fact more than that costs them.
+    open: Chunk,
+    /// Of all chunks but the open one.
     facts: usize,
     bytes: usize,
     floor: PresenceCursor,
@@ -52,18 +56,19 @@ impl PresenceRing {
     /// How many facts are kept.
     #[must_use]
     pub fn facts(&self) -> usize {
-        self.facts
+        self.facts + self.open.len()
     }
 
     /// How many bytes they take.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.open.bytes()
     }
 
-    /// Facts after a cursor, oldest first, about as many as `max`; `None` when some after it are gone on this node.
+    /// Facts after a cursor, oldest first, at most `max`; `None` when some after it are gone on this node.
     ///
-    /// Takes time only for cloning pointers, one for each 128 facts: to be done under the lock, and the reading outside.
+    /// Takes time only for cloning a pointer for each 128 facts, and copying the newest 128 at most: to be done under the
+    /// lock, and the reading outside.
     #[must_use]
     pub fn read_after(&self, cursor: PresenceCursor, max: usize) -> Option<PresenceSlice> {
         if cursor < self.floor {
@@ -71,20 +76,25 @@ impl PresenceRing {
         }
         let first = self.chunks.partition_point(|chunk| chunk.last() <= cursor);
         let skip = self.chunks.get(first).map_or(0, |chunk| chunk.told(cursor));
-        let mut found = 0;
-        let is_wanted = |chunk: &&Arc<Chunk>| {
-            let is_wanted = found < max.saturating_add(skip);
+        let (mut chunks, mut found) = (Vec::new(), 0);
+        for chunk in self.chunks.range(first..) {
+            if found >= max.saturating_add(skip) {
+                break;
+            }
             found += chunk.len();
-            is_wanted
-        };
-        let chunks: Vec<_> = self.chunks.range(first..).take_while(is_wanted).cloned().collect();
+            chunks.push(Arc::clone(chunk));
+        }
+        if found < max.saturating_add(skip) {
+            chunks.push(Arc::new(self.open.copy_after(cursor)));
+        }
         Some(PresenceSlice::new(chunks, skip, max))
     }
 
     /// Everything that is kept.
     #[must_use]
     pub fn read_all(&self) -> PresenceSlice {
-        PresenceSlice::new(self.chunks.iter().cloned().collect(), 0, usize::MAX)
+        let open = Arc::new(self.open.copy_after(PresenceCursor::default()));
+        PresenceSlice::new(self.chunks.iter().cloned().chain([open]).collect(), 0, usize::MAX)
     }
 
     /// Where the next fact will stand.
@@ -96,23 +106,28 @@ impl PresenceRing {
 
     /// Takes a fact that stands behind all others.
     pub(crate) fn push(&mut self, fact: &PresenceFact<'_>) {
-        self.latest = fact.cursor;
-        match self.chunks.back_mut() {
-            Some(chunk) if !chunk.is_full() => self.bytes += Arc::make_mut(chunk).push(fact),
-            _ => {
-                let forgotten = self.forget();
-                let mut chunk = Chunk::after(self.chunks.back().map(AsRef::as_ref), forgotten);
-                self.bytes += chunk.push(fact);
-                self.chunks.push_back(Arc::new(chunk));
-            }
+        if self.open.is_full() {
+            self.seal();
         }
-        self.facts += 1;
+        self.latest = fact.cursor;
+        self.open.push(fact);
+    }
+
+    fn seal(&mut self) {
+        let forgotten = self.forget();
+        let next = Chunk::after(&self.open, forgotten);
+        let full = std::mem::replace(&mut self.open, next);
+        self.facts += full.len();
+        self.bytes += full.bytes();
+        if full.len() > 0 {
+            self.chunks.push_back(Arc::new(full));
+        }
     }
 
     /// Drops what is too much. Returns a dropped chunk that nobody reads any more: its memory serves again.
     fn forget(&mut self) -> Option<Chunk> {
         let mut forgotten = None;
-        while self.facts > self.limits.facts || self.bytes > self.limits.bytes {
+        while self.facts() > self.limits.facts || self.bytes() > self.limits.bytes {
             let Some(oldest) = self.chunks.pop_front() else { break };
             self.facts -= oldest.len();
             self.bytes -= oldest.bytes();

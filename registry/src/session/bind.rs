@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 use super::{
     Content, OwnerId, RowId, TopicId,
     register::{check_key, check_topics},
-    tell::{Names, Scope, Subject, Teller},
+    tell::{Scope, Subject, Teller},
 };
-use crate::{BindTopics, OfflineReason, OperationResult, PresenceWhat, Rejection, State, check, limits};
+use crate::{BindTopics, OfflineReason, OperationResult, PresenceWhat, Rejection, State, TopicNames, check, limits};
 
 type TopicIds = SmallVec<[TopicId; limits::TOPICS_PER_SESSION_MAX]>;
 
@@ -70,7 +70,7 @@ impl State {
     fn tell_bound(&mut self, row: RowId, topics: &[Bytes], what: PresenceWhat<'_>) {
         let Self { sessions, instances, presence, clock, .. } = self;
         let Some(subject) = sessions.rows.get(row).and_then(|entry| Subject::of(entry, instances)) else { return };
-        let names: Names<'_> = topics.iter().map(|name| &name[..]).collect();
-        Teller { presence, clock }.tell(&subject, Scope { whole: false, topics: &names }, what);
+        let scope = Scope { whole: false, topics: TopicNames::given(topics) };
+        Teller { presence, clock }.tell(&subject, scope, what);
     }
 }

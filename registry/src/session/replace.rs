@@ -6,11 +6,12 @@
 //! it is gone. That makes one fact as a rule, and never more than four.
 
 use super::{
+    Entry,
     absence::{Absence, Known},
     register::Taken,
     tell::{Names, Scope, Subject, Teller, replaced},
 };
-use crate::{OfflineReason, PresenceWhat, Register, State};
+use crate::{OfflineReason, PresenceWhat, Register, SessionKey, State, TopicNames, instance::Instances};
 
 /// Which of those who look at a session hear the same.
 #[derive(Debug, Default)]
@@ -21,35 +22,39 @@ struct Views<'a> {
 
 impl Views<'_> {
     fn scope(&self) -> Scope<'_> {
-        Scope { whole: self.whole, topics: &self.topics }
+        Scope { whole: self.whole, topics: TopicNames::listed(&self.topics) }
     }
 }
 
 impl State {
     /// Before the row is written.
     pub(super) fn tell_register(&mut self, register: &Register, taken: &Taken<'_>) {
-        let absent = taken.old.filter(|old| !old.is_live);
-        let absence = absent.and_then(|old| self.absence(self.sessions.rows.get(old.row)?));
         let Self { sessions, instances, presence, clock, .. } = self;
-        let (now, present) = (clock.time, taken.old.and_then(|old| sessions.rows.get(old.row)));
-        let Some(place) = instances.owner(taken.owner).map(|owner| &owner.place) else { return };
-        let (user, slot, connection) = (&register.key.user[..], &register.key.slot[..], &register.connection[..]);
-        let subject = Subject { user, slot, epoch: taken.epoch, place, connection };
-        let bound: Names<'_> = register.topics.iter().map(|name| &name[..]).collect();
-        let mut teller = Teller { presence, clock };
-        let present = present.and_then(|entry| Some((entry, Subject::of(entry, instances)?)));
-        let Some((entry, former)) = present else {
-            teller.tell(&subject, Scope { whole: true, topics: &bound }, PresenceWhat::Online);
-            return;
+        let Some(subject) = subject(register, taken, instances) else { return };
+        let what = match taken.old {
+            None => PresenceWhat::Online,
+            Some(old) => {
+                let same = |entry: &Entry<'_>| old.is_live && entry.topics().eq(taken.topics.iter().copied());
+                let former = sessions.rows.get(old.row).filter(same);
+                let Some(former) = former.and_then(|entry| Subject::of(entry, instances)) else {
+                    return self.tell_change(register, taken);
+                };
+                replaced(&former, &subject)
+            }
         };
-        if absence.is_none() && entry.topics().eq(taken.topics.iter().copied()) {
-            teller.tell(&subject, Scope { whole: true, topics: &bound }, replaced(&former, &subject));
-            return;
-        }
+        let scope = Scope { whole: true, topics: TopicNames::given(&register.topics) };
+        Teller { presence, clock }.tell(&subject, scope, what);
+    }
 
-        let names = sessions.topics.names_of(entry);
+    /// Not all who look at it hear the same.
+    #[inline(never)]
+    fn tell_change(&mut self, register: &Register, taken: &Taken<'_>) {
+        let Some(entry) = taken.old.and_then(|old| self.sessions.rows.get(old.row)) else { return };
+        let (absence, now) = (self.absence(entry), self.clock.time);
+        let names = self.sessions.topics.names_of(entry);
         let known = |known: Option<Known>| known.unwrap_or(Known::Waiting(None));
         let whole = known(absence.as_ref().map(|absence| absence.whole(names.iter().copied(), now)));
+        let bound: Names<'_> = register.topics.iter().map(|name| &name[..]).collect();
         let (mut due, mut gone, mut seen) = (Views::default(), Views::default(), Views::default());
         (due.whole, seen.whole) = (whole == Known::Due, matches!(whole, Known::Waiting(_)));
         for name in names {
@@ -63,9 +68,20 @@ impl State {
         let mut new = Views { whole: !seen.whole, topics: bound };
         new.topics.retain(|name| !seen.topics.contains(name));
         let reason = absence.map_or(OfflineReason::Lost, |Absence { reason, .. }| reason);
+
+        let Self { instances, presence, clock, .. } = self;
+        let (subject, former) = (subject(register, taken, instances), Subject::of(entry, instances));
+        let (Some(subject), Some(former), mut teller) = (subject, former, Teller { presence, clock }) else { return };
         teller.tell(&former, due.scope(), PresenceWhat::Offline(reason));
         teller.tell(&former, gone.scope(), PresenceWhat::Offline(OfflineReason::Unbound));
         teller.tell(&subject, seen.scope(), replaced(&former, &subject));
         teller.tell(&subject, new.scope(), PresenceWhat::Online);
     }
+}
+
+/// The new registration.
+fn subject<'a>(register: &'a Register, taken: &Taken<'_>, instances: &'a Instances) -> Option<Subject<'a>> {
+    let Register { key: SessionKey { user, slot }, connection, .. } = register;
+    let place = &instances.owner(taken.owner)?.place;
+    Some(Subject { user, slot, epoch: taken.epoch, place, connection })
 }

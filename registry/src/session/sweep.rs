@@ -15,7 +15,7 @@ use super::{
     absence::reason_of,
     tell::{Names, Scope, Subject, Teller},
 };
-use crate::{ClosingCause, Event, Graces, LogTime, OfflineReason, PresenceWhat, Reply, State, limits};
+use crate::{ClosingCause, Event, Graces, LogTime, OfflineReason, PresenceWhat, Reply, State, TopicNames, limits};
 
 /// Some rows of one pass.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl State {
         let whole = batch.whose.is_whole(&names);
         names.retain(|name| batch.whose.is_topic(name));
         if let Some(subject) = Subject::of(entry, instances) {
-            let scope = Scope { whole, topics: &names };
+            let scope = Scope { whole, topics: TopicNames::listed(&names) };
             Teller { presence, clock }.tell(&subject, scope, PresenceWhat::Offline(batch.reason));
         }
         drop(names);

@@ -33,7 +33,12 @@ pub(super) struct Scope<'a> {
     /// Those who follow everything, a user prefix or an instance.
     pub(super) whole: bool,
     /// The subscribers of these topics.
-    pub(super) topics: &'a [&'a [u8]],
+    pub(super) topics: TopicNames<'a>,
+}
+
+impl Scope<'_> {
+    /// Nobody's view changes.
+    pub(super) const NOBODY: Self = Self { whole: false, topics: TopicNames::NONE };
 }
 
 /// Puts facts into the ring.
@@ -76,8 +81,7 @@ impl Teller<'_> {
     pub(super) fn note(&mut self, subject: &Subject<'_>, scope: Scope<'_>, what: PresenceWhat<'_>) -> PresenceCursor {
         let cursor = self.presence.next(self.clock);
         let Subject { user, slot, epoch, place, connection } = *subject;
-        let topics = TopicNames::listed(scope.topics);
-        let (at, whole) = (self.clock.time, scope.whole);
+        let (at, Scope { whole, topics }) = (self.clock.time, scope);
         self.presence.push(&PresenceFact { cursor, at, user, slot, epoch, place, connection, whole, topics, what });
         cursor
     }
@@ -96,8 +100,7 @@ impl State {
         let Self { instances, presence, clock, .. } = self;
         let Some(Owner { place, .. }) = instances.owner(owner) else { return };
         let subject = Subject { user: b"", slot: b"", epoch: Epoch::default(), place, connection: b"" };
-        let nobody = Scope { whole: false, topics: &[] };
-        Teller { presence, clock }.note(&subject, nobody, PresenceWhat::Dropped(reason_of(cause)));
+        Teller { presence, clock }.note(&subject, Scope::NOBODY, PresenceWhat::Dropped(reason_of(cause)));
     }
 
     /// Ends a live session: offline for everybody who sees it.
@@ -106,7 +109,7 @@ impl State {
         let Some(entry) = sessions.rows.get(row) else { return };
         if let Some(subject) = Subject::of(entry, instances) {
             let names = sessions.topics.names_of(entry);
-            let scope = Scope { whole: true, topics: &names };
+            let scope = Scope { whole: true, topics: TopicNames::listed(&names) };
             Teller { presence, clock }.tell(&subject, scope, PresenceWhat::Offline(reason));
         }
         self.sessions.remove(&mut self.instances, row);

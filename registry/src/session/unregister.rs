@@ -11,8 +11,8 @@ use super::{
     tell::{Names, Scope, Subject, Teller},
 };
 use crate::{
-    Epoch, OfflineReason, OperationResult, PresenceWhat, Rejection, SessionKey, State, Unregister, UnregisterCause,
-    limits::TOPICS_PER_SESSION_MAX,
+    Epoch, OfflineReason, OperationResult, PresenceWhat, Rejection, SessionKey, State, TopicNames, Unregister,
+    UnregisterCause, limits::TOPICS_PER_SESSION_MAX,
 };
 
 impl State {
@@ -41,9 +41,8 @@ impl State {
         let (graces, mut teller) = (&policies.graces, Teller { presence, clock });
         let mut names: Names<'_> = sessions.topics.names_of(entry);
         names.retain(|name| graces.of_topic(name) == 0);
-        let nobody = Scope { whole: false, topics: &[] };
-        let cursor = teller.note(&subject, nobody, PresenceWhat::Dropped(OfflineReason::Lost));
-        let scope = Scope { whole: false, topics: &names };
+        let cursor = teller.note(&subject, Scope::NOBODY, PresenceWhat::Dropped(OfflineReason::Lost));
+        let scope = Scope { whole: false, topics: TopicNames::listed(&names) };
         teller.tell(&subject, scope, PresenceWhat::Offline(OfflineReason::Lost));
         let dropped = Dropped { cursor, at: clock.time, graces: graces.number };
         drop(names);
