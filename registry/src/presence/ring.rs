@@ -145,8 +145,18 @@ impl PresenceRing {
     /// The newest part, as much as a snapshot carries.
     pub(crate) fn tail(&self) -> Self {
         let limits = PresenceLimits { facts: limits::PRESENCE_FACTS_FROZEN, bytes: limits::PRESENCE_BYTES_FROZEN };
-        let mut tail = Self { limits, ..self.clone() };
-        drop(tail.forget());
+        let mut tail = Self { limits, open: self.open.clone(), latest: self.latest, ..Self::default() };
+        let mut older = self.chunks.iter().rev();
+        tail.floor = loop {
+            let Some(chunk) = older.next() else { break self.floor };
+            let (facts, bytes) = (tail.facts() + chunk.len(), tail.bytes() + chunk.bytes());
+            if facts > limits.facts || bytes > limits.bytes {
+                break chunk.last();
+            }
+            tail.facts += chunk.len();
+            tail.bytes += chunk.bytes();
+            tail.chunks.push_front(Arc::clone(chunk));
+        };
         tail
     }
 }
