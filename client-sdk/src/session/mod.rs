@@ -1,9 +1,9 @@
 //! Sessions: which gateway holds which user's connection.
 //!
 //! [`Sessions`] writes for a gateway, [`Lookup`] reads for senders, [`Notices`] tells a gateway what others did to its
-//! sessions, [`Presence`] tells everybody else who comes and goes, [`SessionAdmin`] serves tools. Writing and reading share one shape: callers put single operations into a
-//! bounded queue, one worker per stream drains it into frames, a pure window numbers the frames and matches the
-//! answers.
+//! sessions, [`Presence`] tells everybody else who comes and goes, [`SessionAdmin`] serves tools. Writing and reading
+//! share one shape: callers put single operations into a bounded queue, one worker per stream drains it into frames, a
+//! pure window numbers the frames and matches the answers.
 
 mod admin;
 mod answer;

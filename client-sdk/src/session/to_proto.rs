@@ -16,7 +16,14 @@ pub(crate) fn registration(registration: Registration) -> Register {
     let Registration { key, connection, conn_seq, topics, attributes, flushed } = registration;
     let attributes = (!attributes.is_empty()).then_some(v1::Attributes { values: attributes });
     let (user, slot) = key.into_parts();
-    Register { key: Some(v1::SessionKey { user, slot }), connection, conn_seq, topics, attributes, flushed: flushed.map(epoch) }
+    Register {
+        key: Some(v1::SessionKey { user, slot }),
+        connection,
+        conn_seq,
+        topics,
+        attributes,
+        flushed: flushed.map(epoch),
+    }
 }
 
 pub(crate) fn unregister(key: &SessionKey, epoch: Epoch, cause: unregister::Cause) -> Operation {

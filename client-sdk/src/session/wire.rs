@@ -1,8 +1,8 @@
 //! Reads the fields of a protobuf message where they lie.
 //!
 //! Generated code builds a message before anybody looks at it. For an answer about a thousand sessions that is what a
-//! sender's processor would do most, so the hot messages are read from their bytes, in half the time. What is called for
-//! each field is always inlined: it is a quarter of that.
+//! sender's processor would do most, so the hot messages are read from their bytes, in half the time. What is called
+//! for each field is always inlined: it is a quarter of that.
 
 use crate::Error;
 

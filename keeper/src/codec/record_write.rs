@@ -1,7 +1,7 @@
 //! Records of a frozen state, on their way to disk.
 
 use keeper_registry::{
-    AnswerState, ClosedRecord, Control, Document, Header, Instance, NoticeCause, Record, SessionRecord,
+    AnswerState, ClosedRecord, Closing, Control, Document, Header, Instance, Notice, NoticeCause, Record, SessionRecord,
 };
 
 use crate::codec::command::{write_cursor, write_epoch, write_key, write_labels};
@@ -64,17 +64,7 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
             out.u64(frame.revision.0);
             answer::write_results(out, frame.results);
         }
-        Record::Closing(closing) => {
-            out.u8(tag::CLOSING);
-            out.str(&closing.service);
-            out.str(&closing.id);
-            out.u64(closing.incarnation.0);
-            out.u64(closing.opened.0);
-            out.u64(closing.closed.0);
-            out.u64(closing.at.0);
-            out.u8(closing.cause.number());
-            out.str(&closing.reason);
-        }
+        Record::Closing(closing) => write_closing(out, closing),
         Record::Linger(linger) => {
             out.u8(tag::LINGER);
             out.u32(linger.graces);
@@ -89,15 +79,7 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
             out.bytes(name);
         }
         Record::Session(session) => write_session(out, &session),
-        Record::Notice(notice) => {
-            out.u8(tag::NOTICE);
-            write_cursor(out, notice.cursor);
-            out.u64(notice.incarnation.0);
-            write_key(out, &notice.key);
-            write_epoch(out, notice.epoch);
-            out.bytes(&notice.connection);
-            write_cause(out, &notice.cause);
-        }
+        Record::Notice(notice) => write_notice(out, notice),
         Record::Presence(fact) => {
             out.u8(tag::PRESENCE);
             presence::write_fact(out, &fact);
@@ -117,6 +99,28 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
             answer::write(out, &kept.answer);
         }
     }
+}
+
+fn write_closing(out: &mut Output, closing: &Closing) {
+    out.u8(tag::CLOSING);
+    out.str(&closing.service);
+    out.str(&closing.id);
+    out.u64(closing.incarnation.0);
+    out.u64(closing.opened.0);
+    out.u64(closing.closed.0);
+    out.u64(closing.at.0);
+    out.u8(closing.cause.number());
+    out.str(&closing.reason);
+}
+
+fn write_notice(out: &mut Output, notice: &Notice) {
+    out.u8(tag::NOTICE);
+    write_cursor(out, notice.cursor);
+    out.u64(notice.incarnation.0);
+    write_key(out, &notice.key);
+    write_epoch(out, notice.epoch);
+    out.bytes(&notice.connection);
+    write_cause(out, &notice.cause);
 }
 
 fn write_header(out: &mut Output, header: &Header) {

@@ -169,8 +169,8 @@ impl Queue {
         Backlog { is_urgent, operations: lanes.operations }
     }
 
-    /// Takes the next batch of a term from some lanes: by priority, in order within a lane, bounded. What has expired, or
-    /// was meant for another term, is answered here.
+    /// Takes the next batch of a term from some lanes: by priority, in order within a lane, bounded. What has expired,
+    /// or was meant for another term, is answered here.
     pub(super) fn take(&self, from: &[Lane], term: u64, now: Instant) -> Taken {
         let mut taken = Taken::default();
         let mut lanes = self.lanes.lock();

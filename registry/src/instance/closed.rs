@@ -1,8 +1,8 @@
 //! How an incarnation was closed, and how far that was told.
 //!
 //! All of its sessions dropped in one instant, so they need no note of their own: they lie in the owner's list, and for
-//! each grace that occurs among them a pass goes over it. Only one pass is under way at a time, the shortest grace first;
-//! the last one removes what is left.
+//! each grace that occurs among them a pass goes over it. Only one pass is under way at a time, the shortest grace
+//! first; the last one removes what is left.
 
 use std::sync::Arc;
 

@@ -4,7 +4,8 @@
 //! - At most one open incarnation has a given (service, id); incarnations are numbered upwards and never used twice.
 //! - Closing is O(1) in the number of sessions: the mark on the owner is what makes its rows answer nothing.
 //! - A closed owner is kept for as long as a session names it, and forgotten with the last. While its own list has rows
-//!   it waits for a sweep: by the time its next pass is due, or, when it comes from a backup, for the end of the rebuild.
+//!   it waits for a sweep: by the time its next pass is due, or, when it comes from a backup, for the end of the
+//!   rebuild.
 //!
 //! Deliberately absent: deadlines. A lease lives in the leader's memory; the state knows only its outcome.
 

@@ -24,8 +24,8 @@ pub struct SessionPolicy {
     pub instance_sessions_max: Option<u64>,
     /// Other bounds for single instances, by (service, id): at most `limits::POLICY_INSTANCES_MAX`.
     pub instances: BTreeMap<(Arc<str>, Arc<str>), u64>,
-    /// Gateways, by (service, id), that the registry waits for when it is filled again after its state was lost: at most
-    /// `limits::POLICY_INSTANCES_MAX`.
+    /// Gateways, by (service, id), that the registry waits for when it is filled again after its state was lost: at
+    /// most `limits::POLICY_INSTANCES_MAX`.
     pub expected: Vec<(Arc<str>, Arc<str>)>,
 }
 

@@ -1,16 +1,16 @@
 //! Facts side by side, shared as one.
 //!
-//! The fixed parts lie in one piece and everything of variable length in another; what the facts of one log entry, or of
-//! one gateway, have in common is there once. So a typical fact costs sixty to eighty bytes and no allocation of its own.
-//! Names lie one behind the other: user, slot, connection, topics, then what the kind of fact needs.
+//! The fixed parts lie in one piece and everything of variable length in another; what the facts of one log entry, or
+//! of one gateway, have in common is there once. So a typical fact costs sixty to eighty bytes and no allocation of its
+//! own. Names lie one behind the other: user, slot, connection, topics, then what the kind of fact needs.
 
 use std::sync::Arc;
 
 use super::{Former, OfflineReason, Place, PresenceCursor, PresenceFact, PresenceWhat, TopicNames};
 use crate::{Epoch, LogTime, Revision};
 
-/// Facts of a chunk: few enough to copy for a reader while they are being filled, enough to make cloning the pointers of a
-/// million facts cheap.
+/// Facts of a chunk: few enough to copy for a reader while they are being filled, enough to make cloning the pointers
+/// of a million facts cheap.
 const CHUNK_FACTS: usize = 128;
 
 const WHOLE: u8 = 0x80;

@@ -43,8 +43,8 @@ pub enum PresenceWhat<'a> {
     Moved(Former<'a>),
     /// The same incarnation has it under a new epoch. Told only to those who ask for it: nobody's presence changed.
     Reconnected(Former<'a>),
-    /// Its connection dropped, and it lingers. For nobody's view: part of the session's story alone. Of an incarnation that
-    /// closed there is one such fact without a user, for all of its sessions.
+    /// Its connection dropped, and it lingers. For nobody's view: part of the session's story alone. Of an incarnation
+    /// that closed there is one such fact without a user, for all of its sessions.
     Dropped(OfflineReason<'a>),
 }
 

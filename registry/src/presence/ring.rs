@@ -26,8 +26,8 @@ pub struct PresenceRing {
     limits: PresenceLimits,
     /// Oldest first, shared with readers.
     chunks: VecDeque<Arc<Chunk>>,
-    /// The newest one, which is being filled. Readers copy what they want of it: counting who shares it would cost every
-    /// fact more than that costs them.
+    /// The newest one, which is being filled. Readers copy what they want of it: counting who shares it would cost
+    /// every fact more than that costs them.
     open: Chunk,
     /// Of all chunks but the open one.
     facts: usize,
@@ -67,8 +67,8 @@ impl PresenceRing {
 
     /// Facts after a cursor, oldest first, at most `max`; `None` when some after it are gone on this node.
     ///
-    /// Takes time only for cloning a pointer for each 128 facts, and copying the newest 128 at most: to be done under the
-    /// lock, and the reading outside.
+    /// Takes time only for cloning a pointer for each 128 facts, and copying the newest 128 at most: to be done under
+    /// the lock, and the reading outside.
     #[must_use]
     pub fn read_after(&self, cursor: PresenceCursor, max: usize) -> Option<PresenceSlice> {
         if cursor < self.floor {

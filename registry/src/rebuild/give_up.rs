@@ -4,8 +4,8 @@ use super::{RebuildGateway, RebuildProgress};
 use crate::{Event, GiveUp, Rejection, Reply, State, check, limits};
 
 impl State {
-    /// All of the gateways named, or none. When none is named, the registry is whole: whoever asks knows that nothing is
-    /// to come.
+    /// All of the gateways named, or none. When none is named, the registry is whole: whoever asks knows that nothing
+    /// is to come.
     pub(crate) fn give_up(&mut self, give_up: &GiveUp, events: &mut Vec<Event>) -> Result<Reply, Rejection> {
         check::size("instances", give_up.instances.len(), limits::GIVE_UP_MAX)?;
         check::author(&give_up.author)?;

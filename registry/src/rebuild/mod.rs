@@ -2,8 +2,8 @@
 //!
 //! A state that was just founded knows nobody, and one that was restored from a backup knows who was connected then.
 //! Either way the gateways hold the truth: they notice the new state id by themselves, and register their connections
-//! again (`Register::flushed`). Until they have, a miss does not mean that somebody is not connected, and the state says
-//! so: it is *rebuilding*. That ends when both hold:
+//! again (`Register::flushed`). Until they have, a miss does not mean that somebody is not connected, and the state
+//! says so: it is *rebuilding*. That ends when both hold:
 //!
 //! - twice the longest TTL has passed in log time, so that every gateway had the time to notice and to open;
 //! - every gateway that is expected has finished, or was given up. Expected are those that the policy names, those that

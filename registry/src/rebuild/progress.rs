@@ -1,8 +1,8 @@
 //! What gateways tell about how far they are, and what follows when they come and go.
 //!
-//! A gateway that opens without anything to register has restarted: what it held is gone, and it has finished. One whose
-//! lease runs out before it has finished may come back with its connections, and is awaited again; one that closes by
-//! its own wish holds nothing any more.
+//! A gateway that opens without anything to register has restarted: what it held is gone, and it has finished. One
+//! whose lease runs out before it has finished may come back with its connections, and is awaited again; one that
+//! closes by its own wish holds nothing any more.
 
 use std::sync::Arc;
 

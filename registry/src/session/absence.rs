@@ -1,8 +1,8 @@
 //! Sessions that are not live, and may come back.
 //!
-//! A session is absent when its connection dropped, or its gateway's incarnation closed, or it comes from a backup. Those
-//! who saw it are told when their grace has passed, by a sweep or by the register that meets it, whichever is first; this
-//! is where both find out who was told, who is due, and who still waits.
+//! A session is absent when its connection dropped, or its gateway's incarnation closed, or it comes from a backup.
+//! Those who saw it are told when their grace has passed, by a sweep or by the register that meets it, whichever is
+//! first; this is where both find out who was told, who is due, and who still waits.
 
 use std::sync::Arc;
 

@@ -7,9 +7,9 @@
 //!
 //! - over nobody, over what only a backup says (unconfirmed), and over what no longer answers, a claim wins;
 //! - over a live registration that was made in this history it never does;
-//! - of two claims the one with the higher `conn_seq` wins, if both have one and they differ, because the device counted
-//!   them; otherwise the one whose epoch in the former history was higher. Claims that are equal are one claim sent
-//!   again.
+//! - of two claims the one with the higher `conn_seq` wins, if both have one and they differ, because the device
+//!   counted them; otherwise the one whose epoch in the former history was higher. Claims that are equal are one claim
+//!   sent again.
 //!
 //! A register that is no claim follows the ordinary rule, whatever it meets.
 

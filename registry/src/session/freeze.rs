@@ -23,8 +23,8 @@ impl Sessions {
         FrozenSessions { rows, names, lingering: self.lingering.freeze() }
     }
 
-    /// Takes in a session whose owner is known and whose topics are acquired; false if a key came twice. Sessions can be
-    /// found only after [`Self::index`], and the owners' lists are in order only after [`Self::sort`].
+    /// Takes in a session whose owner is known and whose topics are acquired; false if a key came twice. Sessions can
+    /// be found only after [`Self::index`], and the owners' lists are in order only after [`Self::sort`].
     pub(crate) fn restore(
         &mut self,
         instances: &mut Instances,

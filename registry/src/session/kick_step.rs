@@ -1,9 +1,9 @@
 //! One slice of a kick by selector.
 //!
-//! Sessions end in the fixed order of a walk, or, when the selector names an instance alone, in the order of the owner's
-//! list. Only registrations older than the kick are touched: an epoch says which those are, so that a device that is
-//! back while the job still runs stays. A slice looks at a bounded number of rows, ends a bounded number of sessions, and
-//! leaves its place in the job, for whichever leader proposes the next one.
+//! Sessions end in the fixed order of a walk, or, when the selector names an instance alone, in the order of the
+//! owner's list. Only registrations older than the kick are touched: an epoch says which those are, so that a device
+//! that is back while the job still runs stays. A slice looks at a bounded number of rows, ends a bounded number of
+//! sessions, and leaves its place in the job, for whichever leader proposes the next one.
 
 use super::{RowId, index::Index, kick_job::KickJob, walk};
 use crate::{Event, KickTarget, Kicked, Reply, ScanPosition, State, limits};

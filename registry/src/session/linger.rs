@@ -4,8 +4,8 @@
 //! each grace of that version a pass goes over the list: behind it the subscribers of topics with that grace were told.
 //! A shorter grace's pass is never behind a longer one's, and the pass of a session's longest grace removes it.
 //!
-//! Of a pass, the last session it was told of is part of the state; the row where it goes on follows from it, and is kept
-//! so that a sweep begins without a search.
+//! Of a pass, the last session it was told of is part of the state; the row where it goes on follows from it, and is
+//! kept so that a sweep begins without a search.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -126,7 +126,8 @@ impl Lingering {
 
     /// Sessions of one pass that are due now, at most `max`; the pass is behind them from here on.
     ///
-    /// The shortest grace of a version goes first, so that each session's topics are told before the session is removed.
+    /// The shortest grace of a version goes first, so that each session's topics are told before the session is
+    /// removed.
     pub(super) fn take(&mut self, rows: &Rows, links: &Links, now: LogTime, max: usize) -> Option<DuePass> {
         for queue in self.queues.values_mut() {
             for (pass, next) in queue.passes.iter_mut().zip(&mut queue.next) {

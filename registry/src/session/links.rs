@@ -1,5 +1,5 @@
-//! Which rows belong together: a doubly linked list for each owner, oldest registration first; lists of those that linger;
-//! and the vacant rows.
+//! Which rows belong together: a doubly linked list for each owner, oldest registration first; lists of those that
+//! linger; and the vacant rows.
 //!
 //! Links lie outside the pages, because relinking a row changes its neighbours, and a snapshot must not be the reason
 //! to copy their pages. They are rebuilt on thaw.

@@ -10,8 +10,8 @@
 //!   it answers nothing, counts nothing, and waits for a sweep or for the next register of its key.
 //! - A live row lies in its owner's list, and stays there when the owner closes; one that dropped lies in the list of
 //!   those that linger by the same graces.
-//! - An owner's list is ordered by epoch, the others by when sessions dropped, on a replica rebuilt from a snapshot too:
-//!   sweeps go on where they were.
+//! - An owner's list is ordered by epoch, the others by when sessions dropped, on a replica rebuilt from a snapshot
+//!   too: sweeps go on where they were.
 //! - Row, owner and topic numbers and the order of the index differ between replicas, and never reach an outcome.
 //!
 //! Deliberately absent: a list of what was. Who needs the past of a session follows the notices, or presence.

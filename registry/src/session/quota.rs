@@ -1,8 +1,8 @@
 //! How many sessions there may be, by the policy in force.
 //!
 //! Only live ones count, and only what would be more than before is refused: a register that takes the place of a live
-//! session adds nothing to a topic both are bound to, nor to an instance that holds it already. A policy that allows fewer
-//! than there are ends nobody.
+//! session adds nothing to a topic both are bound to, nor to an instance that holds it already. A policy that allows
+//! fewer than there are ends nobody.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! What a register says to those who see the session.
 //!
-//! Each of them sees the registration before, or does not: nobody was there; or it was told offline already; or it should
-//! have been told and is told now, so that offline always comes before the next online. Those who saw it hear of a move
-//! or of a new connection; those who did not hear that it is online; and those whose topic is no longer bound hear that
-//! it is gone. That makes one fact as a rule, and never more than four.
+//! Each of them sees the registration before, or does not: nobody was there; or it was told offline already; or it
+//! should have been told and is told now, so that offline always comes before the next online. Those who saw it hear of
+//! a move or of a new connection; those who did not hear that it is online; and those whose topic is no longer bound
+//! hear that it is gone. That makes one fact as a rule, and never more than four.
 
 use super::{
     Entry,

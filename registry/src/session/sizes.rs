@@ -7,8 +7,8 @@
 //! size (within a factor of two), some of them are left out.
 //!
 //! Rows are those of sessions that no longer answer too, until they are swept: what is live is counted by owner
-//! ([`State::count_by_instance`]), for the few topics that made it into the ranking, and one at a time, so that a reader
-//! may let go of the state in between.
+//! ([`State::count_by_instance`]), for the few topics that made it into the ranking, and one at a time, so that a
+//! reader may let go of the state in between.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -62,7 +62,8 @@ impl Sizes {
 }
 
 impl State {
-    /// The topics with the most rows, the largest first. It looks at a bounded number of topics, however many there are.
+    /// The topics with the most rows, the largest first. It looks at a bounded number of topics, however many there
+    /// are.
     #[must_use]
     pub fn top_topics(&self, limit: usize) -> Vec<TopicSize> {
         let topics = &self.sessions.topics;

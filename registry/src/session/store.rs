@@ -1,8 +1,8 @@
 //! Rows put in and taken out, with everything that hangs on them.
 //!
 //! A row is counted (the hash of the state, its owner's topics, the topics that the policy bounds) and linked (its
-//! owner's list, or the list of those that linger). Both are undone before it changes and done again afterwards, so that
-//! no other code ever adds to them.
+//! owner's list, or the list of those that linger). Both are undone before it changes and done again afterwards, so
+//! that no other code ever adds to them.
 
 use super::{Content, Dropped, Entry, RowId, Sessions, topic::Topics};
 use crate::{

@@ -2,21 +2,21 @@
 //!
 //! # What a hit promises
 //! A hit is what a linearizable lookup would have answered at some moment not longer ago than the `age` it tells, and
-//! that is never more than the bound the cache was made with. This holds whatever the network, the nodes or this process
-//! do meanwhile, a pause of the process included: the bound is counted by the clock of this process alone, from moments
-//! at which it asked.
+//! that is never more than the bound the cache was made with. This holds whatever the network, the nodes or this
+//! process do meanwhile, a pause of the process included: the bound is counted by the clock of this process alone, from
+//! moments at which it asked.
 //!
 //! # How
-//! One [presence stream](crate::Presence) tells every fact that changes an answer; each takes the answers about its user
-//! out, or, when a gateway's incarnation closed, the answers that name it. That alone would not bound the age, because a
-//! stream may be late. So now and then the cluster is asked for its revision, at a moment that is written down. When the
-//! stream has told everything up to that revision, what is still in the cache was true at that moment. While this cannot
-//! be shown, answers grow old, and older ones than the bound are not given: the question goes to the cluster. They stay,
-//! and are good again when the stream has caught up, because it misses nothing. Only after a
+//! One [presence stream](crate::Presence) tells every fact that changes an answer; each takes the answers about its
+//! user out, or, when a gateway's incarnation closed, the answers that name it. That alone would not bound the age,
+//! because a stream may be late. So now and then the cluster is asked for its revision, at a moment that is written
+//! down. When the stream has told everything up to that revision, what is still in the cache was true at that moment.
+//! While this cannot be shown, answers grow old, and older ones than the bound are not given: the question goes to the
+//! cluster. They stay, and are good again when the stream has caught up, because it misses nothing. Only after a
 //! [reset](crate::PresenceEvent::Reset) it has, and everything is dropped.
 //!
-//! An answer that was under way while a fact about its user was told is not kept: it may be from before. Which facts are
-//! newer is remembered by bucket of users, so that it costs a fixed amount of memory.
+//! An answer that was under way while a fact about its user was told is not kept: it may be from before. Which facts
+//! are newer is remembered by bucket of users, so that it costs a fixed amount of memory.
 //!
 //! # What it costs
 //! The stream carries every change in the registry. A process that asks about few users, or whose bound may be seconds
@@ -41,8 +41,8 @@ use crate::{Consistency, Error, Found, Looked, Lookup, Session, SessionKey, limi
 /// How large a cache of lookups is, and how old its answers may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheSettings {
-    /// About how many bytes of answers are kept; those that are asked for least give way. 64 MiB by default: some 150,000
-    /// users with one device each.
+    /// About how many bytes of answers are kept; those that are asked for least give way. 64 MiB by default: some
+    /// 150,000 users with one device each.
     pub capacity_bytes: u64,
     /// No answer is older than this. Two seconds by default, [`limits::CACHE_AGE_MIN`] at least.
     pub age_max: Duration,
@@ -92,8 +92,8 @@ impl Drop for Running {
 }
 
 impl Lookup {
-    /// The same with a memory. What is not in it is asked as this lookup would; with [`Consistency::AtLeast`] what is in
-    /// it counts only when it is known to hold at that revision.
+    /// The same with a memory. What is not in it is asked as this lookup would; with [`Consistency::AtLeast`] what is
+    /// in it counts only when it is known to hold at that revision.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the bound is below [`limits::CACHE_AGE_MIN`].

@@ -11,6 +11,7 @@ use crate::{Epoch, SessionKey};
 
 /// What a presence stream tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "resets are rare, and a box would cost every fact an allocation")]
 pub enum PresenceEvent {
     /// Something happened to a session.
     Fact(PresenceFact),

@@ -2,8 +2,8 @@
 //!
 //! # What it promises
 //! A [`Presence`] tells every fact that matches its [`Subscription`], each once, in the order they happened, from its
-//! token on: whatever nodes and connections die meanwhile, and also when the token is taken up by another process. For a
-//! topic's subscriber the facts of one session alternate: online, moved any number of times, offline, online ...
+//! token on: whatever nodes and connections die meanwhile, and also when the token is taken up by another process. For
+//! a topic's subscriber the facts of one session alternate: online, moved any number of times, offline, online ...
 //!
 //! # Where that ends
 //! Nodes keep a bounded number of facts. When those after the token are gone on the node that is asked, the others are

@@ -1,5 +1,5 @@
-//! Walks over the users of the book, in the order of their names. A token is the walk's revision and the number of users
-//! passed; one in `of` belongs to a part.
+//! Walks over the users of the book, in the order of their names. A token is the walk's revision and the number of
+//! users passed; one in `of` belongs to a part.
 
 use futures_util::{StreamExt, stream};
 use keeper_proto::v1::{self, Part, ScanReply, ScanRequest, SessionSelector, lookup_reply};
