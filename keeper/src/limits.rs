@@ -21,8 +21,8 @@ pub const BATCH_OPERATIONS_MAX: usize = 4_096;
 pub const BATCHES_IN_FLIGHT_MAX: usize = 3;
 
 /// Operations proposed and not yet applied, beyond which only leases, controls and configs are proposed: a full entry,
-/// which is what anybody else may have to wait behind. Measured: three full ones give no more registrations a second, and
-/// lookups beside them wait twice as long.
+/// which is what anybody else may have to wait behind. Measured: three full ones give no more registrations a second,
+/// and lookups beside them wait twice as long.
 pub const OPERATIONS_IN_FLIGHT_MAX: usize = BATCH_OPERATIONS_MAX;
 
 /// Bytes of proposals admitted and not yet answered, per lane. Full means a refusal with a retry hint, never a growing
@@ -82,9 +82,9 @@ pub const WATCH_FRAME_BYTES: usize = 1 << 20;
 /// Instances in one frame of a watch.
 pub const WATCH_FRAME_INSTANCES_MAX: usize = 1_024;
 
-/// Bytes and facts where a frame of presence ends, give or take a fact: what a slow subscriber holds is one frame in
-/// its connection and one behind it, within the 64 KiB it may cost.
-pub const PRESENCE_FRAME_BYTES: usize = 16 << 10;
+/// Bytes and facts where a frame of presence ends, give or take a fact: one frame of HTTP/2. What a slow subscriber
+/// holds is a few of them.
+pub const PRESENCE_FRAME_BYTES: usize = 14 << 10;
 
 /// See [`PRESENCE_FRAME_BYTES`].
 pub const PRESENCE_FRAME_FACTS_MAX: usize = 256;

@@ -16,7 +16,7 @@ use keeper_registry::{
 use crate::limits::{EXPLAIN_FACTS_MAX, EXPLAIN_FACTS_READ};
 use crate::problem::Problem;
 use crate::rpc::from_proto;
-use crate::rpc::presence::facts::Facts;
+use crate::rpc::presence::facts::Places;
 use crate::rpc::presence::subscription::copied;
 use crate::rpc::session::{SessionService, found_all};
 use crate::rpc::to_proto::Owners;
@@ -56,14 +56,15 @@ pub(crate) async fn explain(
             present.sessions.retain(|session| is_meant(&session.key));
             present.formerly.retain(|former| former.session.as_ref().is_some_and(|session| is_meant(&session.key)));
         }
-        let (facts, places) = story.told(state, &user, slot.as_deref()).finish();
+        let mut places = Places::default();
+        let facts = story.told(state, &user, slot.as_deref(), &mut places);
         let since = since(state);
         wire::ExplainReply {
             revision: state.revision().0,
             since_revision: since.0.revision.0,
             since_ms: since.1.0,
             facts,
-            places,
+            places: places.finish(),
             present: Some(present),
             owners: owners.finish(),
         }
@@ -118,15 +119,15 @@ impl Story {
     }
 
     /// The newest facts, with the closings that dropped the sessions they tell of.
-    fn told(&self, state: &State, user: &[u8], slot: Option<&[u8]>) -> Facts {
-        let mut told = Facts::default();
+    fn told(&self, state: &State, user: &[u8], slot: Option<&[u8]>, places: &mut Places) -> Vec<wire::PresenceFact> {
+        let mut told = Vec::new();
         let mut live: HashMap<Vec<u8>, Registered> = HashMap::new();
         let facts = self.pieces.iter().flat_map(|(piece, _)| piece.of_user(user, slot));
         for fact in facts.skip(self.facts.saturating_sub(EXPLAIN_FACTS_MAX)) {
             if let Some(registered) = live.remove(fact.slot) {
-                push_closing(&mut told, state, user, fact.slot, &registered, fact.cursor);
+                told.extend(registered.closing(state, user, fact.slot, fact.cursor, places));
             }
-            told.push(&fact, copied(fact.topics));
+            told.push(places.fact(&fact, copied(fact.topics)));
             if let Some(registered) = Registered::after(&fact) {
                 live.insert(fact.slot.to_vec(), registered);
             }
@@ -135,9 +136,10 @@ impl Story {
         rest.sort_unstable_by_key(|(_, registered)| registered.epoch);
         for (slot, registered) in rest {
             let now = PresenceCursor { revision: state.revision(), position: u32::MAX };
-            push_closing(&mut told, state, user, &slot, &registered, now);
+            told.extend(registered.closing(state, user, &slot, now, places));
         }
-        told.sort();
+        // A closing stands with the fact behind it; other slots have theirs between.
+        told.sort_by_key(|fact| fact.revision);
         told
     }
 }
@@ -157,32 +159,31 @@ impl Registered {
             connection: Bytes::copy_from_slice(fact.connection),
         })
     }
-}
 
-/// Tells that the gateway of a registration closed, if it did before `until`.
-fn push_closing(
-    told: &mut Facts,
-    state: &State,
-    user: &[u8],
-    slot: &[u8],
-    registered: &Registered,
-    until: PresenceCursor,
-) {
-    let closing = state.closing(registered.place.incarnation);
-    let Some(closing) = closing.filter(|closing| closing.closed <= until.revision) else { return };
-    let fact = PresenceFact {
-        cursor: PresenceCursor { revision: closing.closed, position: 0 },
-        at: closing.at,
-        user,
-        slot,
-        epoch: registered.epoch,
-        place: &registered.place,
-        connection: &registered.connection,
-        whole: false,
-        topics: TopicNames::NONE,
-        what: PresenceWhat::Dropped(reason(closing)),
-    };
-    told.push(&fact, Vec::new());
+    /// That its gateway closed, if it did before `until`.
+    fn closing(
+        &self,
+        state: &State,
+        user: &[u8],
+        slot: &[u8],
+        until: PresenceCursor,
+        places: &mut Places,
+    ) -> Option<wire::PresenceFact> {
+        let closing = state.closing(self.place.incarnation).filter(|closing| closing.closed <= until.revision)?;
+        let fact = PresenceFact {
+            cursor: PresenceCursor { revision: closing.closed, position: 0 },
+            at: closing.at,
+            user,
+            slot,
+            epoch: self.epoch,
+            place: &self.place,
+            connection: &self.connection,
+            whole: false,
+            topics: TopicNames::NONE,
+            what: PresenceWhat::Dropped(reason(closing)),
+        };
+        Some(places.fact(&fact, Vec::new()))
+    }
 }
 
 const fn reason(closing: &Closing) -> OfflineReason<'static> {

@@ -1,4 +1,4 @@
-//! Facts of one reply, and the places they name, each once.
+//! Facts as messages, and the places they name, each once a reply.
 
 use bytes::Bytes;
 use keeper_proto::v1 as wire;
@@ -8,35 +8,15 @@ use keeper_registry::{Former, Incarnation, OfflineReason, Place, PresenceFact, P
 
 use crate::rpc::to_proto;
 
-/// What a fact takes on the wire beside its names, give or take: enough to know where a frame ends.
-const FACT_BYTES: usize = 64;
-
-/// What a place takes.
-const PLACE_BYTES: usize = 16;
-
+/// The places that the facts of a reply name.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
-    facts: Vec<wire::PresenceFact>,
-    places: Vec<presence_reply::Place>,
-    bytes: usize,
-}
+pub(super) struct Places(Vec<presence_reply::Place>);
 
-impl Facts {
-    pub(super) const fn len(&self) -> usize {
-        self.facts.len()
-    }
-
-    /// About as many as there are on the wire.
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub(super) fn push(&mut self, fact: &PresenceFact<'_>, topics: Vec<Bytes>) {
-        let place = self.place(fact.place);
-        let event = self.event(&fact.what);
-        let names = fact.user.len() + fact.slot.len() + fact.connection.len();
-        self.bytes += FACT_BYTES + names + topics.iter().map(|topic| topic.len() + 2).sum::<usize>();
-        self.facts.push(wire::PresenceFact {
+impl Places {
+    /// A fact as a message; its places are named now, if they were not before.
+    pub(super) fn fact(&mut self, fact: &PresenceFact<'_>, topics: Vec<Bytes>) -> wire::PresenceFact {
+        wire::PresenceFact {
+            // The end of an incarnation is about nobody in particular.
             key: (!fact.user.is_empty()).then(|| wire::SessionKey {
                 user: Bytes::copy_from_slice(fact.user),
                 slot: Bytes::copy_from_slice(fact.slot),
@@ -44,73 +24,66 @@ impl Facts {
             epoch: Some(to_proto::epoch(fact.epoch)),
             revision: fact.cursor.revision.0,
             at_ms: fact.at.0,
-            place,
+            place: self.index_of(fact.place),
             connection: Bytes::copy_from_slice(fact.connection),
             topics,
-            event: Some(event),
-        });
+            event: Some(self.event(&fact.what)),
+        }
     }
 
-    /// By revision; those of one entry as they were pushed.
-    pub(super) fn sort(&mut self) {
-        self.facts.sort_by_key(|fact| fact.revision);
-    }
-
-    pub(super) fn finish(self) -> (Vec<wire::PresenceFact>, Vec<presence_reply::Place>) {
-        (self.facts, self.places)
+    /// In the order of their indexes.
+    pub(super) fn finish(self) -> Vec<presence_reply::Place> {
+        self.0
     }
 
     fn event(&mut self, what: &PresenceWhat<'_>) -> Event {
         match what {
             PresenceWhat::Online => Event::Online(Online {}),
-            PresenceWhat::Offline(reason) => Event::Offline(self.offline(reason)),
-            PresenceWhat::Dropped(reason) => Event::Dropped(self.offline(reason)),
+            PresenceWhat::Offline(reason) => Event::Offline(offline(reason)),
+            PresenceWhat::Dropped(reason) => Event::Dropped(offline(reason)),
             PresenceWhat::Moved(former) => Event::Moved(self.moved(former)),
             PresenceWhat::Reconnected(former) => Event::Reconnected(self.moved(former)),
         }
     }
 
     fn moved(&mut self, former: &Former<'_>) -> Moved {
-        self.bytes += former.connection.len();
         Moved {
-            from: self.place(former.place),
+            from: self.index_of(former.place),
             epoch: Some(to_proto::epoch(former.epoch)),
             connection: Bytes::copy_from_slice(former.connection),
         }
     }
 
-    fn offline(&mut self, reason: &OfflineReason<'_>) -> Offline {
-        let (message, author) = match reason {
-            OfflineReason::Kicked { reason, author } => (*reason, *author),
-            OfflineReason::Left
-            | OfflineReason::Lost
-            | OfflineReason::GatewayClosed
-            | OfflineReason::GatewayExpired
-            | OfflineReason::GatewayReplaced
-            | OfflineReason::Unbound
-            | OfflineReason::Unconfirmed => ("", ""),
-        };
-        self.bytes += message.len() + author.len();
-        Offline { reason: number(reason).into(), message: message.to_owned(), author: author.to_owned() }
-    }
-
-    /// Named from the newest on: facts of one gateway come together.
-    fn place(&mut self, place: &Place) -> u32 {
-        let known = self.places.iter().rposition(|known| Incarnation(known.incarnation) == place.incarnation);
+    /// Looked for from the newest on: facts of one gateway come together.
+    fn index_of(&mut self, place: &Place) -> u32 {
+        let known = self.0.iter().rposition(|known| Incarnation(known.incarnation) == place.incarnation);
         let index = known.unwrap_or_else(|| {
-            self.bytes += PLACE_BYTES + place.service.len() + place.id.len();
-            self.places.push(presence_reply::Place {
+            self.0.push(presence_reply::Place {
                 service: place.service.to_string(),
                 instance: place.id.to_string(),
                 incarnation: place.incarnation.0,
             });
-            self.places.len() - 1
+            self.0.len() - 1
         });
         u32::try_from(index).unwrap_or(u32::MAX)
     }
 }
 
-pub(super) const fn number(reason: &OfflineReason<'_>) -> Reason {
+fn offline(reason: &OfflineReason<'_>) -> Offline {
+    let (message, author) = match reason {
+        OfflineReason::Kicked { reason, author } => (*reason, *author),
+        OfflineReason::Left
+        | OfflineReason::Lost
+        | OfflineReason::GatewayClosed
+        | OfflineReason::GatewayExpired
+        | OfflineReason::GatewayReplaced
+        | OfflineReason::Unbound
+        | OfflineReason::Unconfirmed => ("", ""),
+    };
+    Offline { reason: number(reason).into(), message: message.to_owned(), author: author.to_owned() }
+}
+
+const fn number(reason: &OfflineReason<'_>) -> Reason {
     match reason {
         OfflineReason::Left => Reason::Left,
         OfflineReason::Lost => Reason::Lost,

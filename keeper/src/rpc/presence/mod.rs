@@ -6,6 +6,7 @@
 
 mod explain;
 mod facts;
+mod frame;
 mod route;
 mod subscription;
 mod token;
@@ -14,7 +15,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use keeper_proto::v1 as wire;
 use keeper_registry::{PresenceCursor, PresenceSlice, Revision, StateId};
@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use prost::Message;
 use tonic::Status;
 
-use crate::limits::{PRESENCE_FRAME_BYTES, PRESENCE_FRAME_FACTS_MAX, WATCH_SILENCE, WATCH_SILENCE_MIN};
+use crate::limits::{WATCH_SILENCE, WATCH_SILENCE_MIN};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::rpc::ReplyStream;
@@ -31,7 +31,7 @@ use crate::rpc::session::SessionService;
 use crate::watch::{Feed, Framed, Framing, PresenceToken, PresenceWatch, Told, Watches};
 
 pub(crate) use explain::explain;
-use facts::Facts;
+use frame::{Frame, FrameWriter};
 pub(crate) use route::WithPresence;
 use subscription::Subscription;
 
@@ -45,31 +45,24 @@ pub(crate) struct PresenceService {
 
 type SubscriptionFeed = Feed<Subscription>;
 
-/// A reply as it is on the wire.
-#[derive(Debug, Clone)]
-pub(crate) struct Frame {
-    bytes: Bytes,
-    facts: u64,
-}
-
 impl PresenceService {
     pub(crate) fn new(watches: Watches, metrics: Arc<Metrics>) -> Self {
         Self { watches, metrics, feeds: Arc::default() }
     }
 
-    /// Replies, encoded.
+    /// Replies, written once for all who are told the same.
     pub(crate) async fn follow_encoded(
         &self,
         request: wire::PresenceRequest,
-    ) -> Result<impl Stream<Item = Bytes> + Send + use<>, Problem> {
+    ) -> Result<impl Stream<Item = Frame> + Send + use<>, Problem> {
         let token = token::read(&request.token)?;
         let silence = silence(request.silence_ms)?;
         let subscription = Subscription::read(request)?;
         let watch = self.watches.presence(token, silence).await?;
         let (feed, metrics) = (self.feed(subscription), Arc::clone(&self.metrics));
         Ok(stream::unfold((watch, feed, metrics), |(mut watch, feed, metrics)| async move {
-            let bytes = next(&mut watch, &feed, &metrics).await?;
-            Some((bytes, (watch, feed, metrics)))
+            let frame = next(&mut watch, &feed, &metrics).await?;
+            Some((frame, (watch, feed, metrics)))
         }))
     }
 
@@ -79,8 +72,9 @@ impl PresenceService {
         request: wire::PresenceRequest,
     ) -> Result<ReplyStream<wire::PresenceReply>, Problem> {
         let replies = self.follow_encoded(request).await?;
-        let decode = |bytes: Bytes| {
-            wire::PresenceReply::decode(bytes).map_err(|error| Status::internal(format!("a reply is damaged: {error}")))
+        let decode = |frame: Frame| {
+            wire::PresenceReply::decode(frame.message())
+                .map_err(|error| Status::internal(format!("a damaged reply: {error}")))
         };
         Ok(Box::pin(replies.map(decode)))
     }
@@ -101,16 +95,16 @@ impl PresenceService {
     }
 }
 
-async fn next(watch: &mut PresenceWatch, feed: &Arc<SubscriptionFeed>, metrics: &Metrics) -> Option<Bytes> {
+async fn next(watch: &mut PresenceWatch, feed: &Arc<SubscriptionFeed>, metrics: &Metrics) -> Option<Frame> {
     let reply = match watch.next(feed).await? {
         Told::Facts(frame) => {
             metrics.presence_facts_told.inc_by(frame.facts);
-            return Some(frame.bytes);
+            return Some(frame);
         }
         Told::Nothing(at, settled) => reply(at, settled),
         Told::Reset(at) => wire::PresenceReply { reset: true, ..reply(at, at.cursor.revision) },
     };
-    Some(reply.encode_to_vec().into())
+    Some(FrameWriter::default().finish(reply))
 }
 
 /// One without facts: everything up to `at` has been told, and every fact of a revision before `settled`.
@@ -134,25 +128,20 @@ impl Framing for Subscription {
     type Frame = Frame;
 
     fn frame(&self, state: StateId, slice: &PresenceSlice, bound: Option<PresenceCursor>) -> Framed<Frame> {
-        let mut facts = Facts::default();
+        let mut frame = FrameWriter::default();
         let mut until = PresenceCursor::default();
         for (place, fact) in slice.iter().enumerate() {
             let is_beyond = place > 0 && bound.is_some_and(|bound| fact.cursor > bound);
-            if is_beyond || facts.bytes() >= PRESENCE_FRAME_BYTES || facts.len() >= PRESENCE_FRAME_FACTS_MAX {
+            if is_beyond || frame.is_full() {
                 break;
             }
             until = fact.cursor;
             if self.accepts(&fact) {
-                facts.push(&fact, self.topics_of(&fact));
+                frame.push(&fact, self.topics_of(&fact));
             }
         }
-        let told = facts.len() as u64;
-        let frame = (told > 0).then(|| {
-            let token = token::write(PresenceToken { state, cursor: until });
-            let (facts, places) = facts.finish();
-            let reply = wire::PresenceReply { facts, token, reset: false, places, revision: until.revision.0 };
-            Frame { bytes: reply.encode_to_vec().into(), facts: told }
-        });
+        let frame =
+            (!frame.is_empty()).then(|| frame.finish(reply(PresenceToken { state, cursor: until }, until.revision)));
         Framed { until, frame }
     }
 }

@@ -1,34 +1,34 @@
 //! Replies that are bytes already.
 //!
-//! The generated service encodes a message for each subscriber. This one stands before it, takes the one path of the
-//! presence stream, and sends what was encoded once; every other call passes through.
+//! The generated service encodes a message for each subscriber, into a buffer of its own. This one stands before it,
+//! takes the one path of the presence stream, and sends what was encoded once: a subscriber holds pointers. Every other
+//! call passes through.
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
+use futures_util::Stream;
 use futures_util::future::BoxFuture;
-use futures_util::{Stream, StreamExt};
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::sessions_server;
 use tonic::body::Body;
-use tonic::codec::{BufferSettings, Codec, EncodeBuf, Encoder};
+use tonic::codec::{BufferSettings, Streaming};
 use tonic::codegen::http;
-use tonic::server::{Grpc, NamedService, ServerStreamingService};
-use tonic::{Request, Response, Status};
-use tonic_prost::{ProstCodec, ProstDecoder};
+use tonic::metadata::GRPC_CONTENT_TYPE;
+use tonic::server::NamedService;
+use tonic::{Code, Status};
+use tonic_prost::ProstDecoder;
 use tower::Service;
 
+use crate::limits::MESSAGE_BYTES_MAX;
 use crate::rpc::error;
 use crate::rpc::presence::PresenceService;
+use crate::rpc::presence::frame::Frame;
 
 /// The path of the stream.
 const PATH: &str = "/keeper.v1.Sessions/Presence";
-
-/// What a subscriber holds while nothing happens, and the step in which that grows to a frame. A frame is sent as soon
-/// as it is written, so that a slow subscriber holds one and no more.
-const BUFFER_BYTES: usize = 1 << 10;
 
 /// The calls about sessions, presence among them.
 #[derive(Debug, Clone)]
@@ -59,54 +59,42 @@ where
             return Box::pin(self.sessions.call(request));
         }
         let presence = self.presence.clone();
-        Box::pin(async move { Ok(Grpc::new(EncodedReplies).server_streaming(presence, request).await) })
+        Box::pin(async move { Ok(serve(presence, request.into_body()).await.unwrap_or_else(Status::into_http)) })
     }
 }
 
-impl ServerStreamingService<wire::PresenceRequest> for PresenceService {
-    type Response = Bytes;
-    type ResponseStream = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
-    type Future = BoxFuture<'static, Result<Response<Self::ResponseStream>, Status>>;
-
-    fn call(&mut self, request: Request<wire::PresenceRequest>) -> Self::Future {
-        let presence = self.clone();
-        Box::pin(async move {
-            let replies = presence.follow_encoded(request.into_inner()).await;
-            let replies = replies.map_err(|problem| error::status(&problem))?;
-            Ok(Response::new(Box::pin(replies.map(Ok)) as Self::ResponseStream))
-        })
-    }
+async fn serve(presence: PresenceService, body: Body) -> Result<http::Response<Body>, Status> {
+    let decoder = ProstDecoder::<wire::PresenceRequest>::new(BufferSettings::default());
+    let mut requests = Streaming::new_request(decoder, body, None, Some(MESSAGE_BYTES_MAX));
+    let missing = || Status::internal("the request is missing");
+    let request = requests.message().await?.ok_or_else(missing)?;
+    let replies = presence.follow_encoded(request).await.map_err(|problem| error::status(&problem))?;
+    let mut response = http::Response::new(Body::new(Replies::Open(Box::pin(replies))));
+    response.headers_mut().insert(http::header::CONTENT_TYPE, GRPC_CONTENT_TYPE);
+    Ok(response)
 }
 
-/// Requests are decoded, replies go out as they are.
-#[derive(Debug, Clone, Copy, Default)]
-struct EncodedReplies;
-
-impl Codec for EncodedReplies {
-    type Encode = Bytes;
-    type Decode = wire::PresenceRequest;
-    type Encoder = Self;
-    type Decoder = ProstDecoder<wire::PresenceRequest>;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<wire::PresenceReply, wire::PresenceRequest>::raw_decoder(BufferSettings::default())
-    }
+/// The body of an answer: frames of gRPC, and how it ended.
+enum Replies {
+    Open(Pin<Box<dyn Stream<Item = Frame> + Send>>),
+    Ended,
 }
 
-impl Encoder for EncodedReplies {
-    type Item = Bytes;
-    type Error = Status;
+impl http_body::Body for Replies {
+    type Data = Bytes;
+    type Error = Infallible;
 
-    fn encode(&mut self, reply: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        out.put(reply);
-        Ok(())
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(BUFFER_BYTES, 1)
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        let Self::Open(replies) = &mut *self else { return Poll::Ready(None) };
+        if let Some(frame) = ready!(replies.as_mut().poll_next(context)) {
+            return Poll::Ready(Some(Ok(http_body::Frame::data(frame.bytes))));
+        }
+        *self = Self::Ended;
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert(Status::GRPC_STATUS, http::HeaderValue::from(Code::Ok as i32));
+        Poll::Ready(Some(Ok(http_body::Frame::trailers(trailers))))
     }
 }
