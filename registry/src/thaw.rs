@@ -219,10 +219,12 @@ impl Thawing {
             return Err(ThawError::Unknown("graces"));
         }
         let owner = *self.owners.get(&record.incarnation).ok_or(ThawError::Unknown("an incarnation"))?;
-        let numbers = record.topics.iter().map(|number| self.topics.get(number).copied());
-        let topics: Option<SmallVec<[TopicId; limits::TOPICS_PER_SESSION_MAX]>> = numbers.collect();
-        let topics = topics.ok_or(ThawError::Unknown("a topic"))?;
-        topics.iter().for_each(|topic| self.state.sessions.acquire_again(*topic));
+        let mut topics = SmallVec::<[TopicId; limits::TOPICS_PER_SESSION_MAX]>::new();
+        for number in record.topics {
+            let topic = *self.topics.get(number).ok_or(ThawError::Unknown("a topic"))?;
+            self.state.sessions.acquire_again(topic);
+            topics.push(topic);
+        }
         let content = Content {
             owner,
             epoch: record.epoch,

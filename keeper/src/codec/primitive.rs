@@ -4,6 +4,8 @@
 //! Values are written field by field, in an order that the encoding's version fixes; there is no reflection and no
 //! derive. A reader bounds every length by the bytes that remain, so that damaged or hostile input costs no memory.
 
+use std::ops::Range;
+
 use bincode::config::{Configuration, standard};
 use bytes::Bytes;
 
@@ -185,14 +187,13 @@ impl Input {
     /// The input has ended, or holds something else.
     pub fn u64(&mut self) -> Result<u64, DecodeError> {
         let rest = &self.bytes[self.at..];
-        if let Some(&small) = rest.first()
-            && small < 251
-        {
-            self.at += 1;
-            return Ok(u64::from(small));
-        }
-        let (value, length) =
-            bincode::decode_from_slice::<u64, _>(rest, BINCODE).map_err(|_| DecodeError::Truncated { at: self.at })?;
+        // As when writing; and what bincode writes for 16 and 32 bits is most of the rest.
+        let (value, length) = match *rest {
+            [small, ..] if small < 251 => (u64::from(small), 1),
+            [251, a, b, ..] => (u64::from(u16::from_le_bytes([a, b])), 3),
+            [252, a, b, c, d, ..] => (u64::from(u32::from_le_bytes([a, b, c, d])), 5),
+            _ => bincode::decode_from_slice(rest, BINCODE).map_err(|_| DecodeError::Truncated { at: self.at })?,
+        };
         self.at += length;
         Ok(value)
     }
@@ -238,6 +239,23 @@ impl Input {
     pub fn bytes(&mut self) -> Result<Bytes, DecodeError> {
         let length = self.len()?;
         self.raw(length)
+    }
+
+    /// Where a byte string lies, for what is looked at and not kept; see [`Self::within`].
+    ///
+    /// # Errors
+    /// The input ends inside it.
+    pub fn span(&mut self) -> Result<Range<usize>, DecodeError> {
+        let length = self.len()?;
+        let start = self.at;
+        self.at += length;
+        Ok(start..self.at)
+    }
+
+    /// The bytes of a span of this input.
+    #[must_use]
+    pub fn within(&self, span: Range<usize>) -> &[u8] {
+        &self.bytes[span]
     }
 
     /// A byte string with memory of its own, for what outlives the input by long.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use keeper_registry::{
     AnswerState, ClosedRecord, Closing, ClosingCause, Control, ControlAnswer, Document, Dropped, FrameRecord, Header,
     Incarnation, Instance, InstanceRecord, KeptAnswer, LingerRecord, LogTime, Notice, NoticeCause, Pass, RebuildHeader,
-    Record, RequestId, RequestKind, Revision, SessionRecord, StateId, Thawing,
+    Record, RequestId, RequestKind, Revision, SessionRecord, StateId, Thawing, limits,
 };
+use smallvec::SmallVec;
 
 use crate::codec::command::{read_cursor, read_epoch, read_format, read_key, read_labels, unknown};
 use crate::codec::presence::Places;
@@ -137,26 +138,30 @@ fn read_closing(input: &mut Input) -> Decoded<Closing> {
     })
 }
 
+/// Most of a snapshot by far: nothing is copied or allocated on the way.
 fn read_session(input: &mut Input, thawing: &mut Thawing) -> Result<(), ReadError> {
-    let (user, slot) = (input.bytes()?, input.bytes()?);
+    let (user, slot) = (input.span()?, input.span()?);
     let incarnation = Incarnation(input.u64()?);
-    let connection = input.bytes()?;
+    let connection = input.span()?;
     let (epoch, registered_at) = (read_epoch(input)?, LogTime(input.u64()?));
     let conn_seq = input.option(Input::u64)?;
     let (flushed, dropped) = (input.option(read_epoch)?, input.option(read_dropped)?);
-    let attributes = input.bytes()?;
-    let topics = input.list(Input::u32)?;
+    let attributes = input.span()?;
+    let mut topics = SmallVec::<[u32; limits::TOPICS_PER_SESSION_MAX]>::new();
+    for _ in 0..input.len()? {
+        topics.push(input.u32()?);
+    }
     thawing.push(Record::Session(SessionRecord {
-        user: &user,
-        slot: &slot,
+        user: input.within(user),
+        slot: input.within(slot),
         incarnation,
-        connection: &connection,
+        connection: input.within(connection),
         epoch,
         registered_at,
         conn_seq,
         flushed,
         dropped,
-        attributes: &attributes,
+        attributes: input.within(attributes),
         topics: &topics,
     }))?;
     Ok(())
