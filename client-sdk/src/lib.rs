@@ -4,7 +4,8 @@
 //! Everything begins with a [`Keeper`], which is cheap to clone and follows the leader by itself:
 //!
 //! - a [`Gateway`] holds a lease and keeps its connections registered; [`Instance`] and [`Sessions`] do it by hand;
-//! - a sender asks a [`Lookup`] where a user is;
+//! - a sender asks a [`Lookup`] where a user is, or a [`CachedLookup`] when it asks about few users often;
+//! - whoever must know who comes and goes follows [`Presence`], and walks over all sessions by a [`Scan`];
 //! - any process reads a [`Config`] as a type of its own and is told what changed;
 //! - an admin uses [`SessionAdmin`], [`Instances`], [`Configs`], [`Controls`] and [`Cluster`].
 //!

@@ -106,7 +106,8 @@ mod tests {
             names in prop::collection::vec(("[a-z]{1,128}", "[a-z]{0,32}"), 0..20),
             user in "[a-z]{1,128}",
         ) {
-            let keys: Vec<_> = names.into_iter().map(|(user, slot)| SessionKey::trusted(user.into(), slot.into())).collect();
+            let key = |(user, slot): (String, String)| SessionKey::trusted(user.into(), slot.into());
+            let keys: Vec<_> = names.into_iter().map(key).collect();
             let request = LookupRequest { keys: keys.iter().map(to_proto::key).collect(), ..LookupRequest::default() };
             prop_assert_eq!(Ask::keys(&keys).fields, request.encode_to_vec());
             let request = LookupRequest { users: vec![user.clone().into()], ..LookupRequest::default() };
