@@ -82,12 +82,16 @@ pub const WATCH_FRAME_BYTES: usize = 1 << 20;
 /// Instances in one frame of a watch.
 pub const WATCH_FRAME_INSTANCES_MAX: usize = 1_024;
 
-/// Bytes and facts where a frame of presence ends, give or take a fact: one frame of HTTP/2. What a slow subscriber
-/// holds is a few of them.
+/// Bytes and facts where a frame of presence ends, give or take a fact: one frame of HTTP/2, so that it costs little
+/// beside its facts.
 pub const PRESENCE_FRAME_BYTES: usize = 14 << 10;
 
 /// See [`PRESENCE_FRAME_BYTES`].
 pub const PRESENCE_FRAME_FACTS_MAX: usize = 256;
+
+/// Frames of one subscriber that its connection has not sent yet: one on its way, and the next. With the connection
+/// itself a subscriber, however slow, stays within the 64 KiB it may cost.
+pub const PRESENCE_FRAMES_UNSENT_MAX: usize = 2;
 
 /// Facts looked at for one frame: a filter that few facts match moves on in steps that do not hold a thread.
 pub const PRESENCE_FACTS_READ: usize = 1_024;
