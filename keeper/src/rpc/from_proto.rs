@@ -169,6 +169,7 @@ pub(crate) fn selector(selector: Option<wire::SessionSelector>) -> Result<Sessio
 
 /// "service/id".
 pub(crate) fn instance_name(field: &str, name: &str) -> Result<(String, String), Problem> {
+    check_size(|| field.to_owned(), name.as_bytes(), 2 * limits::NAME_BYTES_MAX + "/".len())?;
     let parts = name.split_once('/').filter(|(service, id)| !service.is_empty() && !id.is_empty() && !id.contains('/'));
     let (service, id) =
         parts.ok_or_else(|| invalid(field, format!("`{name}` names no instance; it is written service/id")))?;

@@ -335,3 +335,19 @@ async fn the_policy_is_a_document_like_any_other() {
     let refused = keeper.configs().publish(edit).await.expect_err("an unknown key");
     assert!(refused.to_string().contains("speed"), "{refused}");
 }
+
+/// Names of megabytes, kept for each of thousands of subscribers, would be the node's memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_cannot_be_is_no_subscription() {
+    let cluster = InProcess::start(1).await;
+    let mut client = SessionsClient::new(raw::leader(&cluster).await);
+    for instance in [format!("room/{}", "a".repeat(1 << 20)), "a/b/c".to_owned(), "room".to_owned()] {
+        let request = wire::PresenceRequest { instance, ..Default::default() };
+        let refused = match client.presence(request).await {
+            Err(status) => status,
+            Ok(stream) => stream.into_inner().message().await.expect_err("it is refused"),
+        };
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{refused}");
+        assert!(refused.message().contains("instance") && refused.message().len() < 1_000, "{refused}");
+    }
+}

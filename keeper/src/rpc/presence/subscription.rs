@@ -46,17 +46,10 @@ impl Subscription {
         from_proto::check_size(|| "user_prefix".to_owned(), &user_prefix, limits::USER_BYTES_MAX)?;
         let whose = match named {
             [true, _, _] => Whose::Topic(topic),
-            [_, true, _] => match instance.split_once('/') {
-                Some((service, id)) if !service.is_empty() && !id.is_empty() => {
-                    Whose::Instance(service.to_owned(), id.to_owned())
-                }
-                _ => {
-                    return Err(invalid(
-                        "instance",
-                        format!("`{instance}` names no instance: it is written service/id"),
-                    ));
-                }
-            },
+            [_, true, _] => {
+                let (service, id) = from_proto::instance_name("instance", &instance)?;
+                Whose::Instance(service, id)
+            }
             [_, _, true] => Whose::UserPrefix(user_prefix),
             _ => Whose::Everybody,
         };
