@@ -128,7 +128,9 @@ async fn a_closed_incarnation_ends_every_call() -> anyhow::Result<()> {
     fake.state.change(|book| book.closed.push(1));
     let sessions = instance.sessions();
     let error = sessions.register(registration(0)?).await.expect_err("the incarnation is closed");
-    assert_eq!((error.reason(), error.is_retryable()), ("incarnation-closed", false));
+    // Writes and renewals go on streams of their own: either may hear of it first.
+    assert!(matches!(error.reason(), "incarnation-closed" | "ended"), "{error}");
+    assert!(!error.is_retryable() && !error.may_have_happened(), "{error}");
     let error = sessions.register(registration(1)?).await.expect_err("for good");
     assert!(!error.may_have_happened(), "{error}");
     Ok(())

@@ -51,8 +51,9 @@ enum Race {
 
 fn race() -> impl Strategy<Value = Race> {
     let gateway = || 0..GATEWAYS;
+    let claim = |(gateway, from, count)| Race::Claim { gateway, from, count };
     prop_oneof![
-        4 => (gateway(), 0..SESSIONS, 1_u32..400).prop_map(|(gateway, from, count)| Race::Claim { gateway, from, count }),
+        4 => (gateway(), 0..SESSIONS, 1_u32..400).prop_map(claim),
         2 => (gateway(), 0..SESSIONS).prop_map(|(gateway, user)| Race::Connect { gateway, user }),
         2 => gateway().prop_map(|gateway| Race::Finish { gateway }),
         1 => gateway().prop_map(|gateway| Race::Reopen { gateway }),
