@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use keeper::node::{Node, Runtimes};
 use keeper::raft::{InitializeRefused, Member};
@@ -12,6 +13,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::ports;
 use crate::wait::{until, until_some};
+
+/// How long what a node has under way may take to end.
+const ENDING_MAX: Duration = Duration::from_secs(5);
 
 /// A cluster whose nodes live in this process. Dropping it ends them and removes their data.
 #[derive(Debug)]
@@ -245,9 +249,17 @@ impl InProcess {
 
 impl Drop for InProcess {
     fn drop(&mut self) {
-        // A runtime must not be dropped where one may not block.
-        for at in 0..self.nodes.len() {
-            self.crash(at);
+        // A runtime must not be dropped where one may not block. And the process must not end while threads are still
+        // inside RocksDB: the destructors of a C++ library would take locks away beneath them.
+        let running: Vec<_> = self.nodes.iter_mut().filter_map(|slot| slot.running.take()).collect();
+        let end = move || {
+            for Running { node, runtime } in running {
+                drop(node);
+                runtime.shutdown_timeout(ENDING_MAX);
+            }
+        };
+        if let Ok(ending) = std::thread::Builder::new().name("ending".to_owned()).spawn(end) {
+            drop(ending.join());
         }
     }
 }
