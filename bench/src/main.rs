@@ -56,6 +56,10 @@ use crate::{
     bench::Bench,
 };
 
+/// What a push node that holds millions of connections runs with, and what the nodes do.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What a blocking call may still take when a run was interrupted.
 const EXIT_PATIENCE: Duration = Duration::from_secs(1);
 

@@ -20,10 +20,10 @@ pub const BATCH_OPERATIONS_MAX: usize = 4_096;
 /// grows.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 3;
 
-/// Operations proposed and not yet applied, beyond which only leases, controls and configs are proposed: a full entry,
-/// which is what anybody else may have to wait behind. Measured: three full ones give no more registrations a second,
-/// and lookups beside them wait twice as long.
-pub const OPERATIONS_IN_FLIGHT_MAX: usize = BATCH_OPERATIONS_MAX;
+/// Operations proposed and not yet applied, beyond which only leases, controls and configs are proposed: half a full
+/// entry, which is what anybody else may have to wait behind. Measured: more give no more registrations a second, and
+/// lookups beside them wait the longer.
+pub const OPERATIONS_IN_FLIGHT_MAX: usize = BATCH_OPERATIONS_MAX / 2;
 
 /// Bytes of proposals admitted and not yet answered, per lane. Full means a refusal with a retry hint, never a growing
 /// queue.
@@ -67,8 +67,9 @@ pub const LOOKUPS_IN_FLIGHT_MAX: usize = 16;
 /// frame always finds its answer.
 pub const FRAMES_IN_FLIGHT_MAX: usize = keeper_registry::limits::FRAME_REPLIES_KEPT;
 
-/// Sessions that upkeep settles or ends in a second, by default: a gateway of a million is swept in ten, beside writes.
-pub const UPKEEP_ROWS_PER_SECOND: u32 = 100_000;
+/// Sessions that upkeep settles or ends in a second, by default: a gateway of a million is swept in twenty, beside
+/// writes.
+pub const UPKEEP_ROWS_PER_SECOND: u32 = 50_000;
 
 /// Topics, and instances, of one ranking.
 pub const TOP_MAX: usize = 1_000;

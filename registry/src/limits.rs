@@ -25,8 +25,9 @@ pub const FRAME_OPERATIONS_MAX: usize = 1_024;
 /// Answered frames kept per incarnation: how many a gateway may have under way when its stream breaks.
 pub const FRAME_REPLIES_KEPT: usize = 8;
 
-/// Rows one `Sweep` looks at: about a millisecond, so that other writers' commands never wait noticeably behind it.
-pub const SWEEP_SLICE: u32 = 1_000;
+/// Rows one `Sweep` looks at: a fraction of a millisecond, as long as a small frame takes, so that nobody who writes
+/// beside it sees it.
+pub const SWEEP_SLICE: u32 = 256;
 
 /// Sessions one `KickStep` ends: as a sweep's slice, and each leaves a notice besides.
 pub const KICK_SLICE: u32 = 500;
@@ -41,6 +42,8 @@ pub const KICK_ROWS_MAX: usize = 8_192;
 
 /// Gateways that a rebuild counts: every instance of a backup, and as many that open under other names.
 pub const REBUILD_GATEWAYS_MAX: usize = 1 << 17;
+/// Connections that a gateway says it will register again: no state holds more.
+pub const FLUSH_SESSIONS_MAX: u64 = SESSIONS_MAX;
 /// Gateways one `GiveUp` names.
 pub const GIVE_UP_MAX: usize = 1_024;
 /// The longest TTL that a rebuild reckons with at least: what an instance asks for by default.

@@ -52,6 +52,8 @@ pub(crate) struct Footprint {
     pub(crate) rss_bytes_per_session: Option<f64>,
     pub(crate) disk_bytes_per_session: Option<f64>,
     pub(crate) snapshot_ms: Option<f64>,
+    /// Between the beginning of the writes and that of the snapshot.
+    pub(crate) others_p99_us_before_snapshot: Option<u64>,
     pub(crate) others_p99_us_during_snapshot: Option<u64>,
 }
 
@@ -95,14 +97,16 @@ async fn footprint(bench: &mut Bench, cluster: &Cluster, sessions: u64) -> Resul
             .filter_map(Snapshots::mean_ms)
             .reduce(f64::max)
             .map(rounded),
+        others_p99_us_before_snapshot: None,
         others_p99_us_during_snapshot: None,
     };
     if !cluster.nodes().is_empty() {
         bench.say(&format!("  {OTHERS} others write until a snapshot is taken"));
         let patience = bench.pick(SNAPSHOT_PATIENCE, SNAPSHOT_PATIENCE_QUICK);
-        if let Some((taken_ms, p99_us)) = snapshot_under_writes(cluster, fleet.writer(), sessions, patience).await? {
-            figures.snapshot_ms = Some(rounded(taken_ms));
-            figures.others_p99_us_during_snapshot = Some(p99_us);
+        if let Some(taken) = snapshot_under_writes(cluster, fleet.writer(), sessions, patience).await? {
+            figures.snapshot_ms = Some(rounded(taken.ms));
+            figures.others_p99_us_before_snapshot = taken.p99_us_before;
+            figures.others_p99_us_during_snapshot = taken.p99_us_during;
         }
     }
     let cost = meter.stop(cluster)?;
@@ -145,13 +149,20 @@ async fn snapshots(nodes: &[Node]) -> Result<Vec<Snapshots>> {
     Ok(all)
 }
 
-/// Writes until a node has taken a snapshot: its milliseconds, and the p99 of the writes that were under way meanwhile.
+/// A snapshot that was taken while others wrote.
+struct Taken {
+    ms: f64,
+    p99_us_before: Option<u64>,
+    p99_us_during: Option<u64>,
+}
+
+/// Writes until a node has taken a snapshot.
 async fn snapshot_under_writes(
     cluster: &Cluster,
     writer: Writer,
     sessions: u64,
     patience: Duration,
-) -> Result<Option<(f64, u64)>> {
+) -> Result<Option<Taken>> {
     let log: Arc<Mutex<Vec<(Instant, Duration)>>> = Arc::default();
     let written = log.clone();
     let crew = Crew::start(OTHERS, move |number| {
@@ -177,9 +188,12 @@ async fn snapshot_under_writes(
     let began = ended.checked_sub(Duration::from_secs_f64(ms / 1e3)).unwrap_or(ended);
     let log = log.lock();
     let overlaps = |begun: &Instant, took: &Duration| *begun < ended && *begun + *took > began;
-    let latencies: Latencies =
-        log.iter().filter(|(begun, took)| overlaps(begun, took)).map(|(_, took)| *took).collect();
-    Ok((latencies.count() > 0).then(|| (ms, latencies.p99_us())))
+    let p99_us = |during: bool| {
+        let of_interest = log.iter().filter(|(begun, took)| overlaps(begun, took) == during && *begun < ended);
+        let latencies: Latencies = of_interest.map(|(_, took)| *took).collect();
+        (latencies.count() > 0).then(|| latencies.p99_us())
+    };
+    Ok(Some(Taken { ms, p99_us_before: p99_us(false), p99_us_during: p99_us(true) }))
 }
 
 #[cfg(test)]

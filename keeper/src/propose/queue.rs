@@ -112,8 +112,9 @@ impl Waiting {
         match &self.command {
             // One without operations, whose callers have gone, still takes its number.
             Command::Frame(frame) => frame.operations.len().max(1),
-            // A slice of upkeep touches as many rows as a frame may; the others touch few.
-            Command::Sweep | Command::KickStep => limits::BATCH_OPERATIONS_MAX / 4,
+            // Of rows, each of which takes about as long.
+            Command::Sweep => keeper_registry::limits::SWEEP_SLICE as usize,
+            Command::KickStep => keeper_registry::limits::KICK_SLICE as usize,
             Command::Found(_)
             | Command::Kick(_)
             | Command::OpenInstance(_)
