@@ -6,6 +6,8 @@
 //! A jump of the wall clock, in either direction, therefore never moves log time by more than a hundredth of the time
 //! that really passed.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keeper_registry::LogTime;
@@ -29,25 +31,54 @@ pub fn wall_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The wall clock as one node sees it: the system's, or a simulated one that jumps and drifts. Unix milliseconds.
+#[derive(Clone)]
+pub struct WallClock(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl WallClock {
+    /// The one of this machine.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::new(wall_ms)
+    }
+
+    /// Any other.
+    pub fn new(read_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read_ms))
+    }
+
+    fn read_ms(&self) -> u64 {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for WallClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WallClock")
+    }
+}
+
 /// Stamps log time while this node leads.
 #[derive(Debug)]
 pub struct LogClock {
     last: LogTime,
     read_at: Instant,
+    wall: WallClock,
 }
 
 impl LogClock {
     /// Goes on from `last`, the newest log time this node has applied. A state that has no time yet begins at the wall
     /// clock.
     #[must_use]
-    pub fn resume(last: LogTime) -> Self {
-        let last = if last == LogTime(0) { LogTime(wall_ms()) } else { last };
-        Self { last, read_at: now() }
+    pub fn resume(last: LogTime, wall: &WallClock) -> Self {
+        let last = if last == LogTime(0) { LogTime(wall.read_ms()) } else { last };
+        Self { last, read_at: now(), wall: wall.clone() }
     }
 
     /// The log time of this moment.
     pub fn stamp(&mut self) -> LogTime {
-        self.advance(now(), wall_ms())
+        let wall_ms = self.wall.read_ms();
+        self.advance(now(), wall_ms)
     }
 
     fn advance(&mut self, at: Instant, wall_ms: u64) -> LogTime {
@@ -67,7 +98,7 @@ mod tests {
 
     fn clock(last: u64) -> (LogClock, Instant) {
         let start = now();
-        (LogClock { last: LogTime(last), read_at: start }, start)
+        (LogClock { last: LogTime(last), read_at: start, wall: WallClock::system() }, start)
     }
 
     #[test]

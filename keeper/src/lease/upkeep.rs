@@ -18,7 +18,7 @@ use std::time::Duration;
 use keeper_registry::{Command, LogTime, Reply, State};
 use tokio::time::Instant;
 
-use crate::clock::{self, LogClock};
+use crate::clock::{self, LogClock, WallClock};
 use crate::problem::Problem;
 use crate::propose::{Committed, Lane, Proposal, Proposer};
 use crate::raft::RaftHandle;
@@ -41,6 +41,7 @@ pub struct Upkeep {
     replica: Arc<Replica>,
     raft: RaftHandle,
     proposer: Proposer,
+    wall: WallClock,
     rows_per_second: u32,
 }
 
@@ -54,8 +55,14 @@ enum Due {
 impl Upkeep {
     /// Over the state, for the leader.
     #[must_use]
-    pub const fn new(replica: Arc<Replica>, raft: RaftHandle, proposer: Proposer, rows_per_second: u32) -> Self {
-        Self { replica, raft, proposer, rows_per_second }
+    pub const fn new(
+        replica: Arc<Replica>,
+        raft: RaftHandle,
+        proposer: Proposer,
+        wall: WallClock,
+        rows_per_second: u32,
+    ) -> Self {
+        Self { replica, raft, proposer, wall, rows_per_second }
     }
 
     /// Works until `stop` resolves.
@@ -116,7 +123,7 @@ impl Upkeep {
 
     /// Log time, as of the entry applied last.
     fn log_clock(&self) -> LogClock {
-        LogClock::resume(self.replica.read(State::time))
+        LogClock::resume(self.replica.read(State::time), &self.wall)
     }
 
     /// Proposes one slice, and says how many rows it took.

@@ -12,17 +12,21 @@
 
 mod admin;
 mod gauges;
+mod listeners;
 mod start;
 mod tasks;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use start::{Failure, Parts, Runtimes, StartError};
+pub use listeners::{Accepted, Listeners};
+pub use start::{Failure, Parts, Runtimes, StartError, hooks};
 
 use crate::node::tasks::Tasks;
 use crate::raft::RaftHandle;
+use crate::replica::Replica;
 
 /// Where a node listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,7 @@ pub struct Addresses {
 pub struct Node {
     addresses: Addresses,
     raft: RaftHandle,
+    replica: Arc<Replica>,
     /// Watches and streams of clients.
     streams: Tasks,
     /// Leases, the proposer and upkeep.
@@ -60,6 +65,12 @@ impl Node {
     #[must_use]
     pub const fn raft(&self) -> &RaftHandle {
         &self.raft
+    }
+
+    /// The state on this node, as [`raft`](Self::raft).
+    #[must_use]
+    pub const fn replica(&self) -> &Arc<Replica> {
+        &self.replica
     }
 
     /// Waits until this node cannot go on, and says why.

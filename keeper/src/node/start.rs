@@ -4,19 +4,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tonic::transport::server::TcpIncoming;
 
+use crate::clock::WallClock;
 use crate::http;
 use crate::lease::{Leases, Upkeep};
 use crate::metrics::Metrics;
+use crate::node::Node;
 use crate::node::admin::Admin;
 use crate::node::gauges::Gauges;
+use crate::node::listeners::{Accepted, Listeners};
 use crate::node::tasks::{Tasks, fail};
-use crate::node::{Addresses, Node};
-use crate::propose::{AdmissionLimits, Proposer};
+use crate::propose::{AdmissionLimits, Beginning, Proposer};
 use crate::raft::{self, Dial, Entropy, Offload, RaftLog, RaftOptions, RaftParts, TcpDial};
 use crate::replica::Replica;
 use crate::rpc::{self, ClusterService};
@@ -91,7 +91,7 @@ pub enum StartError {
     Reflection(#[source] tonic_reflection::server::Error),
 }
 
-/// What differs between a node on a disk and one in a test.
+/// What differs between a node of its own machine and one of a simulation.
 pub struct Parts {
     /// The log.
     pub log: Arc<dyn LogEngine>,
@@ -107,18 +107,16 @@ pub struct Parts {
     pub entropy: Entropy,
     /// Where blocking work runs.
     pub offload: Offload,
+    /// Steers log time.
+    pub wall: WallClock,
+    /// The name of the history that this node begins, should it lead a cluster without one.
+    pub new_state_id: u64,
     /// What the log tells of itself must reach the same place.
     pub failure: watch::Sender<Option<Failure>>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// All metrics.
     pub registry: Arc<prometheus_client::registry::Registry>,
-}
-
-struct Listeners {
-    client: TcpListener,
-    peer: TcpListener,
-    http: TcpListener,
 }
 
 impl Node {
@@ -153,6 +151,8 @@ impl Node {
             dial: Arc::new(TcpDial),
             entropy: Entropy::from_system(),
             offload: Offload::Threads,
+            wall: WallClock::system(),
+            new_state_id: new_state_id(),
             failure,
             metrics,
             registry: Arc::new(registry),
@@ -160,24 +160,29 @@ impl Node {
         Self::assemble(settings, runtimes, parts, listeners).await
     }
 
-    async fn assemble(
+    /// Starts a node of given parts.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing was left running.
+    pub async fn assemble<S: Accepted>(
         settings: Settings,
         runtimes: Runtimes,
         parts: Parts,
-        listeners: Listeners,
+        listeners: Listeners<S>,
     ) -> Result<Self, StartError> {
-        let addresses = listeners.addresses(&settings)?;
+        let addresses = listeners.addresses;
         let failure = parts.failure.clone();
         let replica = Arc::new(Replica::new(settings.presence.limits()));
         let (metrics, registry) = (Arc::clone(&parts.metrics), Arc::clone(&parts.registry));
         let free_bytes = Arc::clone(&parts.free_bytes);
+        let beginning = Beginning { wall: parts.wall.clone(), new_state_id: parts.new_state_id };
         let group = start_raft(&settings, &runtimes, parts, Arc::clone(&replica)).await?;
         let raft = group.handle.clone();
 
         let mut consensus = Tasks::new(failure.clone());
         consensus.spawn(&runtimes.raft, "raft", group.driver.run());
-        let peers = TcpIncoming::from(listeners.peer).with_nodelay(Some(true));
-        consensus.spawn(&runtimes.raft, "peers", raft::serve(group.service, peers, consensus.stopping()));
+        let serving = raft::serve(group.service, listeners.peer, consensus.stopping());
+        consensus.spawn(&runtimes.raft, "peers", serving);
 
         let mut services = Tasks::new(failure.clone());
         let admission = AdmissionLimits {
@@ -190,10 +195,11 @@ impl Node {
         let (leases, lease_worker) =
             Leases::new(Arc::clone(&replica), raft.clone(), proposer.clone(), Arc::clone(&metrics));
         let rows_per_second = settings.limits.upkeep_rows_per_second;
-        let upkeep = Upkeep::new(Arc::clone(&replica), raft.clone(), proposer.clone(), rows_per_second);
+        let wall = beginning.wall.clone();
+        let upkeep = Upkeep::new(Arc::clone(&replica), raft.clone(), proposer.clone(), wall, rows_per_second);
         services.spawn_service(&runtimes, "proposer", {
             let replica = Arc::clone(&replica);
-            move |stop| worker.run(replica, new_state_id, stop)
+            move |stop| worker.run(replica, beginning, stop)
         });
         services.spawn_service(&runtimes, "leases", move |stop| lease_worker.run(stop));
         services.spawn_service(&runtimes, "upkeep", move |stop| upkeep.run(stop));
@@ -208,15 +214,18 @@ impl Node {
         let parts = rpc::Parts { view, proposer, leases, watches, cluster, metrics: Arc::clone(&metrics), admits };
         let (routes, health) = rpc::routes(parts).map_err(StartError::Reflection)?;
         let readiness = Arc::clone(&admin) as Arc<dyn http::Readiness>;
-        let gauges = Gauges { metrics, replica, raft: raft.clone(), free_bytes, readiness, health };
+        let gauges =
+            Gauges { metrics, replica: Arc::clone(&replica), raft: raft.clone(), free_bytes, readiness, health };
         services.spawn_service(&runtimes, "gauges", move |stop| gauges.run(stop));
         serve_clients(&mut streams, &runtimes, listeners.client, routes);
         let pages = http::Pages { registry, readiness: admin };
-        let stop = streams.stopping();
-        streams.spawn(&runtimes.serve, "http", http::serve(listeners.http, pages, stop.cancelled_owned()));
+        if let Some(listener) = listeners.http {
+            let stop = streams.stopping();
+            streams.spawn(&runtimes.serve, "http", http::serve(listener, pages, stop.cancelled_owned()));
+        }
 
         let failure = failure.subscribe();
-        Ok(Self { addresses, raft, streams, services, consensus, failure })
+        Ok(Self { addresses, raft, replica, streams, services, consensus, failure })
     }
 }
 
@@ -236,8 +245,7 @@ impl Tasks {
     }
 }
 
-fn serve_clients(streams: &mut Tasks, runtimes: &Runtimes, listener: TcpListener, routes: tonic::service::Routes) {
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+fn serve_clients(streams: &mut Tasks, runtimes: &Runtimes, incoming: impl Accepted, routes: tonic::service::Routes) {
     let stop = streams.stopping();
     let serving = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
@@ -312,7 +320,9 @@ async fn start_on<T: Send + 'static>(
     started.unwrap_or_else(|panic| Err(StartError::Runtime(panic)))
 }
 
-fn hooks(failure: watch::Sender<Option<Failure>>, metrics: Arc<Metrics>) -> Hooks {
+/// Where a log engine reports to: the node's failure, and its metrics.
+#[must_use]
+pub fn hooks(failure: watch::Sender<Option<Failure>>, metrics: Arc<Metrics>) -> Hooks {
     Hooks {
         fatal: Arc::new(move |error| {
             fail(&failure, Failure { task: "log", reason: crate::problem::chain(error) });
@@ -321,29 +331,5 @@ fn hooks(failure: watch::Sender<Option<Failure>>, metrics: Arc<Metrics>) -> Hook
             metrics.log_sync_seconds.observe(synced.elapsed.as_secs_f64());
             metrics.log_bytes.inc_by(synced.bytes as u64);
         }),
-    }
-}
-
-impl Listeners {
-    async fn bind(settings: &Settings) -> Result<Self, StartError> {
-        let bind = async |key, address| {
-            TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
-        };
-        Ok(Self {
-            client: bind("listen.client", settings.listen.client).await?,
-            peer: bind("listen.peer", settings.listen.peer).await?,
-            http: bind("listen.http", settings.listen.http).await?,
-        })
-    }
-
-    fn addresses(&self, settings: &Settings) -> Result<Addresses, StartError> {
-        let of = |key, listener: &TcpListener, address| {
-            listener.local_addr().map_err(|source| StartError::Listen { key, address, source })
-        };
-        Ok(Addresses {
-            client: of("listen.client", &self.client, settings.listen.client)?,
-            peer: of("listen.peer", &self.peer, settings.listen.peer)?,
-            http: of("listen.http", &self.http, settings.listen.http)?,
-        })
     }
 }

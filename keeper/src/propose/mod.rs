@@ -37,7 +37,7 @@ use tokio::time::Instant;
 
 pub use crate::metrics::Lane;
 pub use admission::AdmissionLimits;
-pub use worker::Worker;
+pub use worker::{Beginning, Worker};
 
 use crate::metrics::{Metrics, Outcome};
 use crate::problem::Problem;

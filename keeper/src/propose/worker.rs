@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use keeper_registry::{Command, LogTime, Rejection, Reply, Revision, StateId};
 
 use crate::batch::Batch;
-use crate::clock::{self, LogClock};
+use crate::clock::{self, LogClock, WallClock};
 use crate::limits;
 use crate::metrics::{Label, Metrics};
 use crate::problem::Problem;
@@ -17,6 +17,14 @@ use crate::propose::queue::{Asker, Queue, Taken, URGENT};
 use crate::propose::{Committed, Lane};
 use crate::raft::{Leadership, ProposeError, Proposed, RaftHandle};
 use crate::replica::Replica;
+
+/// What a node that takes office needs from outside.
+pub struct Beginning {
+    /// Steers log time.
+    pub wall: WallClock,
+    /// The name of a history, should it find a state without one.
+    pub new_state_id: u64,
+}
 
 /// What the worker needs to know of the state when this node takes office.
 struct Office {
@@ -51,12 +59,12 @@ impl Worker {
     }
 
     /// Proposes until `stop` resolves, then answers what is under way and refuses the rest.
-    pub async fn run(mut self, replica: Arc<Replica>, new_state_id: impl Fn() -> u64, stop: impl Future<Output = ()>) {
+    pub async fn run(mut self, replica: Arc<Replica>, beginning: Beginning, stop: impl Future<Output = ()>) {
         let mut leadership = self.raft.leadership();
         let mut stop = std::pin::pin!(stop);
         loop {
             let now_leads = leadership.borrow_and_update().clone();
-            self.follow(&now_leads, &replica, &new_state_id).await;
+            self.follow(&now_leads, &replica, &beginning).await;
             self.fill().await;
             tokio::select! {
                 biased;
@@ -83,7 +91,7 @@ impl Worker {
     }
 
     /// Takes office, or leaves it.
-    async fn follow(&mut self, leadership: &Leadership, replica: &Replica, new_state_id: &impl Fn() -> u64) {
+    async fn follow(&mut self, leadership: &Leadership, replica: &Replica, beginning: &Beginning) {
         if !leadership.own {
             self.office = None;
             self.queue.refuse_all(&Problem::NotLeader { leader: leadership.leader_endpoint() });
@@ -94,11 +102,11 @@ impl Worker {
             return;
         }
         let (time, state) = replica.read(|state| (state.time(), state.state_id()));
-        let mut office = Office { term: leadership.term, clock: LogClock::resume(time) };
+        let mut office = Office { term: leadership.term, clock: LogClock::resume(time, &beginning.wall) };
         if state.is_none() {
             let time = office.clock.stamp();
             // Nobody waits for the answer: a second founding is refused by the state, which is as well.
-            let found = Command::Found(StateId(new_state_id()));
+            let found = Command::Found(StateId(beginning.new_state_id));
             self.propose(office.term, time, Taken::unasked(found)).await;
         }
         self.office = Some(office);
