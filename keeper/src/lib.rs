@@ -10,6 +10,7 @@
 //! [`settings`] lie below all of them. `rpc` never sees `raft` or `store`; openraft is imported under `raft/` only,
 //! rocksdb under `store/` only, bincode under `codec/` only; `clock` alone reads the clock; `node` alone spawns tasks.
 
+pub mod backup;
 pub mod batch;
 pub mod clock;
 pub mod codec;

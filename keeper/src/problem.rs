@@ -55,6 +55,12 @@ pub enum Problem {
         "the cluster is not initialized: name its nodes with `keeper init --endpoint URL --member ID=PEER,CLIENT ..`"
     )]
     Uninitialized,
+    /// What this node was sending was given up. Asking again begins anew.
+    #[error("the backup was given up: {reason}")]
+    GivenUp {
+        /// What happened.
+        reason: String,
+    },
     /// This node is stopping.
     #[error("this node is stopping")]
     Stopping,

@@ -18,9 +18,9 @@ use super::{Failure, fresh};
 
 /// How long a node may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long founding may take: the node writes its first entry, and a majority of the members must be up to elect a
-/// leader.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long founding may take. A new cluster needs a moment; the members of a restored one receive its state first,
+/// which is a gigabyte for ten million sessions.
+const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Args)]
 pub(super) struct Init {

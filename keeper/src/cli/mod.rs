@@ -1,5 +1,6 @@
 //! The command line. Each command has its file; [`Failure`] tells `main` how it ended.
 
+mod backup_verify;
 mod check;
 mod dev;
 mod fresh;
@@ -7,6 +8,7 @@ mod init;
 mod logging;
 mod member;
 mod open_files;
+mod restore;
 mod run;
 mod start;
 #[cfg(test)]
@@ -34,6 +36,17 @@ enum Command {
     Init(init::Init),
     /// Validate a settings file and start nothing
     Check(check::Check),
+    /// Begin a new cluster with a backup: fill the data directory of its first node
+    ///
+    /// Configs, controls and policies are as in the backup. Sessions are unconfirmed until their gateways, which notice
+    /// by themselves, have registered them again. Nothing is taken over of the members of the old cluster. Restore on
+    /// one node, start all of them, then name them all with `keeper init`: the others receive the state.
+    Restore(restore::Restore),
+    /// Check every byte of a backup, and say what it holds
+    ///
+    /// Makes the state that is in it, which takes the memory that a node has for it. A damaged file is answered with
+    /// exit code 1 and the offset of the damage.
+    BackupVerify(backup_verify::BackupVerify),
 }
 
 impl Cli {
@@ -44,6 +57,8 @@ impl Cli {
             Command::Dev(command) => command.run(),
             Command::Init(command) => command.run(),
             Command::Check(command) => command.run(),
+            Command::Restore(command) => command.run(),
+            Command::BackupVerify(command) => command.run(),
         }
     }
 }

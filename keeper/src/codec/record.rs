@@ -5,7 +5,7 @@
 //! registry's to judge: its header counts and hashes what follows.
 
 use bytes::Bytes;
-use keeper_registry::{Frozen, PresenceLimits, Record, State, ThawError, Thawing};
+use keeper_registry::{Frozen, Header, PresenceLimits, Record, State, ThawError, Thawing};
 
 use crate::codec::presence::Places;
 use crate::codec::{DecodeError, Input, Output, record_read, record_write};
@@ -42,6 +42,15 @@ pub fn write<E>(frozen: Frozen, mut write: impl FnMut(Bytes) -> Result<(), E>) -
         write(std::mem::replace(&mut out, begin()).finish())
     })?;
     write(out.finish())
+}
+
+/// Reads the header of a state from its first chunk.
+///
+/// # Errors
+/// The chunk begins with something else.
+pub fn header(first: Bytes) -> Result<Header, DecodeError> {
+    let (_, mut input) = Input::versioned("a snapshot", VERSION, first)?;
+    record_read::header(&mut input)
 }
 
 /// Rebuilds a state from its chunks.

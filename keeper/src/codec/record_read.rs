@@ -50,6 +50,14 @@ pub(super) fn read(input: &mut Input, places: &mut Places, thawing: &mut Thawing
     Ok(())
 }
 
+/// The record that every state begins with.
+pub(super) fn header(input: &mut Input) -> Decoded<Header> {
+    match input.u8()? {
+        tag::HEADER => read_header(input),
+        _ => Err(unknown(input, "the first record")),
+    }
+}
+
 fn read_header(input: &mut Input) -> Decoded<Header> {
     Ok(Header {
         state: input.option(|input| Ok(StateId(input.u64()?)))?,

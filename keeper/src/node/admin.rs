@@ -9,7 +9,7 @@ use keeper_proto::v1 as wire;
 use crate::http::Readiness;
 use crate::node::Addresses;
 use crate::problem::Problem;
-use crate::raft::{InitializeRefused, Member, RaftHandle, Role};
+use crate::raft::{InitializeRefused, Member, RaftHandle, Role, Standing};
 use crate::rpc::{InitialMember, Node};
 use crate::settings::{Advertise, Settings};
 
@@ -89,7 +89,7 @@ impl Node for Admin {
         let founding = members.collect();
         async move {
             // That it was founded before says more than how the list is wrong.
-            if !self.raft.is_initialized().await.map_err(refused)? {
+            if self.raft.standing().await.map_err(refused)? != Standing::Member {
                 checked?;
             }
             self.raft.initialize(founding).await.map_err(refused)
@@ -128,6 +128,10 @@ fn refused(refused: InitializeRefused) -> Problem {
         InitializeRefused::NotAMember { .. }
         | InitializeRefused::MemberUnreachable { .. }
         | InitializeRefused::MemberTaken { .. } => "members",
+        InitializeRefused::NotLeading => {
+            return Problem::Unconfirmed { reason: "this node was restored, and has not taken office yet" };
+        }
+        InitializeRefused::Changing { .. } => "members",
         InitializeRefused::Stopped => return Problem::Stopping,
     };
     Problem::Invalid { field: field.to_owned(), message: refused.to_string() }

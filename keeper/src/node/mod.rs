@@ -13,6 +13,7 @@
 mod admin;
 mod gauges;
 mod listeners;
+mod restore;
 mod start;
 mod tasks;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use listeners::{Accepted, Listeners};
+pub use restore::restore;
 pub use start::{Failure, Parts, Runtimes, StartError, hooks};
 
 use crate::node::tasks::Tasks;

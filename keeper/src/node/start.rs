@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::backup::{self, Backups};
 use crate::clock::WallClock;
 use crate::http;
 use crate::lease::{Leases, Upkeep};
@@ -208,7 +209,14 @@ impl Node {
         let view = View::new(Arc::clone(&replica), raft.clone());
         let admin = Arc::new(Admin::new(&settings, addresses, raft.clone()));
         let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: settings.node_id };
-        let cluster = ClusterService::new(identity, view.clone(), Arc::clone(&admin) as Arc<dyn rpc::Node>);
+        let (backups, backup_worker) = Backups::new(backup::Source {
+            cluster: settings.cluster.clone(),
+            node: settings.node_id,
+            replica: Arc::clone(&replica),
+            raft: raft.clone(),
+        });
+        streams.spawn_service(&runtimes, "backups", move |stop| backup_worker.run(stop));
+        let cluster = ClusterService::new(identity, view.clone(), backups, Arc::clone(&admin) as Arc<dyn rpc::Node>);
         let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());
         let admits = settings.limits.clone();
         let parts = rpc::Parts { view, proposer, leases, watches, cluster, metrics: Arc::clone(&metrics), admits };
@@ -300,13 +308,13 @@ async fn start_raft(
 
 /// A number that no other data directory has, for one that is new.
 #[expect(clippy::disallowed_methods, reason = "one draw in the life of a disk; the simulation passes its own")]
-fn new_disk_id() -> u64 {
+pub(super) fn new_disk_id() -> u64 {
     rand::random::<u64>().max(1)
 }
 
 /// A number that no other history of any cluster has.
 #[expect(clippy::disallowed_methods, reason = "one draw in the life of a cluster; the simulation passes its own")]
-fn new_state_id() -> u64 {
+pub(super) fn new_state_id() -> u64 {
     rand::random()
 }
 

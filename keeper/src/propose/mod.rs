@@ -161,7 +161,7 @@ impl Pending {
 fn came_to(problem: &Problem) -> Outcome {
     match problem {
         Problem::Rejected(_) | Problem::Invalid { .. } => Outcome::Rejected,
-        Problem::Full { .. } => Outcome::Full,
+        Problem::Full { .. } | Problem::GivenUp { .. } => Outcome::Full,
         Problem::Expired => Outcome::Expired,
         Problem::NotLeader { .. } | Problem::Uninitialized | Problem::Stopping => Outcome::NotLeader,
         Problem::Unknown { .. } | Problem::Unconfirmed { .. } => Outcome::Unknown,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::identity::Introduction;
+use super::join::Standing;
 use super::leadership::Leadership;
 use super::limits::READ_INDEX_MAX;
 use super::machine::RaftNode;
@@ -59,6 +60,15 @@ pub enum InitializeRefused {
     MemberTaken {
         /// The member.
         node: u64,
+    },
+    /// Restored, and does not lead yet.
+    #[error("this node was restored and does not lead its group yet: try again")]
+    NotLeading,
+    /// Restored, and its membership changes in another way.
+    #[error("the membership cannot be changed now: {reason}")]
+    Changing {
+        /// What openraft says.
+        reason: String,
     },
     /// This node is stopping.
     #[error("this node is stopping")]
@@ -157,16 +167,18 @@ impl RaftHandle {
     }
 
     /// Founds the group, once and for ever. Every member must be up and answer as itself, so that a wrong address shows
-    /// now and not as a group without a quorum.
+    /// now and not as a group without a quorum. The other members of a group that was restored have its state when this
+    /// returns.
     ///
     /// # Errors
-    /// See [`InitializeRefused`]; nothing was changed.
+    /// See [`InitializeRefused`]; the group was not founded.
     pub async fn initialize(&self, mut members: BTreeMap<u64, Member>) -> Result<(), InitializeRefused> {
         let own = *self.raft.node_id();
         if !members.contains_key(&own) {
             return Err(InitializeRefused::NotAMember { node: own });
         }
-        if self.is_initialized().await? {
+        let standing = self.standing().await?;
+        if standing == Standing::Member {
             return Err(InitializeRefused::AlreadyInitialized);
         }
         for (&id, member) in &mut members {
@@ -177,10 +189,13 @@ impl RaftHandle {
             let introduced = self.introduce(id, member).await;
             let introduced = introduced
                 .map_err(|error| InitializeRefused::MemberUnreachable { node: id, reason: error.to_string() })?;
-            if introduced.initialized {
+            if introduced.initialized && !self.has_joined(id, introduced.disk_id) {
                 return Err(InitializeRefused::MemberTaken { node: id });
             }
             member.disk_id = introduced.disk_id;
+        }
+        if standing == Standing::Restored {
+            return self.found_restored(members).await;
         }
         self.raft.initialize(members).await.map_err(|error| match error {
             RaftError::APIError(InitializeError::NotAllowed(_)) => InitializeRefused::AlreadyInitialized,

@@ -62,6 +62,9 @@ pub(super) const AGE_REFRESH: Duration = Duration::from_millis(100);
 /// Pause before a snapshot that is still due is asked for again.
 pub(super) const SNAPSHOT_RETRY: Duration = Duration::from_millis(50);
 
+/// How long a node that leads a group of itself alone may take to elect itself: several elections.
+pub(super) const TAKE_OFFICE_MAX: Duration = Duration::from_secs(10);
+
 /// Marks of where in the log how many bytes have passed; together they span what a purge may keep.
 pub(super) const LOG_MARKS_MAX: usize = 4_096;
 

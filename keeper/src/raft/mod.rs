@@ -1,13 +1,15 @@
 //! Consensus: openraft, and everything that touches it.
 //!
 //! Nothing outside this folder imports openraft. What leaves it is [`RaftHandle`]: propose a batch, confirm a read,
-//! follow the leadership, report status. [`start`] puts a node together; [`serve`] serves its peers.
+//! follow the leadership, report status. [`start`] puts a node together; [`serve`] serves its peers; [`restore`] writes
+//! what a group begins with that goes on from the state of another.
 
 mod driver;
 mod encode;
 mod entropy;
 mod handle;
 mod identity;
+mod join;
 mod leadership;
 mod limits;
 mod log;
@@ -18,7 +20,9 @@ mod options;
 mod peer_service;
 mod proposal;
 mod read_rounds;
+mod restore;
 mod snapshot_builder;
+mod snapshot_copy;
 mod snapshot_data;
 mod snapshot_files;
 mod snapshot_schedule;
@@ -30,6 +34,7 @@ pub use driver::{RaftDriver, RaftFailed};
 pub use entropy::Entropy;
 pub use handle::{InitializeRefused, RaftHandle};
 pub use identity::Identity;
+pub use join::Standing;
 pub use leadership::Leadership;
 pub use log::{OpenError, RaftLog};
 pub use network::{Connection, Dial, TcpDial};
@@ -38,6 +43,9 @@ pub use options::RaftOptions;
 pub use peer_service::{PeerService, serve};
 pub use proposal::{PendingProposal, ProposeError, Proposed};
 pub use read_rounds::{Confirmed, ReadError};
+pub use restore::{RESTORE_REVISIONS, RestoreError, RestoreParts, Restored, restore};
+pub use snapshot_copy::{SnapshotCopy, SnapshotRefused};
+pub use snapshot_data::thaw as read_snapshot;
 pub use start::{RaftGroup, RaftParts, RaftStartError, start};
 pub use status::{MemberStatus, RaftStatus, Role, StatusWatch};
 pub use type_config::{Member, TypeConfig};

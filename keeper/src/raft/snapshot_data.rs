@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use keeper_registry::{Frozen, PresenceLimits, State};
+use keeper_registry::{Frozen, Header, PresenceLimits, State};
 use openraft::alias::SnapshotMetaOf;
 
 use super::encode;
@@ -62,7 +62,10 @@ pub(super) fn write(frozen: Frozen, writer: &mut SnapshotWriter, give_up: &Atomi
 }
 
 /// Rebuilds the state, after checking every byte it is made of.
-pub(super) fn thaw(file: &SnapshotFile, presence: PresenceLimits) -> io::Result<State> {
+///
+/// # Errors
+/// The file cannot be read, is damaged, or makes no state.
+pub fn thaw(file: &SnapshotFile, presence: PresenceLimits) -> io::Result<State> {
     let mut reader = record::Reader::new(presence);
     let mut rest = BytesMut::new();
     for chunk in file.read().map_err(sentence)? {
@@ -75,6 +78,18 @@ pub(super) fn thaw(file: &SnapshotFile, presence: PresenceLimits) -> io::Result<
         return Err(damaged(file, &"its payload ends within a part"));
     }
     reader.finish().map_err(|error| damaged(file, &error))
+}
+
+/// What the state in a file says of itself, without reading the rest.
+pub(super) fn header(file: &SnapshotFile) -> io::Result<Header> {
+    let mut rest = BytesMut::new();
+    for chunk in file.read().map_err(sentence)? {
+        rest.put(chunk.map_err(sentence)?);
+        if let Some(part) = next_part(&mut rest) {
+            return record::header(part).map_err(|error| damaged(file, &error));
+        }
+    }
+    Err(damaged(file, &"it holds no state"))
 }
 
 fn next_part(rest: &mut BytesMut) -> Option<Bytes> {

@@ -52,6 +52,11 @@ impl SnapshotFiles {
         Some(SnapshotOf::<TypeConfig, SnapshotData> { meta, snapshot: SnapshotData::Kept(file) })
     }
 
+    /// The file of the current snapshot.
+    pub(super) fn current_file(&self) -> Option<SnapshotFile> {
+        self.current.lock().as_ref().map(|current| current.file.clone())
+    }
+
     /// Writes a frozen state. If a newer snapshot was installed meanwhile, that one stays current.
     pub(super) fn write(&self, meta: SnapshotMetaOf<TypeConfig>, frozen: Frozen) -> io::Result<Option<u64>> {
         let _writing = self.writing.lock();

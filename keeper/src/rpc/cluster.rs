@@ -1,17 +1,19 @@
-//! `keeper.v1.Cluster`: the node itself.
+//! `keeper.v1.Cluster`: the node itself, and backups of what it holds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::cluster_server::Cluster;
 use tonic::{Request, Response, Status};
 
+use crate::backup::{Backups, Part};
 use crate::problem::Problem;
-use crate::rpc::error;
 use crate::rpc::from_proto::invalid;
-use crate::view::View;
+use crate::rpc::{ReplyStream, error};
+use crate::view::{Consistency, View};
 
 /// Nodes of a first membership: more voters cost every write, and learners are added later.
 const INITIAL_MEMBERS_MAX: usize = 7;
@@ -48,6 +50,7 @@ pub struct Identity {
 pub struct ClusterService {
     identity: Identity,
     view: View,
+    backups: Backups,
     node: Arc<dyn Node>,
 }
 
@@ -60,8 +63,8 @@ impl std::fmt::Debug for ClusterService {
 impl ClusterService {
     /// For one node.
     #[must_use]
-    pub const fn new(identity: Identity, view: View, node: Arc<dyn Node>) -> Self {
-        Self { identity, view, node }
+    pub const fn new(identity: Identity, view: View, backups: Backups, node: Arc<dyn Node>) -> Self {
+        Self { identity, view, backups, node }
     }
 
     async fn found(&self, request: wire::InitializeRequest) -> Result<(), Problem> {
@@ -115,4 +118,34 @@ impl Cluster for ClusterService {
         self.found(request.into_inner()).await.map_err(|problem| error::status(&problem))?;
         Ok(Response::new(wire::InitializeReply {}))
     }
+
+    type BackupStream = ReplyStream<wire::BackupReply>;
+
+    async fn backup(&self, request: Request<wire::BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        use wire::backup_request::Consistency as Asked;
+        let consistency = match request.into_inner().consistency() {
+            Asked::Unspecified | Asked::Linearizable => Consistency::Linearizable,
+            Asked::Local => Consistency::Local,
+        };
+        let parts = self.backups.take(consistency).map_err(|problem| error::status(&problem))?;
+        Ok(Response::new(parts.map_ok(part).map_err(|problem| error::status(&problem)).boxed()))
+    }
+}
+
+fn part(part: Part) -> wire::BackupReply {
+    let part = match part {
+        Part::Head { head, bytes } => wire::backup_reply::Part::Head(wire::BackupHead {
+            cluster: head.cluster,
+            node_id: head.node,
+            state_id: head.state.0,
+            revision: head.revision.0,
+            log_time_ms: head.time.0,
+            taken_at_ms: head.taken_at_ms,
+            sessions: head.sessions,
+            bytes,
+        }),
+        Part::Piece(piece) => wire::backup_reply::Part::Piece(piece),
+        Part::End { checksum } => wire::backup_reply::Part::End(wire::BackupEnd { checksum }),
+    };
+    wire::BackupReply { part: Some(part) }
 }

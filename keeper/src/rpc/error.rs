@@ -36,6 +36,7 @@ fn classify(problem: &Problem) -> (Class, &'static str, Happened) {
         Problem::NotLeader { .. } => (Class::Unavailable, "not-leader", Happened::No),
         Problem::Full { .. } => (Class::Unavailable, "full", Happened::No),
         Problem::Expired => (Class::Unavailable, "expired", Happened::No),
+        Problem::GivenUp { .. } => (Class::Unavailable, "given-up", Happened::No),
         Problem::Unknown { .. } => (Class::Unavailable, "outcome-unknown", Happened::Maybe),
         Problem::Unconfirmed { .. } => (Class::Unavailable, "unconfirmed", Happened::No),
         Problem::Uninitialized => (Class::Unavailable, "uninitialized", Happened::No),
@@ -50,6 +51,7 @@ fn code(problem: &Problem) -> Code {
         Problem::Full { .. } => Code::ResourceExhausted,
         Problem::Expired => Code::DeadlineExceeded,
         Problem::Uninitialized => Code::FailedPrecondition,
+        Problem::GivenUp { .. } => Code::Aborted,
         Problem::NotLeader { .. } | Problem::Unknown { .. } | Problem::Unconfirmed { .. } | Problem::Stopping => {
             Code::Unavailable
         }
@@ -67,6 +69,7 @@ fn field(problem: &Problem) -> String {
         Problem::NotLeader { .. }
         | Problem::Full { .. }
         | Problem::Expired
+        | Problem::GivenUp { .. }
         | Problem::Unknown { .. }
         | Problem::Unconfirmed { .. }
         | Problem::Uninitialized

@@ -13,7 +13,7 @@ pub mod memory;
 pub mod rocks;
 pub mod snapshot;
 
-pub use directory::{DataDirectory, DirectoryError, Identity};
+pub use directory::{DataDirectory, DirectoryError, Identity, UnclaimedDirectory};
 pub use engine::{Done, GroupId, Hooks, LogEngine, LogOp, Position, Record, Recovered, Synced};
 pub use error::{Cause, StoreError};
 pub use mark::{LogLost, Mark};

@@ -11,12 +11,13 @@ use keeper::batch::Batch;
 use keeper::metrics::Metrics;
 use keeper::raft::{
     Entropy, Identity, Leadership, Member, Offload, ProposeError, Proposed, RaftGroup, RaftHandle, RaftLog,
-    RaftOptions, RaftParts, RaftStartError, RaftStatus, ReadError, TcpDial, serve, start,
+    RaftOptions, RaftParts, RaftStartError, RaftStatus, ReadError, RestoreError, RestoreParts, Restored, TcpDial,
+    restore, serve, start,
 };
 use keeper::replica::Replica;
 use keeper::store::memory::SyncPolicy;
-use keeper::store::{Hooks, MemoryDisk, MemoryEngine, SnapshotStore};
-use keeper_registry::{Command, DocumentAction, DocumentChange, Format, LogTime, Publish, StateId};
+use keeper::store::{Hooks, MemoryDisk, MemoryEngine, SnapshotFile, SnapshotStore};
+use keeper_registry::{Command, DocumentAction, DocumentChange, Format, LogTime, PresenceLimits, Publish, StateId};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -34,7 +35,7 @@ pub(crate) struct Node {
 }
 
 /// What outlives a node's process.
-struct Place {
+pub(crate) struct Place {
     listener: TcpListener,
     disk: MemoryDisk,
     snapshots: TempDir,
@@ -51,6 +52,16 @@ impl Cluster {
     /// Starts nodes 1 to `count`, of no group yet.
     pub(crate) fn idle(count: u64, options: RaftOptions, offload: Offload) -> Self {
         let places = (1..=count).map(|id| (id, Place::new())).collect();
+        let mut cluster = Self { places, nodes: BTreeMap::new(), options, offload };
+        (1..=count).for_each(|id| cluster.start(id));
+        cluster
+    }
+
+    /// The same, where node 1 begins with a state of another group.
+    pub(crate) fn restored(count: u64, from: &SnapshotFile, state: StateId) -> Self {
+        let places: BTreeMap<_, _> = (1..=count).map(|id| (id, Place::new())).collect();
+        places[&1].restore(from, state).expect("a state");
+        let (options, offload) = (RaftOptions::default(), Offload::Threads);
         let mut cluster = Self { places, nodes: BTreeMap::new(), options, offload };
         (1..=count).for_each(|id| cluster.start(id));
         cluster
@@ -132,10 +143,24 @@ impl Cluster {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a listener");
         Self { listener, disk: MemoryDisk::default(), snapshots: TempDir::new().expect("a directory") }
+    }
+
+    /// Gives node 1 a state to begin with.
+    pub(crate) fn restore(&self, from: &SnapshotFile, state_id: StateId) -> Result<Restored, RestoreError> {
+        let engine = MemoryEngine::open(&self.disk, SyncPolicy::AtOnce, Hooks::ignore());
+        restore(&RestoreParts {
+            from,
+            identity: &Identity { cluster: "test".to_owned(), group: 0, node: 1, disk_id: 1 },
+            snapshots: &SnapshotStore::open(self.snapshots.path()).expect("a directory"),
+            log: &engine,
+            presence: PresenceLimits::default(),
+            state_id,
+            wall_ms: 0,
+        })
     }
 
     fn member(&self) -> Member {

@@ -9,4 +9,5 @@ mod failure;
 mod group;
 mod identity;
 mod reads;
+mod restore;
 mod snapshots;

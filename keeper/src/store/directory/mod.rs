@@ -12,8 +12,10 @@
 //! directory that is neither empty nor ours is left untouched.
 
 mod identity;
+mod unclaimed;
 
 pub use identity::Identity;
+pub use unclaimed::UnclaimedDirectory;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -66,6 +68,14 @@ pub enum DirectoryError {
     /// It holds files, and no identity.
     #[error("{} is not a Keeper data directory: it holds {found} and no identity; name an empty one", path.display())]
     Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// One of the files.
+        found: String,
+    },
+    /// It should be empty, and is not.
+    #[error("data directory {} is not empty, it holds {found}: name an empty one, or one that does not exist", path.display())]
+    Occupied {
         /// The directory.
         path: PathBuf,
         /// One of the files.
@@ -128,7 +138,7 @@ pub enum DirectoryError {
     },
     /// Too little space is left on its disk.
     #[error(
-        "the disk of {} has {free_mb} MB free, below the reserve of {reserve_mb} MB: make room, or lower \
+        "the disk of {} has {free_mb} MB free and must have {reserve_mb} MB: make room, or lower \
          storage.disk_reserve_bytes",
         path.display()
     )]
@@ -160,14 +170,7 @@ impl DataDirectory {
         fs::create_dir_all(path).map_err(unwritable)?;
         refuse_foreign(path)?;
         let lock = lock(path)?;
-        let free = free_bytes(path).map_err(|source| DirectoryError::Read { path: path.into(), source })?;
-        if free < reserve_bytes {
-            return Err(DirectoryError::Full {
-                path: path.into(),
-                free_mb: free >> 20,
-                reserve_mb: reserve_bytes >> 20,
-            });
-        }
+        refuse_full(path, reserve_bytes)?;
         let identity = match fs::read_to_string(path.join(IDENTITY)) {
             Ok(text) => {
                 let identity = claim.confirm(&text, path)?;
@@ -229,20 +232,36 @@ fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
+fn refuse_full(path: &Path, reserve_bytes: u64) -> Result<(), DirectoryError> {
+    let free = free_bytes(path).map_err(|source| DirectoryError::Read { path: path.into(), source })?;
+    if free >= reserve_bytes {
+        return Ok(());
+    }
+    Err(DirectoryError::Full { path: path.into(), free_mb: free >> 20, reserve_mb: reserve_bytes >> 20 })
+}
+
 /// Before anything is written: a directory without an identity may hold only what an interrupted first start left.
 fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
     let unreadable = |source| DirectoryError::Read { path: path.into(), source };
     if path.join(IDENTITY).try_exists().map_err(unreadable)? {
         return Ok(());
     }
-    for entry in fs::read_dir(path).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
-        // The root of a file system of its own comes with this one.
+    match content(path).map_err(unreadable)? {
+        None => Ok(()),
+        Some(found) => Err(DirectoryError::Foreign { path: path.into(), found }),
+    }
+}
+
+/// Something in a directory that an interrupted first start has not left there.
+fn content(path: &Path) -> io::Result<Option<String>> {
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        // The root of a file system of its own comes with the last one.
         if ![LOCK, IDENTITY_UNFINISHED, MARK, MARK_UNFINISHED, "lost+found"].iter().any(|ours| name == *ours) {
-            return Err(DirectoryError::Foreign { path: path.into(), found: name.to_string_lossy().into_owned() });
+            return Ok(Some(name.to_string_lossy().into_owned()));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Takes the lock that the kernel releases when the process ends, however it ends.

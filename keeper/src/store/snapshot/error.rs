@@ -27,7 +27,7 @@ pub enum SnapshotError {
         source: Arc<io::Error>,
     },
     /// The file is not what was written.
-    #[error("snapshot {} is damaged at byte {offset}: {damage}", path.display())]
+    #[error("{} is damaged at byte {offset}: {damage}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum SnapshotError {
         damage: Damage,
     },
     /// Written by a newer binary.
-    #[error("snapshot {} has format {found}; this binary reads 1 to {VERSION}: run a newer keeper", path.display())]
+    #[error("{} has snapshot format {found}; this binary reads 1 to {VERSION}: run a newer keeper", path.display())]
     Format {
         /// The file.
         path: PathBuf,

@@ -34,7 +34,7 @@ pub struct SnapshotReader {
     state: State,
 }
 
-/// Reads a shared file from its beginning, whoever else reads it.
+/// Reads a shared file from where the snapshot begins, whoever else reads it.
 #[derive(Debug)]
 struct FromStart {
     file: Arc<File>,
@@ -56,14 +56,14 @@ enum State {
 }
 
 impl SnapshotReader {
-    /// Checks the head of an open file.
-    pub(super) fn new(file: Arc<File>, path: &Path) -> Result<Self, SnapshotError> {
+    /// Checks the head of an open file, in which the snapshot begins at `begin`.
+    pub(super) fn new(file: Arc<File>, begin: u64, path: &Path) -> Result<Self, SnapshotError> {
         let mut reader = Self {
-            input: io::BufReader::with_capacity(64 << 10, FromStart { file, at: 0 }),
+            input: io::BufReader::with_capacity(64 << 10, FromStart { file, at: begin }),
             path: path.into(),
             index: 0,
             meta: Bytes::new(),
-            offset: 0,
+            offset: begin,
             read: Summary::default(),
             state: State::Chunks,
         };
@@ -71,7 +71,7 @@ impl SnapshotReader {
         reader.fill(&mut head)?;
         let (magic, rest) = head.split_at(MAGIC.len());
         if magic != MAGIC {
-            return Err(reader.damaged(0, Damage::Magic));
+            return Err(reader.damaged(begin, Damage::Magic));
         }
         let found = rest[0];
         if found == 0 || found > VERSION {
@@ -79,13 +79,13 @@ impl SnapshotReader {
         }
         let length = number(&rest[9..]);
         let within = usize::try_from(length).ok().filter(|length| *length <= META_BYTES_MAX);
-        let at = HEAD_BYTES as u64 - 4;
+        let at = begin + HEAD_BYTES as u64 - 4;
         let mut meta = vec![0; within.ok_or_else(|| reader.damaged(at, Damage::Length(length)))?];
         reader.fill(&mut meta)?;
         let mut checksum = [0; 4];
         reader.fill(&mut checksum)?;
         if crc32c::crc32c_append(crc32c::crc32c(&head), &meta) != u32::from_be_bytes(checksum) {
-            return Err(reader.damaged(0, Damage::Head));
+            return Err(reader.damaged(begin, Damage::Head));
         }
         reader.index = rest[1..9].iter().fold(0, |index, byte| index << 8 | u64::from(*byte));
         reader.meta = meta.into();
