@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use keeper_proto::v1;
+use keeper_proto::{fields::Unreadable, v1};
 use prost::Message;
 use tonic::{Code, Status};
 
@@ -167,6 +167,12 @@ impl Error {
 
     pub(crate) fn unreachable(message: impl Into<String>, happened: Happened) -> Self {
         Self::Unavailable { reason: "unreachable".into(), message: message.into(), happened, retry_after: None }
+    }
+}
+
+impl From<Unreadable> for Error {
+    fn from(_: Unreadable) -> Self {
+        Self::malformed("an answer with a field that cannot be read")
     }
 }
 

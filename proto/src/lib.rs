@@ -1,7 +1,9 @@
-//! The wire of Keeper: generated code, nothing else.
+//! The wire of Keeper: generated code, and what reads the few messages that are worth more than it.
 //!
 //! [`v1`] is what clients speak, [`peer`] what nodes speak to each other. `bytes` fields are [`bytes::Bytes`]: they
-//! share the buffer the frame arrived in.
+//! share the buffer the frame arrived in. [`fields`] reads a message where it lies.
+
+pub mod fields;
 
 /// `keeper.v1`: clients.
 pub mod v1 {

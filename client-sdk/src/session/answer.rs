@@ -4,19 +4,17 @@
 use std::{ops::Range, time::Duration};
 
 use bytes::{Buf, Bytes};
-use keeper_proto::v1;
+use keeper_proto::{
+    fields::{Fields, Value},
+    v1,
+};
 use prost::Message;
 use tonic::{Status, codec::DecodeBuf};
 
 use crate::{
     Error, Formerly, Found, Looked, Rebuilding, Session,
     connection::Incoming,
-    session::{
-        ask::Shape,
-        from_proto,
-        lot::Lot,
-        wire::{Fields, Value},
-    },
+    session::{ask::Shape, from_proto, lot::Lot},
 };
 
 /// A frame of answers.

@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use keeper_proto::v1::{self, lookup_reply};
+use keeper_proto::{
+    fields::{Fields, Value},
+    v1::{self, lookup_reply},
+};
 use prost::Message;
 
-use crate::{
-    Epoch, Error, FormerState, Formerly, Owner, Session, SessionKey,
-    session::wire::{Fields, Value},
-};
+use crate::{Epoch, Error, FormerState, Formerly, Owner, Session, SessionKey};
 
 /// Bytes in which sessions lie, and the owners they name by their places. What is read from them shares them.
 #[derive(Debug, Clone)]

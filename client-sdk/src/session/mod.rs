@@ -33,7 +33,6 @@ mod session;
 mod sessions;
 pub(crate) mod to_proto;
 pub(crate) mod window;
-mod wire;
 pub(crate) mod worker;
 
 pub use admin::{Counts, InstanceCount, ListSessions, SessionAdmin, SessionPage, Top, TopicCount};

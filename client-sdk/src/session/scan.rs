@@ -18,18 +18,17 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
-use keeper_proto::v1::{ScanRequest, lookup_reply};
+use keeper_proto::{
+    fields::{Fields, Value},
+    v1::{ScanRequest, lookup_reply},
+};
 use prost::Message;
 use tonic::{Status, codec::DecodeBuf, transport::Channel};
 
 use crate::{
     Error, Part, Session, SessionAdmin, SessionSelector,
     connection::{self, Follow, Incoming, Nodes, Opening, Resumed},
-    session::{
-        from_proto,
-        lot::Lot,
-        wire::{Fields, Value},
-    },
+    session::{from_proto, lot::Lot},
 };
 
 /// The method whose stream carries a walk.

@@ -104,9 +104,11 @@ pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server
         .build_v1alpha()?;
     let (reporter, health) = tonic_health::server::health_reporter();
     let size = limits::MESSAGE_BYTES_MAX;
+    let lookups = sessions.clone();
     let sessions = wire::sessions_server::SessionsServer::new(sessions)
         .max_decoding_message_size(size)
         .max_encoding_message_size(size);
+    let sessions = session::WithLookups { sessions, lookups };
     let routes = Routes::default()
         .add_service(presence::WithPresence { sessions, presence })
         .add_service(

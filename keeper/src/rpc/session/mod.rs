@@ -18,7 +18,7 @@ mod top;
 mod walk;
 mod write;
 
-pub(crate) use lookup::found_all;
+pub(crate) use lookup::{WithLookups, found_all};
 
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ impl Sessions for SessionService {
     }
 
     async fn lookup(&self, request: Request<wire::LookupRequest>) -> Result<Response<wire::LookupReply>, Status> {
-        answer(self.find(request.into_inner()).await)
+        self.find(request.into_inner()).await.map(Response::new)
     }
 
     async fn list(
