@@ -30,10 +30,10 @@ const WARM_MIN: usize = 10;
 
 impl SessionService {
     /// Answers frames of a stream, in their order.
-    fn answer_encoded(
+    fn answer_encoded<Q: Stream<Item = Result<Question, Status>> + Send>(
         &self,
-        questions: impl Stream<Item = Result<Question, Status>> + Send,
-    ) -> impl Stream<Item = Result<LookupAnswer, Status>> + Send {
+        questions: Q,
+    ) -> impl Stream<Item = Result<LookupAnswer, Status>> + Send + use<Q> {
         let service = self.clone();
         let answers = questions.map_ok(move |question| {
             let service = service.clone();
@@ -41,11 +41,7 @@ impl SessionService {
                 let sequence = question.head.sequence;
                 let failed = |problem| {
                     let problem = Some(error::to_wire(&problem));
-                    AnswerWriter::with_capacity(0).finish(wire::LookupReply {
-                        sequence,
-                        problem,
-                        ..Default::default()
-                    })
+                    AnswerWriter::with_capacity(0).finish(wire::LookupReply { sequence, problem, ..Default::default() })
                 };
                 Ok(service.find_encoded(question).await.unwrap_or_else(failed))
             }
