@@ -33,7 +33,11 @@ const FIELDS: [(&str, &str); 14] = [
     ("mixed", "online_users register_per_s unregister_per_s lookup_per_s p50_us p99_us max_us"),
     ("presence", "subscribers events_per_s p99_us missed duplicates bytes_per_subscriber"),
     ("scan", "sessions parts sessions_per_s missed duplicates"),
-    ("footprint", "sessions rss_bytes_per_session disk_bytes_per_session snapshot_ms others_p99_us_during_snapshot"),
+    (
+        "footprint",
+        "sessions rss_bytes_per_session disk_bytes_per_session snapshot_ms others_p99_us_before_snapshot \
+         others_p99_us_during_snapshot",
+    ),
     ("restart", "sessions ms"),
     ("failover", "gap_ms runs"),
     ("limits", "name ops_per_s p50_us p99_us"),
@@ -100,6 +104,7 @@ fn lines() -> Vec<String> {
         rss_bytes_per_session: None,
         disk_bytes_per_session: None,
         snapshot_ms: None,
+        others_p99_us_before_snapshot: None,
         others_p99_us_during_snapshot: None,
     };
     vec![
