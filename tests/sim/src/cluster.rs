@@ -1,0 +1,264 @@
+//! Three nodes and their clients, in one world.
+
+use std::fmt;
+use std::sync::Arc;
+
+use keeper_client_sdk::{Endpoint, GiveUp, InitialMember};
+use rand::RngExt;
+use tokio::task::JoinSet;
+
+use crate::client::Client;
+use crate::fault::Fault;
+use crate::history::History;
+use crate::node::{CLUSTER, SimNode};
+use crate::workload;
+use crate::world::{HostId, Trace, World};
+
+/// Nodes.
+const NODES: usize = 3;
+
+/// How long a node that stopped by itself stays down before its supervisor starts it again.
+const RESTART_AFTER_MS: u64 = 300;
+
+/// A cluster and its clients.
+pub struct Cluster {
+    /// Where they live.
+    pub world: World,
+    /// The nodes.
+    pub nodes: Vec<SimNode>,
+    /// What clients did.
+    pub history: History,
+    clients: Vec<ClientHost>,
+    /// When each node that stopped by itself is started again.
+    restarts: Vec<Option<u64>>,
+    /// Which nodes are meant to be down.
+    stopped: Vec<bool>,
+    disk_failures: u64,
+    /// Nodes that stopped, and nobody knows a reason.
+    pub unexplained: Vec<String>,
+}
+
+/// A host of clients, which live and die together.
+struct ClientHost {
+    host: HostId,
+    crew: Vec<(Role, String)>,
+    boots: u64,
+}
+
+/// What a client does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Room,
+    Hall,
+    Sender,
+    Walker,
+    Admin,
+    Watcher,
+    Subscriber,
+}
+
+impl Cluster {
+    /// A cluster whose nodes run, and that is not founded yet.
+    ///
+    /// # Errors
+    /// The disks cannot be made.
+    pub fn new(seed: u64, trace: Trace) -> anyhow::Result<Self> {
+        let mut world = World::new(seed, trace.clone());
+        let hosts: Vec<HostId> = (1..=NODES).map(|at| world.add_host(format!("node {at}"))).collect();
+        let nodes = hosts.into_iter().map(|host| SimNode::new(&mut world, host)).collect::<Result<Vec<_>, _>>()?;
+        let crews: [&[(Role, &str)]; 4] = [
+            &[(Role::Room, "room-1"), (Role::Room, "room-2"), (Role::Hall, "hall-1")],
+            &[(Role::Room, "room-3"), (Role::Room, "room-4"), (Role::Hall, "hall-2")],
+            &[(Role::Sender, "sender-1"), (Role::Sender, "sender-2"), (Role::Walker, "walker")],
+            &[
+                (Role::Admin, "admin-1"),
+                (Role::Admin, "admin-2"),
+                (Role::Watcher, "watcher-1"),
+                (Role::Watcher, "watcher-2"),
+                (Role::Subscriber, "subscriber-1"),
+                (Role::Subscriber, "subscriber-2"),
+            ],
+        ];
+        let clients = crews.into_iter().enumerate().map(|(at, crew)| ClientHost {
+            host: world.add_host(format!("clients {}", at + 1)),
+            crew: crew.iter().map(|(role, name)| (*role, (*name).to_owned())).collect(),
+            boots: 0,
+        });
+        let clients = clients.collect();
+        let history = History::new(trace);
+        let (restarts, stopped) = (vec![None; NODES], vec![false; NODES]);
+        let (disk_failures, unexplained) = (0, Vec::new());
+        let mut cluster =
+            Self { world, nodes, history, clients, restarts, stopped, disk_failures, unexplained };
+        for at in 0..NODES {
+            cluster.start_node(at);
+        }
+        Ok(cluster)
+    }
+
+    /// One step of the world, and of whoever watches the nodes.
+    pub fn step(&mut self) {
+        self.world.step();
+        let now_ms = self.world.now_ms();
+        self.history.follow(now_ms);
+        for at in 0..self.nodes.len() {
+            self.nodes[at].wall.follow(now_ms);
+            if self.stopped[at] || self.world.host(self.nodes[at].host).is_running() {
+                continue;
+            }
+            match self.restarts[at] {
+                None => self.bury(at),
+                Some(at_ms) if at_ms <= now_ms => self.start_node(at),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// A node stopped by itself.
+    fn bury(&mut self, at: usize) {
+        self.restarts[at] = Some(self.world.now_ms() + RESTART_AFTER_MS);
+        let failures = std::mem::take(&mut self.nodes[at].inside.lock().failures);
+        for why in failures {
+            if why.contains("injected") || why.contains("log:") {
+                self.disk_failures += 1;
+            } else {
+                self.unexplained.push(format!("node {} stopped: {why}", at + 1));
+            }
+        }
+        self.nodes[at].crashed(self.world.rng());
+    }
+
+    /// How often a node stopped because of its disk.
+    #[must_use]
+    pub const fn disk_failures(&self) -> u64 {
+        self.disk_failures
+    }
+
+    /// Whether a node runs, and not paused.
+    #[must_use]
+    pub fn is_up(&self, at: usize) -> bool {
+        let host = self.world.host(self.nodes[at].host);
+        host.is_running() && !host.is_paused()
+    }
+
+    /// Stops a node, and loses what it had not synced.
+    pub fn stop_node(&mut self, at: usize, how: Fault) {
+        self.stopped[at] = true;
+        let host = self.nodes[at].host;
+        if how == Fault::Kill { self.world.kill(host) } else { self.world.cut_power(host) }
+        let lost = self.nodes[at].crashed(self.world.rng());
+        self.tell(format_args!("{lost} writes are lost"));
+    }
+
+    /// Starts a node on what its disk holds, unless it runs.
+    pub fn start_node(&mut self, at: usize) {
+        (self.stopped[at], self.restarts[at]) = (false, None);
+        if !self.world.host(self.nodes[at].host).is_running() {
+            self.nodes[at].start(&mut self.world);
+        }
+    }
+
+    /// All hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        let hosts: Vec<_> =
+            self.nodes.iter().map(|it| it.host).chain(self.clients.iter().map(|it| it.host)).collect();
+        hosts.into_iter()
+    }
+
+    /// Hosts of gateways.
+    #[must_use]
+    pub fn gateway_hosts(&self) -> Vec<HostId> {
+        self.clients.iter().filter(|it| it.is_of_gateways()).map(|it| it.host).collect()
+    }
+
+    /// Ends the processes of one host of gateways, and says which.
+    pub fn kill_gateways(&mut self) -> Option<usize> {
+        let hosts = self.clients.iter().enumerate().filter(|(_, it)| it.is_of_gateways());
+        let running: Vec<usize> =
+            hosts.filter(|(_, it)| self.world.host(it.host).is_running()).map(|(at, _)| at).collect();
+        let at = *running.get(self.world.rng().random_range(0..running.len().max(1)))?;
+        self.world.kill(self.clients[at].host);
+        let names: Vec<String> = self.clients[at].crew.iter().map(|(_, name)| name.clone()).collect();
+        self.history.abandon(&names);
+        Some(at)
+    }
+
+    /// Starts the clients of every host.
+    pub fn start_all_clients(&mut self) {
+        (0..self.clients.len()).for_each(|at| self.start_clients(at));
+    }
+
+    /// Starts the clients of one host.
+    pub fn start_clients(&mut self, at: usize) {
+        self.clients[at].boots += 1;
+        let ClientHost { host, ref crew, boots } = self.clients[at];
+        let crew = crew.clone();
+        let crew: Vec<_> = crew.into_iter().map(|(role, name)| (role, self.client(host, name))).collect();
+        self.world.start(host, async move {
+            let mut tasks = JoinSet::new();
+            for (role, client) in crew {
+                match role {
+                    Role::Room => tasks.spawn(workload::hold_sessions(client)),
+                    Role::Hall => tasks.spawn(workload::keep_connections(client, boots)),
+                    Role::Sender => tasks.spawn(workload::look_up(client)),
+                    Role::Walker => tasks.spawn(workload::walk(client)),
+                    Role::Admin => tasks.spawn(workload::replace_configs(client)),
+                    Role::Watcher => tasks.spawn(workload::watch_configs(client)),
+                    Role::Subscriber => tasks.spawn(workload::follow_presence(client)),
+                };
+            }
+            while tasks.join_next().await.is_some() {}
+            // The process outlives its work: leases are kept.
+            std::future::pending::<()>().await;
+        });
+    }
+
+    /// A client on a host.
+    pub fn client(&mut self, host: HostId, name: String) -> Client {
+        Client {
+            host,
+            name,
+            net: Arc::clone(self.world.net()),
+            endpoints: self.nodes.iter().map(SimNode::client_endpoint).collect(),
+            history: self.history.clone(),
+            seed: self.world.rng().random(),
+        }
+    }
+
+    /// Founds the cluster from a host of its own; whoever drives the world waits for the end of that process.
+    pub fn found(&mut self) -> HostId {
+        let host = self.world.add_host("founder");
+        let client = self.client(host, "founder".to_owned());
+        let members: Vec<InitialMember> = self.nodes.iter().map(SimNode::member).collect();
+        self.world.start(host, async move {
+            while found(&client, members.clone()).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        });
+        host
+    }
+
+    /// Says something in the trace.
+    pub fn tell(&self, what: fmt::Arguments<'_>) {
+        self.world.trace().tell(self.world.now_ms(), what);
+    }
+}
+
+impl ClientHost {
+    fn is_of_gateways(&self) -> bool {
+        self.crew.iter().any(|(role, _)| *role == Role::Room)
+    }
+}
+
+async fn found(client: &Client, members: Vec<InitialMember>) -> anyhow::Result<()> {
+    let keeper = client.keeper()?;
+    let first = Endpoint::parse(&client.endpoints[0])?;
+    if let Err(error) = keeper.cluster().initialize(&first, CLUSTER, members).await
+        && error.is_retryable()
+    {
+        return Err(error.into());
+    }
+    // No gateway comes back from a former history: there is none.
+    keeper.sessions().give_up(GiveUp::Everybody, "sim").await?;
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! What goes wrong, when, and whether it really did.
+
+mod nemesis;
+mod schedule;
+
+pub use nemesis::{DRIFT_PPM, Nemesis};
+pub use schedule::{Planned, schedule};
+
+/// What goes wrong. Whom it strikes is drawn when it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The process of one node ends at once.
+    Kill,
+    /// One node loses power.
+    PowerCut,
+    /// All nodes lose power.
+    Blackout,
+    /// The leader is alone, or a follower.
+    Isolate,
+    /// Nothing passes from one node to another; the other way all does.
+    OneWay,
+    /// A follower is cut off for so long that it needs a snapshot.
+    Lag,
+    /// Everything from and to a node is late.
+    Slow,
+    /// The process of a node stops, and goes on.
+    Pause,
+    /// The process of a node stops for longer than a lease lasts.
+    PauseLong,
+    /// The leader's wall clock jumps.
+    ClockJump,
+    /// A node's monotonic clock runs fast or slow.
+    Drift,
+    /// A sync fails.
+    DiskError,
+    /// The disk is full.
+    DiskFull,
+    /// Syncs take long.
+    DiskSlow,
+    /// The process of gateways ends at once.
+    GatewaysKill,
+    /// The gateways cannot reach the leader.
+    GatewaysCut,
+}
+
+impl Fault {
+    /// All there are.
+    pub const ALL: [Self; 16] = [
+        Self::Kill,
+        Self::PowerCut,
+        Self::Blackout,
+        Self::Isolate,
+        Self::OneWay,
+        Self::Lag,
+        Self::Slow,
+        Self::Pause,
+        Self::PauseLong,
+        Self::ClockJump,
+        Self::Drift,
+        Self::DiskError,
+        Self::DiskFull,
+        Self::DiskSlow,
+        Self::GatewaysKill,
+        Self::GatewaysCut,
+    ];
+
+    /// How long it lasts, in milliseconds.
+    const fn lasting_ms(self) -> std::ops::RangeInclusive<u64> {
+        match self {
+            Self::Kill | Self::PowerCut | Self::Blackout | Self::GatewaysKill => 50..=2_500,
+            Self::Isolate | Self::OneWay | Self::Slow | Self::DiskSlow | Self::GatewaysCut => 300..=3_500,
+            Self::Lag => 2_500..=4_000,
+            Self::Pause => 100..=1_200,
+            Self::PauseLong => 2_200..=4_500,
+            Self::ClockJump | Self::Drift => 1_500..=4_000,
+            Self::DiskError | Self::DiskFull => 500..=1_500,
+        }
+    }
+}

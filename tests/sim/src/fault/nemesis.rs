@@ -1,0 +1,209 @@
+//! Does the harm that was planned, undoes it, and knows what really happened.
+
+use std::collections::BTreeMap;
+
+use keeper::store::memory::Fault as DiskFault;
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+
+use super::{Fault, Planned};
+use crate::cluster::Cluster;
+use crate::world::{HostId, LinkFault};
+
+/// How far a wall clock jumps at most, in either direction.
+const JUMP_MS: i64 = 3_600_000;
+
+/// How wrong a monotonic clock is at most: ten times what the worst ones are.
+pub const DRIFT_PPM: i32 = 2_000;
+
+/// How late everything is at most.
+const SLOW_MS: u64 = 150;
+
+/// How much longer a sync takes.
+const DISK_SLOW_MS: std::ops::RangeInclusive<u64> = 50..=400;
+
+/// Carries out a plan.
+#[derive(Debug)]
+pub struct Nemesis {
+    planned: Vec<Planned>,
+    under_way: Vec<UnderWay>,
+    /// How often each fault struck, and how often it had an effect.
+    pub struck: BTreeMap<Fault, [u64; 2]>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    plan: Planned,
+    harm: Harm,
+    /// Of a measure that grows when the fault has an effect.
+    before: u64,
+}
+
+/// What was done, so that it can be undone.
+#[derive(Debug)]
+enum Harm {
+    Down(Vec<usize>),
+    Paused(usize),
+    Links(Vec<(HostId, HostId)>),
+    Clock(usize),
+    Drift(usize),
+    Disk,
+    Slow(usize),
+    Gateways(usize),
+}
+
+impl Nemesis {
+    /// Will do this.
+    #[must_use]
+    pub const fn new(planned: Vec<Planned>) -> Self {
+        Self { planned, under_way: Vec::new(), struck: BTreeMap::new() }
+    }
+
+    /// Whether there is nothing left to do or undo.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.planned.is_empty() && self.under_way.is_empty()
+    }
+
+    /// Does and undoes what is due.
+    pub fn step(&mut self, cluster: &mut Cluster) {
+        let now_ms = cluster.world.now_ms();
+        let (over, under_way) = std::mem::take(&mut self.under_way).into_iter().partition(|it| it.plan.until_ms <= now_ms);
+        self.under_way = under_way;
+        for one in over {
+            self.undo(cluster, one);
+        }
+        while self.planned.first().is_some_and(|plan| plan.from_ms <= now_ms) {
+            let plan = self.planned.remove(0);
+            self.strike(cluster, plan);
+        }
+    }
+
+    fn strike(&mut self, cluster: &mut Cluster, plan: Planned) {
+        let fault = plan.fault;
+        let Some(harm) = harm(cluster, fault) else { return };
+        self.struck.entry(fault).or_default()[0] += 1;
+        cluster.tell(format_args!("{fault:?} strikes: {harm:?}"));
+        let before = measure(cluster, fault);
+        self.under_way.push(UnderWay { plan, harm, before });
+    }
+
+    fn undo(&mut self, cluster: &mut Cluster, one: UnderWay) {
+        let UnderWay { plan, harm, before } = one;
+        let has_effect = match plan.fault {
+            Fault::ClockJump => matches!(harm, Harm::Clock(at) if cluster.nodes[at].wall.reads() > 0),
+            // Counted at the end of the run: the snapshot comes after the way is open again.
+            Fault::Lag => true,
+            fault => measure(cluster, fault) > before || !has_measure(fault),
+        };
+        self.struck.entry(plan.fault).or_default()[1] += u64::from(has_effect);
+        cluster.tell(format_args!("{:?} is over", plan.fault));
+        match harm {
+            Harm::Down(nodes) => nodes.into_iter().for_each(|at| cluster.start_node(at)),
+            Harm::Paused(at) => cluster.world.resume(cluster.nodes[at].host),
+            Harm::Links(links) => {
+                for (from, to) in links {
+                    cluster.world.net().set_link(from, to, None);
+                }
+            }
+            Harm::Clock(_) => {}
+            Harm::Drift(at) => cluster.world.drift(cluster.nodes[at].host, 0),
+            // A node that stopped by itself is started again by whoever watches it, as everywhere.
+            Harm::Disk => {}
+            Harm::Slow(at) => cluster.nodes[at].disk.slow_down(0),
+            Harm::Gateways(at) => cluster.start_clients(at),
+        }
+    }
+}
+
+fn has_measure(fault: Fault) -> bool {
+    matches!(fault, Fault::Isolate | Fault::OneWay | Fault::GatewaysCut | Fault::DiskError | Fault::DiskFull)
+}
+
+/// Grows when the fault has an effect.
+fn measure(cluster: &Cluster, fault: Fault) -> u64 {
+    match fault {
+        Fault::DiskError | Fault::DiskFull => cluster.disk_failures(),
+        _ if has_measure(fault) => cluster.world.net().held(),
+        _ => 0,
+    }
+}
+
+/// Does harm; none when nobody is there to be harmed.
+fn harm(cluster: &mut Cluster, fault: Fault) -> Option<Harm> {
+    let leader = (0..cluster.nodes.len()).find(|at| cluster.nodes[*at].leads() && cluster.is_up(*at));
+    let up: Vec<usize> = (0..cluster.nodes.len()).filter(|at| cluster.is_up(*at)).collect();
+    let anyone = *up.choose(cluster.world.rng())?;
+    // The leader is worth two.
+    let victim = if cluster.world.rng().random_range(0..2) == 0 { leader.unwrap_or(anyone) } else { anyone };
+    Some(match fault {
+        Fault::Kill | Fault::PowerCut | Fault::Blackout => {
+            let victims = if fault == Fault::Blackout { up } else { vec![victim] };
+            victims.iter().for_each(|at| cluster.stop_node(*at, fault));
+            Harm::Down(victims)
+        }
+        Fault::Isolate | Fault::Lag | Fault::Slow => {
+            let victim = if fault == Fault::Lag { follower(cluster, leader, &up)? } else { victim };
+            let others = cluster.hosts().filter(|host| *host != cluster.nodes[victim].host);
+            let links = both_ways(cluster.nodes[victim].host, others);
+            break_links(cluster, &links, (fault != Fault::Slow).then_some(LinkFault::Cut));
+            Harm::Links(links)
+        }
+        Fault::OneWay => {
+            let other = *up.iter().find(|at| **at != victim)?;
+            let (from, to) = (cluster.nodes[victim].host, cluster.nodes[other].host);
+            let links = vec![if cluster.world.rng().random_range(0..2) == 0 { (from, to) } else { (to, from) }];
+            break_links(cluster, &links, Some(LinkFault::Cut));
+            Harm::Links(links)
+        }
+        Fault::Pause | Fault::PauseLong => {
+            cluster.world.pause(cluster.nodes[victim].host);
+            Harm::Paused(victim)
+        }
+        Fault::ClockJump => {
+            let by_ms = cluster.world.rng().random_range(-JUMP_MS..=JUMP_MS);
+            let victim = leader.unwrap_or(anyone);
+            cluster.nodes[victim].wall.jump(by_ms);
+            Harm::Clock(victim)
+        }
+        Fault::Drift => {
+            let ppm = cluster.world.rng().random_range(-DRIFT_PPM..=DRIFT_PPM);
+            cluster.world.drift(cluster.nodes[victim].host, ppm);
+            Harm::Drift(victim)
+        }
+        Fault::DiskError | Fault::DiskFull => {
+            let fault = if fault == Fault::DiskError { DiskFault::Io } else { DiskFault::NoSpace };
+            cluster.nodes[victim].disk.fail(fault);
+            Harm::Disk
+        }
+        Fault::DiskSlow => {
+            let slow_ms = cluster.world.rng().random_range(DISK_SLOW_MS);
+            cluster.nodes[victim].disk.slow_down(slow_ms);
+            Harm::Slow(victim)
+        }
+        Fault::GatewaysKill => Harm::Gateways(cluster.kill_gateways()?),
+        Fault::GatewaysCut => {
+            let gateways = cluster.gateway_hosts();
+            let links = both_ways(cluster.nodes[victim].host, gateways.into_iter());
+            break_links(cluster, &links, Some(LinkFault::Cut));
+            Harm::Links(links)
+        }
+    })
+}
+
+fn follower(cluster: &mut Cluster, leader: Option<usize>, up: &[usize]) -> Option<usize> {
+    let followers: Vec<usize> = up.iter().copied().filter(|at| Some(*at) != leader).collect();
+    followers.choose(cluster.world.rng()).copied()
+}
+
+fn both_ways(one: HostId, others: impl Iterator<Item = HostId>) -> Vec<(HostId, HostId)> {
+    others.flat_map(|other| [(one, other), (other, one)]).collect()
+}
+
+/// Cuts links, or slows them down.
+fn break_links(cluster: &mut Cluster, links: &[(HostId, HostId)], fault: Option<LinkFault>) {
+    for (from, to) in links {
+        let extra_ms = cluster.world.rng().random_range(1..=SLOW_MS);
+        cluster.world.net().set_link(*from, *to, Some(fault.unwrap_or(LinkFault::Slow { extra_ms })));
+    }
+}

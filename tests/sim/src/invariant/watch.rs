@@ -1,0 +1,51 @@
+//! Looks into the states of all nodes after each step.
+
+use super::lease_is_kept;
+use super::log_time::LogTime;
+use super::replicas_are_equal::ReplicasAreEqual;
+use crate::cluster::Cluster;
+
+/// What the states were, as far as it matters.
+#[derive(Debug, Default)]
+pub struct Watch {
+    replicas: ReplicasAreEqual,
+    time: LogTime,
+    seen: Vec<u64>,
+    /// What was wrong; at most one sentence a step.
+    pub violations: Vec<String>,
+}
+
+impl Watch {
+    /// Looks.
+    pub fn look(&mut self, cluster: &Cluster) {
+        let now_ms = cluster.world.now_ms();
+        self.seen.resize(cluster.nodes.len(), 0);
+        for (at, node) in cluster.nodes.iter().enumerate() {
+            let Some(replica) = node.replica() else { continue };
+            let applied = replica.applied().0;
+            if self.seen[at] == applied {
+                continue;
+            }
+            self.seen[at] = applied;
+            let wrong = replica.read(|state| {
+                let (revision, time_ms) = (state.revision().0, state.time().0);
+                let equal = self.replicas.see(at, revision, state.hash());
+                let time = self.time.see(now_ms, revision, time_ms);
+                let lease = cluster.history.with(|records| lease_is_kept::judge(&records.leases, state, now_ms));
+                equal.or(time).or(lease)
+            });
+            self.violations.extend(wrong.map(|what| format!("{now_ms} ms: {what}")));
+        }
+    }
+
+    /// Whether all nodes run and have applied the same.
+    #[must_use]
+    pub fn has_converged(cluster: &Cluster) -> bool {
+        let seen: Option<Vec<_>> = cluster
+            .nodes
+            .iter()
+            .map(|node| node.replica().map(|replica| replica.read(|state| (state.revision(), state.hash()))))
+            .collect();
+        seen.is_some_and(|seen| seen.windows(2).all(|pair| pair[0] == pair[1]))
+    }
+}
