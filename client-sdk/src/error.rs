@@ -217,7 +217,7 @@ impl Failure {
             _ if !problem.leader.is_empty() => LeaderHint::At(problem.leader),
             "not-leader" => LeaderHint::Elsewhere,
             // Going elsewhere would only add a detour.
-            "full" | "expired" => LeaderHint::Silent,
+            "full" | "expired" | "idle" => LeaderHint::Silent,
             _ if class == Class::Refused => LeaderHint::Silent,
             _ => LeaderHint::Gone,
         };

@@ -50,7 +50,8 @@ pub use session::{
     CacheSettings, CacheStats, CachedLookup, Confirmation, Consistency, Counts, Epoch, Explained, FormerState,
     Formerly, Found, GiveUp, Holder, InstanceCount, Kick, KickEnd, KickGateway, KickMatching, KickStarted, KickStatus,
     KickTarget, Kicked, KickedSession, ListSessions, Looked, Lookup, Matching, MovedFrom, Notice, NoticeCause, Notices,
-    OfflineReason, Owner, Part, Place, Presence, PresenceChange, PresenceEvent, PresenceFact, PresenceFrame, Rebuild,
-    RebuildGateway, RebuildProgress, RebuildStatus, Rebuilding, Registered, Registration, Route, Scan, ScanSessions,
-    Session, SessionAdmin, SessionKey, SessionPage, SessionSelector, Sessions, Subscription, Top, TopicCount,
+    OfflineReason, Owner, Part, Place, Presence, PresenceChange, PresenceEvent, PresenceFact, PresenceFrame,
+    PresenceScope, Rebuild, RebuildGateway, RebuildProgress, RebuildStatus, Rebuilding, Registered, Registration,
+    Route, Scan, ScanSessions, Session, SessionAdmin, SessionKey, SessionPage, SessionSelector, Sessions, Subscription,
+    Top, TopicCount,
 };

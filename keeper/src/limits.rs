@@ -50,6 +50,10 @@ pub const LOOKUP_KEYS_UNDER_WAY_MAX: usize = 262_144;
 /// Scans open on a node: each is a stream that reads for as long as it lives. Eight tools with eight parts each.
 pub const SCANS_MAX: usize = 64;
 
+/// How long the reader of a scan may take nothing and keep its place, when others want one: a page is printed, stored
+/// or sent on in less.
+pub const SCAN_IDLE_MAX: Duration = Duration::from_secs(10);
+
 /// Pages of scans read from the state at once: a page holds the state's lock against apply, so two scans share it and
 /// more take turns.
 pub const SCAN_PAGES_AT_ONCE: usize = 2;

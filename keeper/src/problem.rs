@@ -3,6 +3,8 @@
 //! Everything below `rpc` answers with this type; one exhaustive match in `rpc/error.rs` turns it into the wire's form.
 //! A rejection of the replicated state is a refusal that every node would give alike; the other kinds are this node's.
 
+use std::time::Duration;
+
 use keeper_registry::Rejection;
 
 /// A refusal, or why no answer can be given.
@@ -17,6 +19,14 @@ pub enum Problem {
         /// The request's field.
         field: String,
         /// What is wrong with which value, and what would be right.
+        message: String,
+    },
+    /// There is nobody, or nothing, of the name given.
+    #[error("{message}")]
+    Absent {
+        /// The request's field.
+        field: String,
+        /// Who or what there is none of.
         message: String,
     },
     /// Only the leader can do this. It did not happen.
@@ -43,6 +53,13 @@ pub enum Problem {
     Unknown {
         /// What cut the answer off.
         reason: &'static str,
+    },
+    /// A stream whose reader took nothing for so long that its place went to another one. It goes on from its token.
+    #[error("nothing was taken from this stream for {} s, and its place went to another: go on from its last token",
+        idle.as_secs())]
+    Idle {
+        /// How long a reader may take nothing.
+        idle: Duration,
     },
     /// A read that could not be confirmed. Reading again is safe.
     #[error("the read could not be confirmed: {reason}")]

@@ -12,6 +12,14 @@ pub(crate) fn size(field: &'static str, actual: usize, limit: usize) -> Result<(
     Err(Rejection::TooLarge { field, actual: actual as u64, limit: limit as u64 })
 }
 
+/// A number between two others.
+pub(crate) fn range(field: &'static str, actual: u64, min: u64, max: u64) -> Result<(), Rejection> {
+    if (min..=max).contains(&actual) {
+        return Ok(());
+    }
+    Err(Rejection::OutOfRange { field, actual, min, max })
+}
+
 /// Any bytes but none.
 pub(crate) fn bytes(field: &'static str, bytes: &[u8], limit: usize) -> Result<(), Rejection> {
     if bytes.is_empty() {

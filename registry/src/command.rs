@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Epoch, Incarnation, NoticeCursor, SessionPolicy, StateId};
+use crate::{Epoch, Incarnation, NoticeCursor, SessionPolicy, StateId, numbered::numbered};
 
 /// One change of the state. A log entry carries a list of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,14 +129,14 @@ pub struct Unregister {
     pub cause: UnregisterCause,
 }
 
-/// Why a key is given up. The numbers are on disk and never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum UnregisterCause {
-    /// The device said good-bye: offline at once.
-    Left = 1,
-    /// The connection dropped: the session lingers for the grace of its topics.
-    Lost = 2,
+numbered! {
+    /// Why a key is given up.
+    pub enum UnregisterCause {
+        /// The device said good-bye: offline at once.
+        Left = 1,
+        /// The connection dropped: the session lingers for the grace of its topics.
+        Lost = 2,
+    }
 }
 
 /// Adds or removes topics.
@@ -277,18 +277,18 @@ pub enum DocumentAction {
     Delete,
 }
 
-/// How a document's text is written. The numbers are on disk and never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Format {
-    /// TOML 1.
-    Toml = 1,
-    /// YAML 1.2.
-    Yaml = 2,
-    /// JSON (RFC 8259).
-    Json = 3,
-    /// INI.
-    Ini = 4,
+numbered! {
+    /// How a document's text is written.
+    pub enum Format {
+        /// TOML 1.
+        Toml = 1,
+        /// YAML 1.2.
+        Yaml = 2,
+        /// JSON (RFC 8259).
+        Json = 3,
+        /// INI.
+        Ini = 4,
+    }
 }
 
 /// Addresses an action to every open instance of a service, or to one of them.

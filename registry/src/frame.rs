@@ -19,6 +19,7 @@ impl State {
             return answer;
         }
         self.check_confirmed(frame.confirmed)?;
+        check::range("flush_remaining", frame.flush_remaining.unwrap_or_default(), 0, limits::FLUSH_SESSIONS_MAX)?;
         self.warm_for(&frame.operations);
         let results: Arc<[_]> = frame.operations.iter().map(|operation| self.operate(owner, operation)).collect();
         let revision = self.clock.revision;

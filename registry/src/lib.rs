@@ -23,6 +23,7 @@ mod freeze;
 mod instance;
 pub mod limits;
 mod notice;
+mod numbered;
 mod outcome;
 mod policy;
 mod presence;
@@ -46,6 +47,7 @@ pub use epoch::{Epoch, Incarnation, StateId};
 pub use freeze::Frozen;
 pub use instance::{Changes, Closing, ClosingCause, Instance};
 pub use notice::{Notice, NoticeCause, NoticeCursor, Notices};
+pub use numbered::UnknownNumber;
 pub use outcome::{Event, Holder, Kicked, OperationResult, Outcome, Rejection, Reply};
 pub use policy::{Graces, SessionPolicy, TopicPolicy};
 pub use presence::{
@@ -59,7 +61,7 @@ pub use record::{
 pub use request::{KeptAnswer, RequestKind};
 pub use session::{
     Dropped, FormerState, Formerly, KickConfirmation, KickGateway, KickJob, Part, Pass, ScanPosition, SessionFilter,
-    SessionPage, SessionView, TopicSize,
+    SessionPage, SessionView, TopicSize, Walked,
 };
 pub use stamp::{LogTime, Revision, Stamp};
 pub use state::State;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Epoch, Format, Incarnation, Revision, SessionKey, StateId};
+use crate::{Epoch, Incarnation, Revision, SessionKey, StateId};
 
 /// What one command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,24 +247,4 @@ pub enum Event {
     Rebuild,
     /// There are controls for an incarnation.
     Control(Incarnation),
-}
-
-impl Format {
-    /// The number on disk; see [`Format`].
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The format with this number on disk.
-    #[must_use]
-    pub const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::Toml),
-            2 => Some(Self::Yaml),
-            3 => Some(Self::Json),
-            4 => Some(Self::Ini),
-            _ => None,
-        }
-    }
 }

@@ -11,40 +11,21 @@ use crate::{
     RequestId, SendControl, State,
     digest::{Digest, Kind, Sum},
     limits,
+    numbered::numbered,
     ring::Ring,
 };
 
-/// What kind of request an answer is for. The numbers are on disk and never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum RequestKind {
-    /// `Kick`
-    Kick = 1,
-    /// `OpenInstance`
-    OpenInstance = 2,
-    /// `Publish`
-    Publish = 3,
-    /// `SendControl`
-    SendControl = 4,
-}
-
-impl RequestKind {
-    /// The number on disk.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The kind with this number on disk.
-    #[must_use]
-    pub const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::Kick),
-            2 => Some(Self::OpenInstance),
-            3 => Some(Self::Publish),
-            4 => Some(Self::SendControl),
-            _ => None,
-        }
+numbered! {
+    /// What kind of request an answer is for.
+    pub enum RequestKind {
+        /// `Kick`
+        Kick = 1,
+        /// `OpenInstance`
+        OpenInstance = 2,
+        /// `Publish`
+        Publish = 3,
+        /// `SendControl`
+        SendControl = 4,
     }
 }
 

@@ -82,6 +82,8 @@ pub(crate) struct Resumed<W: Follow> {
     stream: Option<Open<W::Frame>>,
     /// The beginning of a change whose rest is still to come on this stream.
     begun: Option<W::Frame>,
+    /// Why there has been no frame since the last one.
+    trouble: Option<Error>,
 }
 
 impl<F> Open<F> {
@@ -106,13 +108,22 @@ impl<F> Open<F> {
 impl<W: Follow> Resumed<W> {
     pub(crate) fn new(nodes: Arc<Nodes>, followed: W) -> Self {
         let backoff = Backoff::new(nodes.random.clone());
-        Self { followed, nodes, backoff, stream: None, begun: None }
+        Self { followed, nodes, backoff, stream: None, begun: None, trouble: None }
     }
 
     /// Opens anew before the next frame: what is followed has changed.
     pub(crate) fn reopen(&mut self) {
         self.stream = None;
         self.begun = None;
+    }
+
+    /// The next frame, if it comes within a time; else why it did not.
+    pub(crate) async fn frame_within(&mut self, patience: Duration) -> Result<W::Frame, Error> {
+        if let Ok(frame) = time::timeout(patience, self.frame()).await {
+            return frame;
+        }
+        let silence = || Error::Timeout { operation: W::NAME, after: patience, happened: Happened::No };
+        Err(self.trouble.take().unwrap_or_else(silence))
     }
 
     /// The next frame, after however many reconnects it takes. Fails only with what no other node would answer
@@ -127,6 +138,7 @@ impl<W: Follow> Resumed<W> {
                 Some(open) => match open.message(W::SILENCE_MAX, W::NAME).await {
                     Ok(frame) => {
                         self.backoff.reset();
+                        self.trouble = None;
                         match self.whole(frame) {
                             Some(whole) if self.followed.quiet(&whole) => continue,
                             Some(whole) => return Ok(whole),
@@ -145,6 +157,7 @@ impl<W: Follow> Resumed<W> {
             }
             tracing::debug!(watch = W::NAME, error = %failure.error, "resuming");
             let pause = self.backoff.next(asked(&failure.error));
+            self.trouble = Some(failure.error);
             self.nodes.pause(pause).await;
         }
     }

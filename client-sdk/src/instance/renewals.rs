@@ -90,8 +90,14 @@ impl Renewals {
                 link.confirm();
                 self.leases.lock().answered(&reply);
             }
-            LinkEvent::Broken(error) if error.reason() == "foreign-state" => self.leases.lock().rebuilt(),
-            LinkEvent::Broken(_) => {}
+            LinkEvent::Broken(error) => {
+                let mut leases = self.leases.lock();
+                if error.reason() == "foreign-state" {
+                    leases.rebuilt();
+                }
+                // What was sent is not waited for any more, or its patience would wake this loop without a pause.
+                leases.renew_all(Instant::now());
+            }
         }
     }
 
@@ -131,5 +137,39 @@ pub(crate) async fn close(nodes: &Nodes, id: LeaseId) -> Result<(), Error> {
     match nodes.call("instance close", Aim::Leader, Retry::Safe, request, method).await {
         Err(error) if error.reason() == "incarnation-closed" => Ok(()),
         answer => answer.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Endpoint, Happened, connection::Settings};
+
+    const TTL: Duration = Duration::from_secs(9);
+
+    /// Nobody leads: one stream after the other breaks, and between two of them there is nothing to do.
+    #[tokio::test(start_paused = true)]
+    async fn while_no_leader_answers_only_the_end_of_a_lease_wakes() {
+        let endpoint = Endpoint::parse("127.0.0.1:7400").expect("host and port");
+        let nodes = Arc::new(Nodes::new(vec![endpoint], Arc::default()));
+        let mut link = Link::new(nodes.clone(), Aim::Leader, RENEW, WINDOW);
+        let renewals = Renewals::new();
+        let start = Instant::now();
+        let lost = renewals.hold(LeaseId { state_id: 7, incarnation: 1 }, TTL, start);
+        time::advance(TTL / 3).await;
+        assert_eq!(renewals.leases.lock().requests(Instant::now()).len(), 1, "sent on a stream that then breaks");
+        let patience = Settings::default().attempt_timeout.min(TTL / 3);
+        assert_eq!(renewals.outlook(&nodes), (false, Some(start + TTL / 3 + patience)));
+
+        for _ in 0..3 {
+            time::advance(patience / 2).await;
+            let broken = Error::unreachable("nobody leads", Happened::No);
+            renewals.hear(LinkEvent::Broken(broken), &mut link);
+            renewals.tend(&mut link);
+            assert_eq!(renewals.outlook(&nodes), (false, Some(start + TTL)), "nothing before is worth a look");
+        }
+        time::advance(TTL).await;
+        renewals.tend(&mut link);
+        assert_eq!((*lost.borrow(), renewals.outlook(&nodes)), (Some(Lost::Silence), (true, None)));
     }
 }

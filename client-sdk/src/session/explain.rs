@@ -90,7 +90,7 @@ fn explained(reply: v1::ExplainReply) -> Result<Explained, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Epoch, PresenceChange, SessionKey};
+    use crate::{Epoch, PresenceChange, PresenceScope, SessionKey};
 
     fn answer(revision: u64, since_revision: u64, facts: &[u64]) -> Explained {
         let fact = |revision: &u64| PresenceFact {
@@ -101,6 +101,7 @@ mod tests {
             place: Default::default(),
             connection: Bytes::new(),
             topics: Vec::new(),
+            scope: PresenceScope::Session,
             change: PresenceChange::Online,
         };
         let facts = facts.iter().map(fact).collect();

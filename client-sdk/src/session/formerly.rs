@@ -41,12 +41,16 @@ impl FormerState {
 /// The registry is being filled again after its state was lost: a miss may be somebody who is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rebuilding {
-    /// Of the gateways that are expected, how many have finished or were given up, in thousandths.
+    /// How far it is, in thousandths: how many of the gateways that are expected have finished or were given up, or how
+    /// much of the time that it takes at least has passed, whichever is less.
     pub done_permille: u32,
+    /// It does not end before this, whoever has finished; log time, Unix milliseconds.
+    pub not_before_ms: u64,
 }
 
 impl Rebuilding {
     pub(crate) const fn from_proto(rebuilding: lookup_reply::Rebuilding) -> Self {
-        Self { done_permille: rebuilding.done_permille }
+        let lookup_reply::Rebuilding { done_permille, not_before_ms } = rebuilding;
+        Self { done_permille, not_before_ms }
     }
 }

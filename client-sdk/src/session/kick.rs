@@ -95,7 +95,12 @@ pub struct KickStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KickTarget {
     /// One user.
-    User(Bytes),
+    User {
+        /// Whose sessions.
+        user: Bytes,
+        /// Which device; every one when none.
+        slot: Option<Bytes>,
+    },
     /// All that match.
     Matching(SessionSelector),
 }
@@ -244,7 +249,7 @@ impl SessionAdmin {
 fn status(status: v1::KickStatus) -> KickStatus {
     let target = match status.selector {
         Some(selector) => KickTarget::Matching(SessionSelector::from_proto(selector)),
-        None => KickTarget::User(status.user),
+        None => KickTarget::User { user: status.user, slot: status.slot },
     };
     KickStatus {
         kick: status.kick,

@@ -50,7 +50,8 @@ pub use lookup::{Found, Looked, Lookup, Route};
 pub use notice::{Notice, NoticeCause, Notices};
 pub(crate) use notice::{NoticeFrame, NoticeFrames};
 pub use presence::{
-    MovedFrom, OfflineReason, Place, Presence, PresenceChange, PresenceEvent, PresenceFact, PresenceFrame, Subscription,
+    MovedFrom, OfflineReason, Place, Presence, PresenceChange, PresenceEvent, PresenceFact, PresenceFrame,
+    PresenceScope, Subscription,
 };
 pub use rebuild::{GiveUp, Rebuild, RebuildGateway, RebuildProgress, RebuildStatus};
 pub(crate) use registrar::Registrar;

@@ -48,6 +48,9 @@ pub struct ScanSessions {
     pub since_revision: u64,
     /// Sessions a second; 0: as fast as they are taken.
     pub rate: u32,
+    /// How long to try for the first page; then the walk ends with why there was none. None: for ever, as is tried for
+    /// all pages after it.
+    pub patience: Option<Duration>,
 }
 
 /// How many sessions match.
@@ -60,9 +63,12 @@ pub struct Matching {
 }
 
 /// A walk over live sessions; see [`SessionAdmin::scan`]. A slow reader holds the server back, not the other way round.
+/// One who takes nothing for some seconds may lose its place there to another, and goes on from where it was when there
+/// is room again.
 pub struct Scan {
     nodes: Arc<Nodes>,
     walk: ScanSessions,
+    what: What,
     pages: BoxStream<'static, Result<Page, Error>>,
     page: vec::IntoIter<Session>,
     at_revision: Option<u64>,
@@ -75,7 +81,7 @@ impl SessionAdmin {
     /// Walks over live sessions.
     #[must_use]
     pub fn scan(&self, scan: ScanSessions) -> Scan {
-        Scan::new(self.nodes.clone(), scan)
+        Scan::new(self.nodes.clone(), scan, What::Tell)
     }
 
     /// How many sessions match: a walk that counts at the server. Tells what
@@ -103,11 +109,16 @@ impl SessionAdmin {
 }
 
 impl Scan {
-    pub(crate) fn new(nodes: Arc<Nodes>, walk: ScanSessions) -> Self {
-        let pages = pages(nodes.clone(), walk.clone(), What::Tell);
+    /// A walk over what followers of presence see: sessions that linger, too.
+    pub(crate) fn over_seen(nodes: Arc<Nodes>, walk: ScanSessions) -> Self {
+        Self::new(nodes, walk, What::Seen)
+    }
+
+    fn new(nodes: Arc<Nodes>, walk: ScanSessions, what: What) -> Self {
+        let pages = pages(nodes.clone(), walk.clone(), what);
         let start = Some(walk.token.clone());
         let page = Vec::new().into_iter();
-        Self { nodes, walk, pages, page, at_revision: None, before: start.clone(), reached: start }
+        Self { nodes, walk, what, pages, page, at_revision: None, before: start.clone(), reached: start }
     }
 
     /// The next session; none at the end, or after an error, which is the last item.
@@ -156,7 +167,7 @@ impl Scan {
         match (self.token(), self.at_revision) {
             (None, Some(since_revision)) => {
                 let walk = ScanSessions { token: Bytes::new(), since_revision, ..self.walk };
-                Ok(Self::new(self.nodes, walk))
+                Ok(Self::new(self.nodes, walk, self.what))
             }
             _ => Err(Error::invalid("scan", "its end was not reached: take every session first")),
         }
@@ -197,7 +208,11 @@ impl fmt::Debug for Scan {
 /// What a walk is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
+    /// The live sessions.
     Tell,
+    /// Those that followers of presence see.
+    Seen,
+    /// How many are live.
     Count,
 }
 
@@ -219,10 +234,10 @@ impl Follow for Walked {
     }
 
     fn open(&self, channel: Channel) -> Opening<Page> {
-        let ScanSessions { token, selector, part, since_revision, rate } = self.walk.clone();
+        let ScanSessions { token, selector, part, since_revision, rate, patience: _ } = self.walk.clone();
         let (selector, part) = (Some(selector.to_proto()), Some(part.to_proto()));
-        let count_only = self.what == What::Count;
-        let request = ScanRequest { token, selector, part, since_revision, rate, count_only };
+        let (count_only, lingering) = (self.what == What::Count, self.what == What::Seen);
+        let request = ScanRequest { token, selector, part, since_revision, rate, count_only, lingering };
         Box::pin(connection::follow(channel, PATH, request))
     }
 }
@@ -270,13 +285,18 @@ impl Incoming for Page {
 
 /// The pages of a walk to its end, from whichever nodes.
 fn pages(nodes: Arc<Nodes>, walk: ScanSessions, what: What) -> BoxStream<'static, Result<Page, Error>> {
+    let patience = walk.patience;
     let resumed = Resumed::new(nodes, Walked { walk, what });
-    let pages = futures_util::stream::unfold(Some(resumed), |resumed| async move {
-        let mut resumed = resumed?;
-        match resumed.frame().await {
+    let pages = futures_util::stream::unfold(Some((resumed, patience)), |standing| async move {
+        let (mut resumed, patience) = standing?;
+        let page = match patience {
+            Some(patience) => resumed.frame_within(patience).await,
+            None => resumed.frame().await,
+        };
+        match page {
             Ok(page) => {
                 resumed.followed.walk.token = page.next.clone();
-                let rest = (!page.next.is_empty()).then_some(resumed);
+                let rest = (!page.next.is_empty()).then_some((resumed, None));
                 Some((Ok(page), rest))
             }
             Err(error) => Some((Err(error), None)),

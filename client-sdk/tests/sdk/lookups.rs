@@ -96,7 +96,10 @@ async fn a_miss_says_who_was_there() -> anyhow::Result<()> {
     let former: Vec<_> = looked.formerly.iter().map(|it| (it.session.key.to_string(), it.state)).collect();
     let lingers = FormerState::Lingering { until_ms: 1_234 };
     assert_eq!(former, [("lingers".to_owned(), lingers), ("lingers-too".to_owned(), lingers)]);
-    fake.state.change(|book| book.rebuilding = Some(Rebuilding { done_permille: 250 }));
-    assert_eq!(lookup.session(&keys[0]).await?.rebuilding.map(|it| it.done_permille), Some(250));
+    fake.state.change(|book| book.rebuilding = Some(Rebuilding { done_permille: 250, not_before_ms: 9 }));
+    assert_eq!(
+        lookup.session(&keys[0]).await?.rebuilding.map(|it| (it.done_permille, it.not_before_ms)),
+        Some((250, 9))
+    );
     Ok(())
 }

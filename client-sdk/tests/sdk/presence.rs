@@ -116,6 +116,7 @@ async fn a_reset_is_told_once_and_a_walk_makes_up_for_it() -> anyhow::Result<()>
     }
     assert_eq!(known, users(0..9));
     assert!(fake.state.read(|book| book.walks[0].1.selector.as_ref().is_some_and(|it| it.user_prefix == "u")));
+    assert!(fake.state.read(|book| book.walks.iter().all(|it| it.1.lingering)), "what the facts go on from");
     come(&fake, 9..12);
     assert_eq!(words(&mut presence, 3).await?, users(9..12));
     Ok(())

@@ -1,6 +1,6 @@
 //! Walks meet everybody once, wherever they go on.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use keeper_client_sdk::{
     Confirmation, Keeper, KickEnd, KickMatching, KickTarget, Part, Scan, ScanSessions, SessionSelector,
@@ -42,6 +42,43 @@ async fn a_walk_goes_on_elsewhere_and_meets_everybody_once() -> anyhow::Result<(
     assert_eq!((met, scan.at_revision(), scan.token()), (all, Some(100), None));
     let nodes: BTreeSet<_> = fake.state.read(|book| book.walks.iter().map(|it| it.0).collect());
     assert!(nodes.len() > 1, "the walk stayed on {nodes:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_walk_that_lost_its_place_goes_on_by_itself() -> anyhow::Result<()> {
+    let (fake, keeper) = with_users(1, 20).await?;
+    fake.state.change(|book| book.idle_walks = 2);
+    let mut scan = keeper.sessions().scan(ScanSessions::default());
+    let all: Vec<_> = fake.state.read(|book| book.users.keys().cloned().collect());
+    assert_eq!(names(&mut scan).await?, all);
+    let begun: Vec<_> = fake.state.read(|book| book.walks.iter().map(|it| it.1.token.is_empty()).collect());
+    assert_eq!(begun, [true, false, false]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_walk_that_cannot_begin_says_why_within_its_patience() -> anyhow::Result<()> {
+    let (fake, keeper) = with_users(1, 20).await?;
+    fake.state.change(|book| book.walks_full = true);
+    let walk = ScanSessions { patience: Some(Duration::from_millis(300)), ..ScanSessions::default() };
+    let refused = keeper.sessions().count_scanned(walk.clone()).await.expect_err("there is no place");
+    assert_eq!((refused.reason(), refused.is_retryable()), ("full", true));
+    let mut scan = keeper.sessions().scan(walk.clone());
+    assert!(matches!(scan.next().await, Some(Err(error)) if error.reason() == "full"));
+    assert!(scan.next().await.is_none(), "an error is the last item");
+    // One that has begun tries for ever.
+    fake.state.change(|book| (book.walks_full, book.break_walks) = (false, 1));
+    let mut scan = keeper.sessions().scan(walk);
+    scan.page().await.transpose()?;
+    fake.state.change(|book| (book.walks_full, book.walks_refused) = (true, 0));
+    let room = async {
+        fake.state.until("it has tried again and again", |book| book.walks_refused > 4).await?;
+        fake.state.change(|book| book.walks_full = false);
+        anyhow::Ok(())
+    };
+    let (rest, _) = tokio::try_join!(names(&mut scan), room)?;
+    assert_eq!(rest.len(), 16);
     Ok(())
 }
 

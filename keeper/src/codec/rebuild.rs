@@ -1,8 +1,8 @@
 //! A registry that is being filled again.
 
-use keeper_registry::{RebuildGateway, RebuildProgress};
+use keeper_registry::RebuildGateway;
 
-use crate::codec::command::unknown;
+use crate::codec::command::read_numbered;
 use crate::codec::{DecodeError, Input, Output};
 
 /// Writes a gateway that is waited for.
@@ -19,10 +19,7 @@ pub(super) fn read_gateway(input: &mut Input) -> Result<RebuildGateway, DecodeEr
     Ok(RebuildGateway {
         service: input.str()?.into(),
         id: input.str()?.into(),
-        progress: {
-            let number = input.u8()?;
-            RebuildProgress::from_number(number).ok_or_else(|| unknown(input, "how far a gateway is"))?
-        },
+        progress: read_numbered(input, "how far a gateway is")?,
         total: input.u64()?,
         remaining: input.u64()?,
     })

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use keeper_registry::{
     AnswerState, ClosedRecord, Closing, ClosingCause, Control, ControlAnswer, Document, Dropped, FrameRecord, Header,
     Incarnation, Instance, InstanceRecord, KeptAnswer, LingerRecord, LogTime, Notice, NoticeCause, Pass, RebuildHeader,
-    Record, RequestId, RequestKind, Revision, SessionRecord, StateId, Thawing, limits,
+    Record, RequestId, Revision, SessionRecord, StateId, Thawing, limits,
 };
 use smallvec::SmallVec;
 
-use crate::codec::command::{read_cursor, read_epoch, read_format, read_key, read_labels, unknown};
+use crate::codec::command::{read_cursor, read_epoch, read_format, read_key, read_labels, read_numbered, unknown};
 use crate::codec::presence::Places;
 use crate::codec::record::ReadError;
 use crate::codec::record_write::tag;
@@ -105,8 +105,7 @@ fn read_closed(input: &mut Input) -> Decoded<(ClosedRecord<'static>, Vec<u32>)> 
 }
 
 fn read_cause(input: &mut Input) -> Decoded<ClosingCause> {
-    let number = input.u8()?;
-    ClosingCause::from_number(number).ok_or_else(|| unknown(input, "why an incarnation ended"))
+    read_numbered(input, "why an incarnation ended")
 }
 
 fn read_pass(input: &mut Input) -> Decoded<Pass> {
@@ -239,10 +238,9 @@ fn read_control(input: &mut Input) -> Decoded<Control> {
 fn read_kept(input: &mut Input) -> Decoded<KeptAnswer> {
     let mut id = [0; 16];
     id.copy_from_slice(&input.raw(16)?);
-    let number = input.u8()?;
     Ok(KeptAnswer {
         request: RequestId(id),
-        kind: RequestKind::from_number(number).ok_or_else(|| unknown(input, "the kind of a request"))?,
+        kind: read_numbered(input, "the kind of a request")?,
         asked: input.u64()?,
         answered_at: LogTime(input.u64()?),
         answer: answer::read(input)?,

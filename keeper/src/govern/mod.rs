@@ -1,7 +1,7 @@
 //! Who may come in, and when whoever was refused may come again.
 //!
 //! Everything a client can ask for in numbers passes a bound before it costs anything: proposals pass their lane (see
-//! `propose`), lookups and scans pass a [`Gate`]. Full is a refusal with a hint, never a growing
+//! `propose`), lookups pass a [`Gate`], scans find a [`Place`](Places). Full is a refusal with a hint, never a growing
 //! queue; the hint is computed by [`Drain`] from what waits and how fast that goes. A refused client that obeys it
 //! comes back when there is room, and a storm is served at the pace the cluster can hold.
 //!
@@ -10,6 +10,8 @@
 
 mod drain;
 mod gate;
+mod places;
 
 pub use drain::Drain;
 pub use gate::{Admitted, Gate};
+pub use places::{Place, Places};

@@ -51,7 +51,7 @@ pub struct Metrics {
     pub sessions_to_sweep: Level,
     /// Kicks by selector that are under way.
     pub kicks_under_way: Level,
-    /// Of the gateways that a rebuild waits for, how many are done with; 1,000 when the registry is whole.
+    /// How far a rebuild is, in thousandths; 1,000 when the registry is whole.
     pub rebuild_done_permille: Level,
     /// Open instances.
     pub instances_open: Level,
@@ -124,7 +124,7 @@ impl Metrics {
                 .level("sessions_to_sweep", "Sessions that linger, and rows of closed instances still to be settled"),
             kicks_under_way: into.level("kicks_under_way", "Kicks by selector under way"),
             rebuild_done_permille: into
-                .level("rebuild_done_permille", "Gateways a rebuild is done with, in thousandths; 1,000 when whole"),
+                .level("rebuild_done_permille", "How far a rebuild is, in thousandths; 1,000 when whole"),
             instances_open: into.level("instances_open", "Open instances"),
             configs: into.level("configs", "Published config documents"),
             proposals: into.proposals("proposals", "Proposals answered, by lane and what they came to"),

@@ -77,7 +77,7 @@ fn set_from(state: &State, metrics: &Metrics) {
     metrics.configs.set(state.configs("").count() as u64);
     let under_way = state.kick_jobs().filter(|job| job.finished_at.is_none());
     metrics.kicks_under_way.set(under_way.count() as u64);
-    let done = state.rebuild().map_or(WHOLE_PERMILLE, keeper_registry::Rebuild::done_permille);
+    let done = state.rebuild().map_or(WHOLE_PERMILLE, |rebuild| rebuild.done_permille(state.time()));
     metrics.rebuild_done_permille.set(done.into());
     let ring = state.presence();
     metrics.presence_facts.set(ring.facts() as u64);

@@ -33,9 +33,11 @@ fn classify(problem: &Problem) -> (Class, &'static str, Happened) {
     match problem {
         Problem::Rejected(rejection) => (Class::Refused, rejection_reason(rejection), Happened::No),
         Problem::Invalid { .. } => (Class::Refused, "invalid", Happened::No),
+        Problem::Absent { .. } => (Class::Refused, "not-found", Happened::No),
         Problem::NotLeader { .. } => (Class::Unavailable, "not-leader", Happened::No),
         Problem::Full { .. } => (Class::Unavailable, "full", Happened::No),
         Problem::Expired => (Class::Unavailable, "expired", Happened::No),
+        Problem::Idle { .. } => (Class::Unavailable, "idle", Happened::No),
         Problem::GivenUp { .. } => (Class::Unavailable, "given-up", Happened::No),
         Problem::Unknown { .. } => (Class::Unavailable, "outcome-unknown", Happened::Maybe),
         Problem::Unconfirmed { .. } => (Class::Unavailable, "unconfirmed", Happened::No),
@@ -48,10 +50,11 @@ fn code(problem: &Problem) -> Code {
     match problem {
         Problem::Rejected(rejection) => rejection_code(rejection),
         Problem::Invalid { .. } => Code::InvalidArgument,
+        Problem::Absent { .. } => Code::NotFound,
         Problem::Full { .. } => Code::ResourceExhausted,
         Problem::Expired => Code::DeadlineExceeded,
         Problem::Uninitialized => Code::FailedPrecondition,
-        Problem::GivenUp { .. } => Code::Aborted,
+        Problem::Idle { .. } | Problem::GivenUp { .. } => Code::Aborted,
         Problem::NotLeader { .. } | Problem::Unknown { .. } | Problem::Unconfirmed { .. } | Problem::Stopping => {
             Code::Unavailable
         }
@@ -64,11 +67,12 @@ fn leader(problem: &Problem) -> String {
 
 fn field(problem: &Problem) -> String {
     match problem {
-        Problem::Invalid { field, .. } => field.clone(),
+        Problem::Invalid { field, .. } | Problem::Absent { field, .. } => field.clone(),
         Problem::Rejected(rejection) => rejection_field(rejection).to_owned(),
         Problem::NotLeader { .. }
         | Problem::Full { .. }
         | Problem::Expired
+        | Problem::Idle { .. }
         | Problem::GivenUp { .. }
         | Problem::Unknown { .. }
         | Problem::Unconfirmed { .. }
@@ -83,7 +87,12 @@ fn rejection_field(rejection: &Rejection) -> &'static str {
         Rejection::TooLarge { field, .. }
         | Rejection::OutOfRange { field, .. }
         | Rejection::BadName { field }
-        | Rejection::Repeated { field } => field,
+        | Rejection::Repeated { field } => match *field {
+            // One of a list is wrong, and the list is the field.
+            "endpoint" => "endpoints",
+            "label" => "labels",
+            field => field,
+        },
         Rejection::ForeignState { .. } => "state_id",
         Rejection::IncarnationClosed(_) => "incarnation",
         Rejection::SequenceGap { .. } | Rejection::ReplyForgotten { .. } => "sequence",
@@ -180,19 +189,19 @@ pub(crate) fn rejection_reason(rejection: &Rejection) -> &'static str {
 pub(crate) fn rejection_message(rejection: &Rejection) -> String {
     match rejection {
         Rejection::AlreadyFounded(state) => format!("the state was founded before, with id {:016x}", state.0),
-        Rejection::TooLarge { field, actual, limit } => format!("`{field}` is {actual}; the limit is {limit}"),
+        Rejection::TooLarge { field, actual, limit } => too_large(field, *actual, *limit),
         Rejection::OutOfRange { field, actual, min, max } => {
             format!("`{field}` is {actual}; it lies between {min} and {max}")
         }
         // Bytes of any kind, but not none.
-        Rejection::BadName { field: field @ ("user" | "topic" | "topics" | "labels" | "endpoints") } => {
+        Rejection::BadName { field: field @ ("user" | "topic" | "topics" | "label" | "endpoint") } => {
             format!("`{field}` is empty")
         }
         Rejection::BadName { field } => format!("`{field}` is empty or has characters outside [A-Za-z0-9._-]"),
         Rejection::Repeated { field } => format!("`{field}` names the same thing twice"),
         Rejection::ForeignState { present } => format!(
-            "the frame comes from another history of this cluster; the present state id is {:016x}: open the instance \
-             again and register its sessions again",
+            "`state_id` names another history of this cluster; the present one is {:016x}: open the instance again and \
+             register its sessions again",
             present.0
         ),
         Rejection::IncarnationClosed(incarnation) => {
@@ -227,7 +236,21 @@ pub(crate) fn rejection_message(rejection: &Rejection) -> String {
         Rejection::Quota { limit, present, max } => {
             format!("the session policy allows {max} sessions by `{limit}`, and there are {present}")
         }
-        Rejection::Full { what, limit } => format!("{what} has reached its limit of {limit}"),
+        Rejection::Full { what: what @ "kicks under way", limit } => {
+            format!("there are {limit} {what}, which is the limit: wait until one of them has finished")
+        }
+        Rejection::Full { what, limit } => format!("there is no room for more {what}; the limit is {limit}"),
+    }
+}
+
+/// A size with its unit: lists are counted, everything else is in bytes.
+fn too_large(field: &str, actual: u64, limit: u64) -> String {
+    match field {
+        "operations" | "topics" | "endpoints" | "labels" | "changes" | "instances" | "expected" => {
+            format!("`{field}` lists {actual}; the limit is {limit}")
+        }
+        "deadline_ms" => format!("`{field}` is {actual}; the limit is {limit}"),
+        _ => format!("`{field}` has {actual} bytes; the limit is {limit}"),
     }
 }
 
@@ -237,4 +260,38 @@ pub(crate) fn rejection_holder(rejection: &Rejection) -> Option<&Holder> {
         return Some(holder);
     }
     if let Rejection::StaleEpoch(holder) = rejection { holder.as_ref() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_the_value_its_unit_and_what_would_be_right() {
+        let said = [
+            Rejection::TooLarge { field: "author", actual: 129, limit: 128 },
+            Rejection::TooLarge { field: "endpoint", actual: 129, limit: 128 },
+            Rejection::TooLarge { field: "endpoints", actual: 9, limit: 8 },
+            Rejection::TooLarge { field: "deadline_ms", actual: 86_400_001, limit: 86_400_000 },
+            Rejection::OutOfRange { field: "flush_total", actual: u64::MAX, min: 0, max: 1 << 31 },
+            Rejection::BadName { field: "label" },
+            Rejection::ForeignState { present: keeper_registry::StateId(0xAB) },
+            Rejection::Full { what: "kicks under way", limit: 64 },
+            Rejection::Full { what: "instances", limit: 65_536 },
+        ];
+        let expected = [
+            "`author` has 129 bytes; the limit is 128",
+            "`endpoint` has 129 bytes; the limit is 128",
+            "`endpoints` lists 9; the limit is 8",
+            "`deadline_ms` is 86400001; the limit is 86400000",
+            "`flush_total` is 18446744073709551615; it lies between 0 and 2147483648",
+            "`label` is empty",
+            "`state_id` names another history of this cluster; the present one is 00000000000000ab: open the instance \
+             again and register its sessions again",
+            "there are 64 kicks under way, which is the limit: wait until one of them has finished",
+            "there is no room for more instances; the limit is 65536",
+        ];
+        assert_eq!(said.iter().map(rejection_message).collect::<Vec<_>>(), expected);
+        assert_eq!(said.iter().take(3).map(rejection_field).collect::<Vec<_>>(), ["author", "endpoints", "endpoints"]);
+    }
 }

@@ -199,6 +199,14 @@ pub(crate) fn request_id(id: &[u8]) -> Result<Option<RequestId>, Problem> {
 pub(crate) fn open_instance(request: wire::OpenInstanceRequest) -> Result<OpenInstance, Problem> {
     /// The TTL of a caller that names none.
     const TTL_MS_DEFAULT: u32 = 10_000;
+    if request.former_state_id == 0 && request.flush_total > 0 {
+        let total = request.flush_total;
+        let message = format!(
+            "`former_state_id` is 0, and `flush_total` says that {total} sessions will be registered again: name the \
+             state id they were held under"
+        );
+        return Err(invalid("former_state_id", message));
+    }
     let mut labels: Vec<_> = request.labels.into_iter().collect();
     labels.sort();
     Ok(OpenInstance {
@@ -258,6 +266,17 @@ mod tests {
             ("operations[4].epoch", "`epoch` is missing"),
         ];
         assert_eq!(told, expected.map(|(field, message)| (field.to_owned(), message.to_owned())));
+    }
+
+    #[test]
+    fn who_has_sessions_to_register_again_says_since_when() {
+        let open = |former_state_id, flush_total| {
+            open_instance(wire::OpenInstanceRequest { former_state_id, flush_total, ..Default::default() })
+        };
+        assert_eq!(named(open(0, 3).expect_err("of no history")).0, "former_state_id");
+        let opened = open(7, 3).expect("of a history");
+        assert_eq!((opened.former_state, opened.flush_total), (Some(StateId(7)), 3));
+        assert_eq!(open(0, 0).expect("nothing to register").former_state, None);
     }
 
     #[test]

@@ -114,9 +114,9 @@ pub(crate) fn holder(holder: &Holder) -> wire::Holder {
 
 /// A kick, with what has come of it.
 pub(crate) fn kick_status(state: &State, job: &KickJob) -> wire::KickStatus {
-    let (user, matching) = match &job.target {
-        KickTarget::User { user, slot: _ } => (user.clone(), None),
-        KickTarget::Matching(matching) => (Bytes::new(), Some(selector(matching))),
+    let (user, slot, matching) = match &job.target {
+        KickTarget::User { user, slot } => (user.clone(), slot.clone(), None),
+        KickTarget::Matching(matching) => (Bytes::new(), None, Some(selector(matching))),
     };
     let gateways = job.gateways.iter().map(|(incarnation, gateway)| wire::kick_status::Gateway {
         service: gateway.service.to_string(),
@@ -129,6 +129,7 @@ pub(crate) fn kick_status(state: &State, job: &KickJob) -> wire::KickStatus {
         kick: job.number,
         selector: matching,
         user,
+        slot,
         reason: job.reason.to_string(),
         author: job.author.to_string(),
         started_at_ms: job.started_at.0,
@@ -158,7 +159,10 @@ fn selector(selector: &SessionSelector) -> wire::SessionSelector {
 
 /// While the registry is filled again: how far that is. Costs a look at one field otherwise.
 pub(crate) fn rebuilding(state: &State) -> Option<wire::lookup_reply::Rebuilding> {
-    state.rebuild().map(|rebuild| wire::lookup_reply::Rebuilding { done_permille: rebuild.done_permille() })
+    state.rebuild().map(|rebuild| wire::lookup_reply::Rebuilding {
+        done_permille: rebuild.done_permille(state.time()),
+        not_before_ms: rebuild.not_before().0,
+    })
 }
 
 /// The same in full.
@@ -177,7 +181,7 @@ pub(crate) fn rebuild(state: &State) -> Option<wire::rebuild_status_reply::Rebui
         unconfirmed: state.sessions_unconfirmed(),
         live: state.sessions_live(),
         gateways: gateways.collect(),
-        done_permille: rebuild.done_permille(),
+        done_permille: rebuild.done_permille(state.time()),
     })
 }
 

@@ -46,7 +46,7 @@ impl ScanToken {
 
     /// As clients hand it back.
     pub(crate) fn read(token: &Bytes) -> Result<Self, Problem> {
-        Self::decode(token).map_err(|error| broken("token", &error))
+        Self::decode(token).map_err(|_| broken("token", "a walk over sessions"))
     }
 
     fn decode(token: &Bytes) -> Result<Self, DecodeError> {
@@ -82,7 +82,7 @@ pub(crate) fn read_notices(field: &str, cursor: &Bytes) -> Result<Option<NoticeC
     if cursor.is_empty() {
         return Ok(None);
     }
-    decode_notices(cursor).map(Some).map_err(|error| broken(field, &error))
+    decode_notices(cursor).map(Some).map_err(|_| broken(field, "the notices of an instance"))
 }
 
 fn decode_notices(cursor: &Bytes) -> Result<NoticeCursor, DecodeError> {
@@ -92,8 +92,9 @@ fn decode_notices(cursor: &Bytes) -> Result<NoticeCursor, DecodeError> {
     Ok(cursor)
 }
 
-fn broken(field: &str, error: &DecodeError) -> Problem {
-    invalid(field, format!("`{field}` is not one this cluster has given out: {error}"))
+/// Where in it the damage lies helps nobody: tokens are opaque.
+pub(super) fn broken(field: &str, of: &str) -> Problem {
+    invalid(field, format!("`{field}` is damaged, or is not one of {of}: give it back as it came, or leave it empty"))
 }
 
 #[cfg(test)]
@@ -142,6 +143,14 @@ mod tests {
             prop_assert!(ScanToken::read(&shorter).is_err());
             prop_assert!(ScanToken::read(&[&whole[..], b"x"].concat().into()).is_err());
         }
+    }
+
+    #[test]
+    fn what_is_no_token_is_told_by_its_field_and_kind() {
+        let refused = ScanToken::read(&Bytes::from_static(b"\x63garbage")).expect_err("it is none");
+        let message = "`token` is damaged, or is not one of a walk over sessions: give it back as it came, or leave it \
+                       empty";
+        assert_eq!(refused, invalid("token", message));
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl From<Explained> for Timeline {
 
 impl Report for Timeline {
     fn table(&self) -> String {
-        let headings = ["AT", "REVISION", "SLOT", "EVENT", "INSTANCE", "CONNECTION", "EPOCH", "TOPICS", "WHY"];
+        let headings = ["AT", "REVISION", "SLOT", "EVENT", "INSTANCE", "CONNECTION", "EPOCH", "ABOUT", "TOPICS", "WHY"];
         let cells = |fact: &Fact| {
             [
                 fact.at.clone(),
@@ -80,6 +80,7 @@ impl Report for Timeline {
                 fact.instance.clone(),
                 fact.connection.to_string(),
                 fact.epoch.clone(),
+                fact.about.to_owned(),
                 render::list(&fact.topics),
                 fact.why(),
             ]
@@ -113,11 +114,13 @@ mod tests {
 
     #[test]
     fn a_timeline_in_columns() {
-        let facts = vec![fact(Event::Online, None), fact(Event::Dropped, Some("gateway-expired"))];
+        let offline = || fact(Event::Offline, Some("left"));
+        let facts = vec![fact(Event::Online, None), Fact { about: "topics", ..offline() }, offline()];
         let expected = "\
-AT                        REVISION  SLOT   EVENT    INSTANCE     CONNECTION  EPOCH  TOPICS  WHY
-2026-11-22T15:36:02.345Z  52        phone  online   room/room-1  c-9         41.3   news    -
-2026-11-22T15:36:02.345Z  52        phone  dropped  room/room-1  c-9         41.3   news    its gateway's lease ran out
+AT                        REVISION  SLOT   EVENT    INSTANCE     CONNECTION  EPOCH  ABOUT    TOPICS  WHY
+2026-11-22T15:36:02.345Z  52        phone  online   room/room-1  c-9         41.3   session  news    -
+2026-11-22T15:36:02.345Z  52        phone  offline  room/room-1  c-9         41.3   topics   news    the device said good-bye
+2026-11-22T15:36:02.345Z  52        phone  offline  room/room-1  c-9         41.3   session  news    the device said good-bye
 ";
         assert_eq!(timeline(facts).table(), expected);
     }

@@ -1,6 +1,6 @@
 //! What happened to a session, as it is printed: a line of a watch, a row of a timeline.
 
-use keeper_client_sdk::{MovedFrom, OfflineReason, Place, PresenceChange, PresenceFact};
+use keeper_client_sdk::{MovedFrom, OfflineReason, Place, PresenceChange, PresenceFact, PresenceScope};
 use serde::Serialize;
 
 use crate::{name::Name, render};
@@ -18,7 +18,9 @@ pub(super) struct Fact {
     pub(super) incarnation: u64,
     pub(super) connection: Name,
     pub(super) epoch: String,
-    /// Those it is about.
+    /// The session, or some of its topics alone.
+    pub(super) about: &'static str,
+    /// Those whose subscribers are told.
     pub(super) topics: Vec<Name>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<Before>,
@@ -72,6 +74,10 @@ impl From<PresenceFact> for Fact {
             incarnation: fact.place.incarnation,
             connection: Name::from(&fact.connection[..]),
             epoch: fact.epoch.to_string(),
+            about: match fact.scope {
+                PresenceScope::Session => "session",
+                PresenceScope::Topics => "topics",
+            },
             topics: fact.topics.iter().map(|topic| Name::from(&topic[..])).collect(),
             from: from.map(Before::from),
             reason,
@@ -183,6 +189,7 @@ pub(super) mod tests {
             incarnation: 17,
             connection: Name::from(&b"c-9"[..]),
             epoch: "41.3".into(),
+            about: "session",
             topics: vec![Name::from(&b"news"[..])],
             from: None,
             reason,
@@ -222,7 +229,7 @@ pub(super) mod tests {
     fn facts_as_json() {
         let expected = concat!(
             r#"{"at":"2026-11-22T15:36:02.345Z","revision":52,"event":"moved","user":"ann","slot":"phone","#,
-            r#""instance":"room/room-1","incarnation":17,"connection":"c-9","epoch":"41.3","topics":["news"],"#,
+            r#""instance":"room/room-1","incarnation":17,"connection":"c-9","epoch":"41.3","about":"session","topics":["news"],"#,
             r#""from":{"instance":"room/room-2","incarnation":11,"connection":"c-4","epoch":"33.0"}}"#,
             "\n"
         );

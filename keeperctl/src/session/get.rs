@@ -50,9 +50,10 @@ fn absent(get: &UserSessions, found: &Found, others: &[Session], rebuilding: Opt
     }
     if let Some(rebuilding) = rebuilding {
         let done = rebuild::percent(rebuilding.done_permille);
+        let until = render::second(rebuilding.not_before_ms);
         failure = failure.remedy(format!(
-            "the user may be connected all the same: the registry is being filled again, {done} done; \
-             see `keeperctl session rebuild-status`"
+            "the user may be connected all the same: the registry is being filled again, {done} done, until {until} at \
+             least; see `keeperctl session rebuild-status`"
         ));
     }
     if failure.remedies.is_empty() {
@@ -68,7 +69,7 @@ struct Found {
     revision: u64,
     sessions: Vec<Row>,
     formerly: Vec<Former>,
-    /// Of the gateways that are expected, how many have finished; none: the registry is whole.
+    /// How far the registry is in being filled again; none: it is whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     rebuilding_permille: Option<u32>,
 }
@@ -107,10 +108,14 @@ mod tests {
 
     #[test]
     fn who_may_be_there_all_the_same_is_said() {
-        let failure = absent(&get(None), &found(vec![lingering("ann")]), &[], Some(Rebuilding { done_permille: 125 }));
+        let rebuilding = Rebuilding { done_permille: 125, not_before_ms: 1_795_361_782_345 };
+        let failure = absent(&get(None), &found(vec![lingering("ann")]), &[], Some(rebuilding));
         let expected = "who held the session last is shown; it is lingering until 2026-11-22T15:36:05Z";
         assert_eq!(failure.remedies[0], expected);
-        assert!(failure.remedies[1].contains("being filled again, 12.5 % done"), "{failure:?}");
+        assert!(
+            failure.remedies[1].contains("being filled again, 12.5 % done, until 2026-11-22T15:36:22Z at"),
+            "{failure:?}"
+        );
     }
 
     #[test]

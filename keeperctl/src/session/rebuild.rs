@@ -54,6 +54,9 @@ struct Rebuilding {
     gateways: Vec<Gateway>,
 }
 
+const AWAITED: &str = "awaited";
+const FLUSHING: &str = "flushing";
+
 #[derive(Debug, Serialize)]
 struct Gateway {
     instance: String,
@@ -88,8 +91,8 @@ impl From<Rebuild> for Rebuilding {
 impl From<RebuildGateway> for Gateway {
     fn from(gateway: RebuildGateway) -> Self {
         let progress = match gateway.progress {
-            RebuildProgress::Awaited => "awaited",
-            RebuildProgress::Flushing => "flushing",
+            RebuildProgress::Awaited => AWAITED,
+            RebuildProgress::Flushing => FLUSHING,
             RebuildProgress::Finished => "finished",
             RebuildProgress::GivenUp => "given up",
         };
@@ -114,6 +117,7 @@ impl Report for Status {
         let head = render::fields([
             ("registry", "rebuilding".to_owned()),
             ("done", percent(rebuild.done_permille)),
+            ("waits for", rebuild.waits_for()),
             ("since", rebuild.since.clone()),
             ("not before", rebuild.not_before.clone()),
             ("live", rebuild.live.to_string()),
@@ -127,6 +131,19 @@ impl Report for Status {
         let gateways =
             render::table(["INSTANCE", "PROGRESS", "TOTAL", "REMAINING"], rebuild.gateways.iter().map(cells));
         render::sections([head, gateways])
+    }
+}
+
+impl Rebuilding {
+    /// Why it is not over. Nobody knows a gateway that no policy and no backup names before it has come.
+    fn waits_for(&self) -> String {
+        let left = self.gateways.iter().filter(|gateway| matches!(gateway.progress, AWAITED | FLUSHING)).count();
+        let named = match left {
+            0 => String::new(),
+            1 => "1 gateway, and ".to_owned(),
+            left => format!("{left} gateways, and "),
+        };
+        format!("{named}gateways that nobody named, until {}", self.not_before)
     }
 }
 
@@ -167,6 +184,7 @@ mod tests {
 FIELD        VALUE
 registry     rebuilding
 done         0.5 %
+waits for    2 gateways, and gateways that nobody named, until 2026-11-22T15:36:22.345Z
 since        2026-11-22T15:36:02.345Z
 not before   2026-11-22T15:36:22.345Z
 live         80
@@ -179,6 +197,14 @@ room/a    flushing  100    20
 room/b    awaited   0      0
 ";
         assert_eq!(rebuilding().table(), expected);
+    }
+
+    #[test]
+    fn a_registry_that_waits_for_nobody_in_particular_says_until_when() {
+        let mut status = rebuilding();
+        let Some(rebuild) = &mut status.rebuild else { panic!("it is rebuilding") };
+        rebuild.gateways.clear();
+        assert_eq!(rebuild.waits_for(), "gateways that nobody named, until 2026-11-22T15:36:22.345Z");
     }
 
     #[test]

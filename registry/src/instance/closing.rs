@@ -6,39 +6,20 @@ use super::Instance;
 use crate::{
     Incarnation, LogTime, Revision, Stamp,
     digest::{Digest, Kind},
+    numbered::numbered,
 };
 
-/// Why an incarnation ended. The numbers are on disk and never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum ClosingCause {
-    /// It said so itself, or an admin did.
-    Closed = 1,
-    /// Its lease ran out.
-    Expired = 2,
-    /// The next incarnation of the same name opened.
-    Replaced = 3,
-    /// It was open in the history that a backup was taken of.
-    Restored = 4,
-}
-
-impl ClosingCause {
-    /// The number on disk.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The cause with this number on disk.
-    #[must_use]
-    pub const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::Closed),
-            2 => Some(Self::Expired),
-            3 => Some(Self::Replaced),
-            4 => Some(Self::Restored),
-            _ => None,
-        }
+numbered! {
+    /// Why an incarnation ended.
+    pub enum ClosingCause {
+        /// It said so itself, or an admin did.
+        Closed = 1,
+        /// Its lease ran out.
+        Expired = 2,
+        /// The next incarnation of the same name opened.
+        Replaced = 3,
+        /// It was open in the history that a backup was taken of.
+        Restored = 4,
     }
 }
 

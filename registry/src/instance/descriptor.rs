@@ -57,8 +57,8 @@ impl Instance {
 pub(super) fn checked_labels(open: &OpenInstance) -> Result<Vec<(String, String)>, Rejection> {
     check::size("labels", open.labels.len(), limits::LABELS_MAX)?;
     for (name, value) in &open.labels {
-        check::bytes("labels", name.as_bytes(), limits::LABEL_BYTES_MAX)?;
-        check::size("labels", value.len(), limits::LABEL_BYTES_MAX)?;
+        check::bytes("label", name.as_bytes(), limits::LABEL_BYTES_MAX)?;
+        check::size("label", value.len(), limits::LABEL_BYTES_MAX)?;
     }
     let mut labels = open.labels.clone();
     labels.sort_unstable();
@@ -73,13 +73,10 @@ pub(super) fn check_open(open: &OpenInstance) -> Result<(), Rejection> {
     check::name("id", &open.id)?;
     check::size("endpoints", open.endpoints.len(), limits::ENDPOINTS_MAX)?;
     for endpoint in &open.endpoints {
-        check::bytes("endpoints", endpoint.as_bytes(), limits::ENDPOINT_BYTES_MAX)?;
+        check::bytes("endpoint", endpoint.as_bytes(), limits::ENDPOINT_BYTES_MAX)?;
     }
     check::size("zone", open.zone.len(), limits::ZONE_BYTES_MAX)?;
     check::size("version", open.version.len(), limits::VERSION_BYTES_MAX)?;
-    let (min, max) = (limits::TTL_MS_MIN, limits::TTL_MS_MAX);
-    if (min..=max).contains(&open.ttl_ms) {
-        return Ok(());
-    }
-    Err(Rejection::OutOfRange { field: "ttl_ms", actual: open.ttl_ms.into(), min: min.into(), max: max.into() })
+    check::range("ttl_ms", open.ttl_ms.into(), limits::TTL_MS_MIN.into(), limits::TTL_MS_MAX.into())?;
+    check::range("flush_total", open.flush_total, 0, limits::FLUSH_SESSIONS_MAX)
 }

@@ -2,39 +2,22 @@
 
 use std::sync::Arc;
 
-use crate::digest::{Digest, Kind};
+use crate::{
+    digest::{Digest, Kind},
+    numbered::numbered,
+};
 
-/// How far a gateway is in registering its connections again. The numbers are on disk and never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum RebuildProgress {
-    /// Not heard of yet, or its lease ran out before it had finished.
-    Awaited = 1,
-    /// It has opened, and registers.
-    Flushing = 2,
-    /// It has nothing more to register.
-    Finished = 3,
-    /// An admin waits for it no longer.
-    GivenUp = 4,
-}
-
-impl RebuildProgress {
-    /// The number on disk.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The progress with this number on disk.
-    #[must_use]
-    pub const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::Awaited),
-            2 => Some(Self::Flushing),
-            3 => Some(Self::Finished),
-            4 => Some(Self::GivenUp),
-            _ => None,
-        }
+numbered! {
+    /// How far a gateway is in registering its connections again.
+    pub enum RebuildProgress {
+        /// Not heard of yet, or its lease ran out before it had finished.
+        Awaited = 1,
+        /// It has opened, and registers.
+        Flushing = 2,
+        /// It has nothing more to register.
+        Finished = 3,
+        /// An admin waits for it no longer.
+        GivenUp = 4,
     }
 }
 

@@ -80,11 +80,14 @@ impl Rebuild {
         self.unfinished
     }
 
-    /// How many of them have finished or were given up, in thousandths; all of none are.
+    /// How far it is, in thousandths: how many of the gateways have finished or were given up, or how much of the time
+    /// that it takes at least has passed, whichever is less. Nothing is waited for any more at 1,000.
     #[must_use]
-    pub fn done_permille(&self) -> u32 {
-        let all = self.gateways.len() as u64;
-        (all - self.unfinished).saturating_mul(1_000).checked_div(all).unwrap_or(1_000) as u32
+    pub fn done_permille(&self, now: LogTime) -> u32 {
+        let share = |part: u64, whole: u64| part.saturating_mul(1_000).checked_div(whole).unwrap_or(1_000).min(1_000);
+        let gateways = self.gateways.len() as u64;
+        let (passed, least) = (now.0.saturating_sub(self.since.0), self.not_before().0 - self.since.0);
+        share(gateways - self.unfinished, gateways).min(share(passed, least)) as u32
     }
 
     pub(crate) fn digest(&self) -> u64 {

@@ -63,7 +63,7 @@ impl State {
             return Err(Rejection::BadName { field: "selector" });
         }
         if self.kicks.under_way() >= limits::KICKS_UNDER_WAY_MAX {
-            return Err(Rejection::Full { what: "kicks", limit: limits::KICKS_UNDER_WAY_MAX as u64 });
+            return Err(Rejection::Full { what: "kicks under way", limit: limits::KICKS_UNDER_WAY_MAX as u64 });
         }
         let incarnation = match &selector.instance {
             None => None,

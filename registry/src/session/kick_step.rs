@@ -6,7 +6,7 @@
 //! sessions, and leaves its place in the job, for whichever leader proposes the next one.
 
 use super::{RowId, index::Index, kick_job::KickJob, walk};
-use crate::{Event, KickTarget, Kicked, Reply, ScanPosition, State, limits};
+use crate::{Event, KickTarget, Kicked, Reply, ScanPosition, State, Walked, limits};
 
 /// What a slice found.
 struct Slice {
@@ -70,7 +70,7 @@ impl State {
 
     fn slice_of_walk(&self, job: &KickJob) -> Option<Slice> {
         let KickTarget::Matching(selector) = &job.target else { return None };
-        let matcher = self.matcher(selector)?;
+        let matcher = self.matcher(selector, Walked::Live)?;
         let start = job.position.as_ref().map(|position| self.sessions.place_of(position));
         let (mut ended, mut looked_at, mut last) = (Vec::new(), 0, None);
         for shard in Index::shards_from(start.map_or(0, |(hash, ..)| hash)) {

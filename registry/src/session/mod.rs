@@ -64,7 +64,7 @@ pub use self::{
     query::{FormerState, Formerly},
     sizes::TopicSize,
     view::SessionView,
-    walk::{ScanPosition, SessionFilter, SessionPage},
+    walk::{ScanPosition, SessionFilter, SessionPage, Walked},
 };
 use crate::{digest::Sum, instance::Instances};
 

@@ -1,6 +1,6 @@
 //! Which sessions a walk or a kick is about, brought down to what a row can be asked.
 
-use super::{Entry, OwnerId, TopicId};
+use super::{Entry, OwnerId, TopicId, walk::Walked};
 use crate::{Rejection, SessionSelector, State, check, limits};
 
 /// A selector with its names resolved once, so that a row is compared by numbers.
@@ -46,11 +46,12 @@ impl SessionSelector {
 }
 
 impl State {
-    /// None when nothing can match: nobody is bound to the topic, or no such instance is open.
-    pub(super) fn matcher<'a>(&self, selector: &'a SessionSelector) -> Option<Matcher<'a>> {
-        let owner = match &selector.instance {
-            None => None,
-            Some((service, id)) => Some(self.instances.named(service, id)?.0),
+    /// None when nothing can match: nobody is bound to the topic, or no such instance is open. Of sessions that are seen
+    /// the instance may have closed, perhaps more than once: whoever walks them compares names.
+    pub(super) fn matcher<'a>(&self, selector: &'a SessionSelector, walked: Walked) -> Option<Matcher<'a>> {
+        let owner = match (walked, &selector.instance) {
+            (Walked::Seen, _) | (Walked::Live, None) => None,
+            (Walked::Live, Some((service, id))) => Some(self.instances.named(service, id)?.0),
         };
         let topic = match &selector.topic {
             None => None,

@@ -1,4 +1,4 @@
-//! A walk over live sessions, in the fixed order of (hash of the user, user, slot).
+//! A walk over sessions, in the fixed order of (hash of the user, user, slot).
 //!
 //! The order is one for all replicas and does not move when sessions come and go, so a walk that goes on from a
 //! position meets every session that was there throughout exactly once, whatever is written between its pages and
@@ -10,15 +10,30 @@
 //! revision it began at, and another walk with that revision as its `since` meets just those. Nothing is pinned for it:
 //! an epoch says which of the two a row belongs to. Parts divide the order into equal ranges of the hash; together they
 //! are the whole walk.
+//!
+//! Whoever begins to follow presence, or has lost the thread, starts from a walk too, and must then be told what its
+//! facts go on from: not who is live, but who was told to be online and not to be offline ([`Walked::Seen`]). A session
+//! that lingers is among them; were it left out, its return to the same gateway would change nothing that anybody is
+//! told.
 
 use bytes::Bytes;
 
-use super::{Entry, RowId, Sessions, index::Index, part::Part, view::SessionView};
+use super::{Entry, RowId, Sessions, absence::Known, index::Index, part::Part, view::SessionView};
 use crate::{Incarnation, Revision, SessionKey, SessionSelector, State, instance::Instances, limits};
 
 /// Where a walk stands: everything up to and including this key has been looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPosition(pub SessionKey);
+
+/// Which of the sessions that match a walk answers with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Walked {
+    /// Those that are live.
+    #[default]
+    Live,
+    /// Those that subscribers of presence see: of the selector's topic, or those of everything when it has none.
+    Seen,
+}
 
 /// Which sessions a walk answers with. It stays the same for all pages of a walk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,12 +46,14 @@ pub struct SessionFilter {
     pub until: Option<Revision>,
     /// Which share of the keys.
     pub part: Part,
+    /// Whether only those that are live.
+    pub walked: Walked,
 }
 
 /// One page of a walk.
 #[derive(Debug, Clone)]
 pub struct SessionPage<'a> {
-    /// Live sessions that match, in the order of the walk. May be empty although the walk is not at its end.
+    /// Sessions that match, in the order of the walk. May be empty although the walk is not at its end.
     pub sessions: Vec<SessionView<'a>>,
     /// Where to go on; absent at the end.
     pub next: Option<ScanPosition>,
@@ -46,11 +63,11 @@ pub struct SessionPage<'a> {
 pub(super) type Place<'a> = (u64, &'a [u8], &'a [u8]);
 
 impl State {
-    /// At most `limit` live sessions after a position, or fewer when `limits::WALK_ROWS_MAX` rows were looked at.
+    /// At most `limit` sessions after a position, or fewer when `limits::WALK_ROWS_MAX` rows were looked at.
     #[must_use]
     pub fn sessions_page(&self, after: Option<&ScanPosition>, limit: usize, filter: &SessionFilter) -> SessionPage<'_> {
         let mut page = SessionPage { sessions: Vec::new(), next: None };
-        let Some(matcher) = self.matcher(&filter.selector) else { return page };
+        let Some(matcher) = self.matcher(&filter.selector, filter.walked) else { return page };
         let start = after.map(|position| self.sessions.place_of(position));
         let hashes = filter.part.hashes();
         let (mut looked_at, mut last) = (0, None);
@@ -67,11 +84,25 @@ impl State {
                 looked_at += 1;
                 last = Some(place);
                 if filter.is_of_time(entry) && matcher.matches(entry) {
-                    page.sessions.extend(self.sessions.view(&self.instances, entry));
+                    page.sessions.extend(match filter.walked {
+                        Walked::Live => self.sessions.view(&self.instances, entry),
+                        Walked::Seen => self.seen(entry, &filter.selector),
+                    });
                 }
             }
         }
         page
+    }
+
+    /// A session that was told to be online, and not to be offline.
+    fn seen<'a>(&'a self, entry: Entry<'a>, selector: &SessionSelector) -> Option<SessionView<'a>> {
+        let (view, now) = (self.sessions.view_of(&self.instances, entry)?, self.clock.time);
+        let is_meant = |(service, id): &(String, String)| *view.owner.service == **service && *view.owner.id == **id;
+        let known = self.absence(entry).map(|absence| match &selector.topic {
+            Some(topic) => absence.topic(topic, now),
+            None => absence.whole(view.topics(), now),
+        });
+        (known != Some(Known::Told) && selector.instance.as_ref().is_none_or(is_meant)).then_some(view)
     }
 
     /// Live sessions.

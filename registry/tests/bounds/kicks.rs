@@ -103,7 +103,7 @@ fn kicks_under_way_and_remembered_are_bounded() {
     for _ in 0..limits::KICKS_UNDER_WAY_MAX {
         machine.apply(kick(of_topic("app"))).expect("there is room for a kick");
     }
-    assert!(matches!(machine.apply(kick(of_topic("app"))), Err(Rejection::Full { what: "kicks", .. })));
+    assert!(matches!(machine.apply(kick(of_topic("app"))), Err(Rejection::Full { what: "kicks under way", .. })));
     for _ in 0..2 * limits::KICKS_KEPT {
         machine.frame(one, vec![register(1, None)]);
         let target = KickTarget::User { user: Bytes::from_static(b"user-1"), slot: None };

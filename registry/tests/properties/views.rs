@@ -6,6 +6,7 @@
 //!
 //! - its facts alternate, and each names the registration that the view saw before;
 //! - a live session is seen by all, and by the subscribers of exactly its topics, at its present epoch;
+//! - a walk over what is seen meets just that;
 //! - nobody is told offline before the grace has passed, and everybody once a sweep has nothing more to do.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use keeper_registry::{
     Command, Epoch, FormerState, Incarnation, LogTime, OfflineReason, PresenceCursor, PresenceFact, PresenceWhat,
-    Reply, SessionKey, SessionPolicy, State,
+    Reply, SessionFilter, SessionKey, SessionPolicy, SessionSelector, State, Walked,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -169,6 +170,20 @@ impl Follower {
         }
     }
 
+    /// Whoever starts from a walk sees what whoever was told everything sees.
+    fn check_walks(&self, state: &State) {
+        let topics: BTreeSet<_> = self.seen.keys().map(|(_, view)| view.clone()).chain([None]).collect();
+        for view in topics {
+            let selector = SessionSelector { topic: view.clone(), ..SessionSelector::default() };
+            let filter = SessionFilter { selector, walked: Walked::Seen, ..SessionFilter::default() };
+            let walked = state.sessions_page(None, usize::MAX, &filter).sessions;
+            let walked: BTreeMap<_, _> = walked.iter().map(|seen| (seen.key(), seen.epoch())).collect();
+            let seen = self.seen.iter().filter(|((_, of), _)| *of == view);
+            let seen: BTreeMap<_, _> = seen.map(|((key, _), seen)| (key.clone(), seen.epoch)).collect();
+            assert_eq!(walked, seen, "of {view:?}");
+        }
+    }
+
     fn check(&self, state: &State, nothing_due: bool) {
         let keys: BTreeSet<_> = self.seen.keys().map(|(key, _)| key.clone()).collect();
         assert_eq!(
@@ -209,11 +224,15 @@ proptest! {
     fn every_view_is_told_in_turn_and_in_time(steps in vec(step(), 0..120), snapshots in vec(any::<bool>(), 120)) {
         let mut run = Run::new();
         let mut follower = Follower::default();
-        for (step, snapshot) in steps.iter().zip(snapshots) {
+        for (place, (step, snapshot)) in steps.iter().zip(snapshots).enumerate() {
             let (command, outcome) = run.step(step);
             follower.follow(&run.state);
             if matches!((command, &outcome.reply), (Command::Restore(_), Ok(_))) {
                 follower.restored(&run.state);
+            }
+            // Walks are slow, over however little.
+            if (place + 1) % 40 == 0 {
+                follower.check_walks(&run.state);
             }
             follower.check(&run.state, matches!(outcome.reply, Ok(Reply::Swept { more: false, .. })));
             if snapshot {

@@ -13,7 +13,8 @@ pub(crate) fn give_up(line: &Line) -> GiveUp {
 pub(crate) fn rebuild(state: &State) -> Vec<String> {
     let Some(rebuild) = state.rebuild() else { return vec!["whole".to_owned()] };
     let (since, not_before) = (rebuild.since().0, rebuild.not_before().0);
-    let head = format!("since {since} ms, not before {not_before} ms, {} permille done", rebuild.done_permille());
+    let head =
+        format!("since {since} ms, not before {not_before} ms, {} permille done", rebuild.done_permille(state.time()));
     let gateway = |gateway: &RebuildGateway| {
         let RebuildGateway { service, id, progress, total, remaining } = gateway;
         format!("  {service}/{id} {progress:?} {remaining} of {total}")

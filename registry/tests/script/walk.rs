@@ -1,7 +1,7 @@
 //! Walks, and rankings.
 
 use anyhow::{Context, Result};
-use keeper_registry::{Part, Revision, SessionFilter, State};
+use keeper_registry::{Part, Revision, SessionFilter, State, Walked};
 
 use crate::{kick, print, words::Line};
 
@@ -13,6 +13,7 @@ pub(crate) fn walk(state: &State, line: &Line) -> Result<Vec<String>> {
         since: Revision(line.optional("since")?.unwrap_or_default()),
         until: line.optional("until")?.map(Revision),
         part: part(line)?,
+        walked: if line.word_or_empty(0) == "seen" { Walked::Seen } else { Walked::Live },
     };
     let (mut found, mut pages, mut after) = (Vec::new(), 0, None);
     loop {

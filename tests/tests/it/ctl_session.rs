@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStderr, ChildStdout, Command, Stdio},
 };
 
-use keeper_client_sdk::{Answer, Instance, Registration, SessionKey};
+use keeper_client_sdk::{Answer, Instance, Registration, ScanSessions, SessionKey};
 use keeper_tests::{InProcess, until_some};
 use serde_json::Value;
 
@@ -116,6 +116,28 @@ async fn a_scan_that_is_stopped_goes_on_and_its_tail_tells_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scan_says_why_it_cannot_begin_and_that_nothing_is_left() {
+    let cluster = InProcess::start_with(1, |settings| settings.limits.scans_max = 1).await;
+    let (ctl, keeper) = (Ctl::of(&cluster), cluster.keeper().await);
+    let room = keeper.instance("room", "r1").open().await.unwrap();
+    for user in ["ada", "bob", "cid"] {
+        register(&room, user, "chat").await;
+    }
+    let mut slow = keeper.sessions().scan(ScanSessions { rate: 1, ..ScanSessions::default() });
+    slow.next().await.expect("a session").unwrap();
+    for scan in [&["session", "scan", "--count"][..], &["session", "scan"]] {
+        let refused = ctl.run(&[scan, &["--timeout", "200ms"]].concat()).await;
+        assert_eq!(refused.status.code(), Some(2), "{}", words(&refused));
+        assert!(words(&refused).contains("the lane of scans has reached its limit of 1"), "{}", words(&refused));
+    }
+    drop(slow);
+    let done = ctl.run(&["session", "scan", "--resume", "done@7,done@9"]).await;
+    assert!(done.status.success() && done.stdout.is_empty(), "{}", words(&done));
+    assert!(words(&done).starts_with("nothing is left to walk"), "{}", words(&done));
+    assert!(words(&done).contains("--since 7,9"), "{}", words(&done));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn presence_is_watched_resumed_and_explained() {
     let cluster = InProcess::start(3).await;
     let (ctl, keeper) = (Ctl::of(&cluster), cluster.keeper().await);
@@ -144,8 +166,9 @@ async fn presence_is_watched_resumed_and_explained() {
         (explained["facts"].as_array().map(Vec::len) == Some(3)).then_some(explained)
     })
     .await;
-    let events: Vec<_> = explained["facts"].as_array().unwrap().iter().map(|it| it["event"].clone()).collect();
-    assert_eq!(events, ["online", "moved", "offline"]);
+    let of = |field| explained["facts"].as_array().unwrap().iter().map(|it| it[field].clone()).collect::<Vec<_>>();
+    assert_eq!(of("event"), ["online", "moved", "offline"]);
+    assert_eq!(of("about"), ["session"; 3]);
     assert_eq!(ctl.run(&["session", "explain", "nobody"]).await.status.code(), Some(1));
 }
 
@@ -177,6 +200,9 @@ async fn a_kick_is_counted_first_and_waits_for_its_gateways() {
     assert_eq!((&kicks[0]["closed"], &kicks[0]["whom"]), (&2.into(), &"--topic chat".into()), "{kicks}");
     assert_eq!(kicks[0]["gateways"][0]["confirmation"], "waiting", "{kicks}");
     assert_eq!(ctl.json(&["session", "count"]).await["total"], 1);
+    let one = ctl.json(&["session", "kick", "cid", "--slot", ""]).await;
+    let status = ctl.json(&["session", "kick-status", &one["kick"].to_string()]).await;
+    assert_eq!(status["whom"], "cid --slot ''", "{status}");
     room.close().await.unwrap();
     let status = kick.next();
     assert_eq!(status["gateways"][0]["confirmation"], "gone", "{status}");

@@ -2,7 +2,10 @@
 
 use keeper_client_sdk::{Edit, Endpoint, InitialMember, Registration, SessionKey};
 use keeper_proto::v1 as wire;
+use keeper_proto::v1::instances_client::InstancesClient;
+use keeper_proto::v1::sessions_client::SessionsClient;
 use keeper_tests::InProcess;
+use prost::Message;
 
 use crate::wire as raw;
 
@@ -32,6 +35,64 @@ async fn a_frame_over_the_limit_is_refused_whole_and_a_bad_operation_alone() {
         Some(wire::operation_result::Result::Done(_)) | None => "?".to_owned(),
     });
     assert_eq!(said.collect::<Vec<_>>(), ["too-large", "registered", "bad-name"]);
+}
+
+/// The problem that a refusal carries: its field, and what it says.
+fn named(status: &tonic::Status) -> (String, String) {
+    let problem = wire::Problem::decode(status.details()).expect("a problem");
+    (problem.field, problem.message)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_named_by_its_field_with_what_would_be_right() {
+    let cluster = InProcess::start(1).await;
+    let channel = raw::leader(&cluster).await;
+    let (mut sessions, mut instances) = (SessionsClient::new(channel.clone()), InstancesClient::new(channel.clone()));
+    let gateway = raw::open(&channel, "a", 60_000).await;
+
+    let count = wire::CountSessionsRequest { topic: vec![b't'; 65].into() };
+    let (field, said) = named(&sessions.count(count).await.expect_err("no topic is that long"));
+    assert_eq!((field.as_str(), said.as_str()), ("topic", "`topic` has 65 bytes; the limit is 64"));
+
+    let open = |former_state_id, flush_total| wire::OpenInstanceRequest {
+        service: "room".to_owned(),
+        id: "b".to_owned(),
+        former_state_id,
+        flush_total,
+        ..Default::default()
+    };
+    let (field, said) = named(&instances.open(open(9, u64::MAX)).await.expect_err("no gateway holds as many"));
+    assert_eq!(field, "flush_total");
+    assert!(said.ends_with("it lies between 0 and 2147483648"), "{said}");
+    let (field, _) = named(&instances.open(open(0, 5)).await.expect_err("of no history"));
+    assert_eq!(field, "former_state_id");
+    // A gateway that lost its lease names the history it was in, and cannot know that it is still the present one.
+    instances.open(open(gateway.state_id, 5)).await.expect("it may");
+
+    let notices = wire::NoticesRequest { incarnation: gateway.incarnation, state_id: 9, ..Default::default() };
+    let (field, said) = named(&sessions.notices(notices).await.expect_err("another history"));
+    assert_eq!(field, "state_id");
+    assert!(said.contains(&format!("the present one is {:016x}", gateway.state_id)), "{said}");
+
+    let garbage = || bytes::Bytes::from_static(b"\xfejunk");
+    let scan = wire::ScanRequest { token: garbage(), ..Default::default() };
+    let presence = wire::PresenceRequest { token: garbage(), ..Default::default() };
+    let refused =
+        [sessions.scan(scan).await.expect_err("no token"), sessions.presence(presence).await.expect_err("no token")];
+    for status in &refused {
+        let (field, said) = named(status);
+        assert_eq!(field, "token");
+        assert!(said.starts_with("`token` is damaged, or is not one of "), "{said}");
+    }
+
+    let selector = Some(wire::SessionSelector { instance: "room/z".to_owned(), ..Default::default() });
+    let kick = wire::KickRequest { selector, ..Default::default() };
+    let (field, said) = named(&sessions.kick(kick).await.expect_err("nobody"));
+    let expected = ("selector.instance", "no instance `room/z` is open: nobody was kicked");
+    assert_eq!((field.as_str(), said.as_str()), expected);
+    let kick = wire::KickRequest { user: "u".into(), author: "a".repeat(129), ..Default::default() };
+    let (field, said) = named(&sessions.kick(kick).await.expect_err("too long"));
+    assert_eq!((field.as_str(), said.as_str()), ("author", "`author` has 129 bytes; the limit is 128"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

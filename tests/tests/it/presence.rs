@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use keeper_client_sdk::{
     Config, Edit, Format, FormerState, Instance, Keeper, OfflineReason, Presence, PresenceChange, PresenceEvent,
-    PresenceFact, Registration, SessionKey, Subscription,
+    PresenceFact, PresenceScope, Registration, SessionKey, Subscription,
 };
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::sessions_client::SessionsClient;
@@ -291,6 +291,59 @@ async fn below_the_ring_a_stream_is_reset_and_a_scan_puts_it_right() {
     assert_eq!(known, 4_000);
     sessions.register(Registration::new(user("late"))).await.unwrap();
     assert_eq!(brief(&fact(&mut presence).await), "online a");
+}
+
+/// A session that lingers is in nobody's list of live ones; and were it not in the walk, its return to the gateway it had
+/// would be told to nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_lingers_over_a_reset_is_known_and_its_return_changes_nothing() {
+    let cluster = InProcess::start_with(1, |settings| settings.presence.ring_facts_max = 1_024).await;
+    let keeper = cluster.keeper().await;
+    policy(&keeper, "grace_ms = 600000\n[topics.fast]\ngrace_ms = 0\n").await;
+    let room = keeper.instance("room", "a").open().await.unwrap();
+    let sessions = room.sessions();
+    let token = keeper.presence(Subscription::all()).opened().await.unwrap();
+    let eve = Registration::new(user("eve")).topic("slow").topic("fast");
+    let held = sessions.register(eve.clone()).await.unwrap();
+    let registering = (0..2_000).map(|n| sessions.register(Registration::new(user(&format!("u{n}")))));
+    futures_util::future::try_join_all(registering).await.unwrap();
+    sessions.dropped(&user("eve"), held.epoch).await.unwrap();
+
+    let mut all = keeper.presence(Subscription::all().after(token));
+    assert!(matches!(all.next().await, Some(Ok(PresenceEvent::Reset))));
+    let known = |presence: &Presence| {
+        let mut walk = presence.resync();
+        async move {
+            let mut known = BTreeMap::new();
+            while let Some(session) = walk.next().await {
+                let session = session.unwrap();
+                known.insert(session.key, session.epoch);
+            }
+            known
+        }
+    };
+    let seen = known(&all).await;
+    assert_eq!((seen.len(), seen.get(&user("eve"))), (2_001, Some(&held.epoch)));
+    let mut views = Vec::new();
+    for topic in ["slow", "fast"] {
+        let mut presence = keeper.presence(Subscription::topic(topic));
+        presence.opened().await.unwrap();
+        views.push((known(&presence).await.len(), presence));
+    }
+    // Whoever follows the fast topic was told that she is offline.
+    assert_eq!(views.iter().map(|it| it.0).collect::<Vec<_>>(), [1, 0]);
+    assert!(keeper.lookup().session(&user("eve")).await.unwrap().found.is_none(), "she is not live");
+
+    sessions.register(eve).await.unwrap();
+    sessions.register(Registration::new(user("late")).topic("slow").topic("fast")).await.unwrap();
+    let (_, fast) = &mut views[1];
+    let (back, late) = (fact(fast).await, fact(fast).await);
+    assert_eq!([brief(&back), brief(&late)], ["online a", "online a"]);
+    let scopes = [back.scope, late.scope];
+    assert_eq!(scopes, [PresenceScope::Topics, PresenceScope::Session]);
+    // All others are told nothing of her: they knew.
+    let (_, slow) = &mut views[0];
+    assert_eq!([fact(&mut all).await.key, fact(slow).await.key], [user("late"), user("late")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,7 +78,15 @@ async fn gateways_register_everything_again_and_no_connection_is_harmed() {
     }
     // Until it is over a miss is not taken for an answer.
     let looked = keeper.lookup().session(&user(5_000)).await.unwrap();
-    assert_eq!(looked.rebuilding.map(|it| it.done_permille), Some(1_000));
+    let rebuilding = looked.rebuilding.expect("twice the longest TTL has not passed");
+    assert!(rebuilding.done_permille < 1_000, "it waits for whoever else may come: {rebuilding:?}");
+    let status = keeper.sessions().rebuild_status().await.unwrap();
+    assert_eq!(status.rebuild.map(|it| it.not_before_ms), Some(rebuilding.not_before_ms));
+    let whom = GiveUp::Instances(vec!["room/a".to_owned(), "room/z".to_owned()]);
+    let refused = keeper.sessions().give_up(whom, "ops").await.expect_err("nobody waits for one of them");
+    assert_eq!(refused.reason(), "not-found");
+    let expected = "nobody waits for `room/z`, and none of those named was given up";
+    assert_eq!(refused.to_string(), expected);
     keeper.sessions().give_up(GiveUp::Everybody, "ops").await.unwrap();
     let looked = keeper.lookup().session(&user(5_000)).await.unwrap();
     assert!(looked.rebuilding.is_none());

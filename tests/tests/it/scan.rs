@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use keeper_client_sdk::{Epoch, Part, Registration, ScanSessions, SessionKey, SessionSelector, Sessions};
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::sessions_client::SessionsClient;
-use keeper_tests::InProcess;
+use keeper_tests::{InProcess, until};
+use prost::Message;
 use tokio::time::{Duration, Instant};
 
 use crate::wire as raw;
@@ -25,6 +26,54 @@ async fn register(
         (key, registered.epoch)
     };
     futures_util::future::join_all(users.map(one)).await.into_iter().collect()
+}
+
+/// Readers that open walks and go to sleep over them would keep everybody else out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_takes_nothing_loses_its_place_and_goes_on_when_there_is_room() {
+    const SESSIONS: usize = 20_000;
+    let cluster = InProcess::start_with(1, |settings| settings.limits.scans_max = 1).await;
+    let keeper = cluster.keeper().await;
+    let room = keeper.instance("room", "a").open().await.unwrap();
+    // More than connections take in without a reader.
+    let sessions = room.sessions();
+    let large = |n| Registration::new(user(n)).attribute("client", "x".repeat(480));
+    let registering = (0..SESSIONS).map(|n| sessions.register(large(n)));
+    futures_util::future::try_join_all(registering).await.unwrap();
+
+    let mut idle = SessionsClient::new(raw::leader(&cluster).await);
+    let mut idle = idle.scan(wire::ScanRequest::default()).await.unwrap().into_inner();
+    let first = idle.message().await.unwrap().expect("a page");
+    let mut asleep = keeper.sessions().scan(ScanSessions::default());
+    let walk = ScanSessions { patience: Some(Duration::from_millis(100)), ..ScanSessions::default() };
+    let refused = keeper.sessions().count_scanned(walk).await.expect_err("there is one place");
+    assert_eq!(refused.reason(), "full");
+
+    let counted = keeper.sessions().count_matching(SessionSelector::all()).await.unwrap();
+    assert_eq!(counted.sessions, SESSIONS as u64);
+    let mut met = first.sessions.len();
+    let ended = loop {
+        match idle.message().await {
+            Ok(Some(page)) => met += page.sessions.len(),
+            Ok(None) => panic!("it was not asleep: {met} sessions were on their way"),
+            Err(status) => break status,
+        }
+    };
+    let problem = wire::Problem::decode(ended.details()).expect("a problem");
+    assert_eq!((problem.reason.as_str(), ended.code()), ("idle", tonic::Code::Aborted));
+    assert!(met < SESSIONS, "{met}");
+
+    // The library goes on by itself.
+    let mut walked = asleep.page().await.expect("a page").unwrap().len();
+    until("its place is taken", async || {
+        let walk = ScanSessions { patience: Some(Duration::from_millis(100)), ..ScanSessions::default() };
+        keeper.sessions().count_scanned(walk).await.is_ok()
+    })
+    .await;
+    while let Some(page) = asleep.page().await {
+        walked += page.unwrap().len();
+    }
+    assert_eq!(walked, SESSIONS);
 }
 
 /// goim and EMQX push from each node's own table, without a snapshot: who moves meanwhile is missed or pushed twice.

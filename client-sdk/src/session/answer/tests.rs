@@ -53,7 +53,7 @@ fn reply() -> impl Strategy<Value = v1::LookupReply> {
             keys,
             users,
             problem: None,
-            rebuilding: rebuilding.map(|done_permille| lookup_reply::Rebuilding { done_permille }),
+            rebuilding: rebuilding.map(|done_permille| lookup_reply::Rebuilding { done_permille, not_before_ms: 7 }),
         }
     })
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Epoch, FormerState, Formerly, Looked, OfflineReason, Owner, Place, PresenceChange, PresenceFact, PresenceFrame,
-    Rebuilding, Session, SessionKey,
+    PresenceScope, Rebuilding, Session, SessionKey,
 };
 
 const BOUND: Duration = Duration::from_secs(2);
@@ -50,6 +50,7 @@ fn fact(user: &'static str, incarnation: u64, revision: u64) -> PresenceFact {
         place: Arc::new(Place { incarnation, ..Place::default() }),
         connection: Bytes::new(),
         topics: Vec::new(),
+        scope: PresenceScope::Session,
         change: PresenceChange::Dropped(OfflineReason::Lost),
     }
 }
@@ -133,7 +134,7 @@ async fn answers_that_change_without_a_fact_are_not_kept() {
     let store = store(start);
     let lingers = Formerly { session: session("ann", 1), state: FormerState::Lingering { until_ms: 1 } };
     store.insert("ann".into(), &Looked { formerly: vec![lingers], ..looked(100, Vec::new()) }, start);
-    let rebuilding = Some(Rebuilding { done_permille: 10 });
+    let rebuilding = Some(Rebuilding { done_permille: 10, not_before_ms: 20_000 });
     store.insert("bob".into(), &Looked { rebuilding, ..looked(100, Vec::new()) }, start);
     assert!(!hits(&store, "ann", start) && !hits(&store, "bob", start));
 }

@@ -34,10 +34,21 @@ pub struct PresenceFact {
     pub place: Arc<Place>,
     /// The gateway's own name for the connection.
     pub connection: Bytes,
-    /// The topics it is about; to subscribers of a topic, that topic.
+    /// The topics whose subscribers it is for; to one of them, that topic.
     pub topics: Vec<Bytes>,
+    /// For whom it is besides.
+    pub scope: PresenceScope,
     /// What happened.
     pub change: PresenceChange,
+}
+
+/// Whether a fact is about a session as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PresenceScope {
+    /// It is: also for those who follow everything, a user prefix or an instance.
+    Session,
+    /// For the subscribers of its topics alone: their grace is another one, or the topic was bound or unbound.
+    Topics,
 }
 
 /// What happened to a session.

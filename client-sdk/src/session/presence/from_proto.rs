@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keeper_proto::v1::{self, presence_fact, presence_reply};
 
-use crate::{Error, MovedFrom, OfflineReason, Place, PresenceChange, PresenceFact, session::from_proto};
+use crate::{Error, MovedFrom, OfflineReason, Place, PresenceChange, PresenceFact, PresenceScope, session::from_proto};
 
 pub(crate) fn places(places: Vec<presence_reply::Place>) -> Vec<Arc<Place>> {
     let place = |it: presence_reply::Place| {
@@ -35,6 +35,7 @@ fn fact(fact: v1::PresenceFact, places: &[Arc<Place>]) -> Result<PresenceFact, E
         place: place(fact.place, places)?,
         connection: fact.connection,
         topics: fact.topics,
+        scope: if fact.topics_only { PresenceScope::Topics } else { PresenceScope::Session },
         change,
     })
 }

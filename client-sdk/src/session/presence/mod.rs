@@ -15,8 +15,9 @@
 //! - `Online`, `Moved`, `Reconnected` with an epoch not above the one known: already known;
 //! - `Offline` with another epoch than the one known: about a registration that is gone already.
 //!
-//! A session that lingers is not live, so the walk leaves it out; if it comes back, that is told as `Moved`: take
-//! that for `Online` when nothing is known.
+//! The walk tells who was told to be online and not to be offline, which is what the facts go on from: sessions that
+//! linger are in it, although a lookup or a plain walk would not call them live. Whether they come back or not, what is
+//! told of them then is about a session that is known.
 //!
 //! The same is the way to begin: [`Presence::opened`], [`Presence::resync`], then follow.
 
@@ -27,7 +28,7 @@ mod from_proto;
 mod presence;
 mod subscription;
 
-pub use fact::{MovedFrom, OfflineReason, Place, PresenceChange, PresenceEvent, PresenceFact};
+pub use fact::{MovedFrom, OfflineReason, Place, PresenceChange, PresenceEvent, PresenceFact, PresenceScope};
 pub(crate) use from_proto::{facts, places};
 pub use presence::{Presence, PresenceFrame};
 pub use subscription::Subscription;

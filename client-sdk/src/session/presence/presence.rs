@@ -135,11 +135,12 @@ impl Presence {
     /// A walk over the sessions that are followed. After [`PresenceEvent::Reset`], or at the beginning after
     /// [`opened`](Self::opened): take the walk to its end, let it replace what was known, then go on with
     /// [`next`](Self::next). Nothing falls between the two; what happened during the walk comes in facts, whose epochs
-    /// tell whether the walk knew it.
+    /// tell whether the walk knew it. Sessions that linger are among them: whoever follows was told that they are
+    /// online, and not yet that they are not.
     #[must_use]
     pub fn resync(&self) -> Scan {
         let selector = self.selector.clone();
-        Scan::new(self.nodes.clone(), ScanSessions { selector, ..ScanSessions::default() })
+        Scan::over_seen(self.nodes.clone(), ScanSessions { selector, ..ScanSessions::default() })
     }
 
     fn turn(&mut self, frame: PresenceFrame) {

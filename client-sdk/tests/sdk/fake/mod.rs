@@ -127,6 +127,10 @@ pub(crate) fn refused(reason: &str) -> Problem {
     problem(Class::Refused, reason, Happened::No, String::new())
 }
 
+pub(crate) fn unavailable(reason: &str) -> Problem {
+    problem(Class::Unavailable, reason, Happened::No, String::new())
+}
+
 pub(crate) fn status(problem: &Problem) -> Status {
     Status::with_details(Code::Unavailable, problem.message.clone(), problem.encode_to_vec().into())
 }

@@ -14,7 +14,7 @@ use super::{
     Node, Replies, STATE_ID, refused,
     registry::Held,
     state::{Answer, Book, Fault},
-    status,
+    status, unavailable,
 };
 
 #[tonic::async_trait]
@@ -60,6 +60,13 @@ impl Sessions for Node {
     }
 
     async fn scan(&self, request: Request<ScanRequest>) -> Result<Response<Self::ScanStream>, Status> {
+        let is_full = self.state.change(|book| {
+            book.walks_refused += usize::from(book.walks_full);
+            book.walks_full
+        });
+        if is_full {
+            return Err(status(&unavailable("full")));
+        }
         Ok(self.walk(request.into_inner()))
     }
 

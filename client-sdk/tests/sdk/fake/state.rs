@@ -73,6 +73,12 @@ pub(crate) struct Book {
     pub(crate) walks: Vec<(usize, ScanRequest)>,
     /// So many pages, none of them a walk's first, break their stream instead.
     pub(crate) break_walks: usize,
+    /// So many walks lose their place to another while their reader takes nothing.
+    pub(crate) idle_walks: usize,
+    /// There is no place for a walk.
+    pub(crate) walks_full: bool,
+    /// How many walks found none.
+    pub(crate) walks_refused: usize,
     pub(crate) facts: Vec<PresenceFact>,
     /// How many facts a node has forgotten.
     pub(crate) floors: BTreeMap<usize, u64>,

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use keeper_proto::v1::{self, Part, ScanReply, ScanRequest, SessionSelector, lookup_reply};
 use tonic::{Response, Status};
 
-use super::{Node, Replies, state::Book};
+use super::{Node, Replies, state::Book, status, unavailable};
 
 /// Users of one message.
 const PAGE: usize = 4;
@@ -16,11 +16,17 @@ impl Node {
         let mut breaks = self.state.breaks.subscribe();
         let pages = stream::unfold((self.clone(), Some(request)), |(node, request)| async move {
             let mut request = request?;
-            let page = node.state.change(|book| {
+            let (page, idle) = node.state.change(|book| {
                 let broken = book.break_walks > 0 && !request.token.is_empty();
                 book.break_walks -= usize::from(broken);
-                (!broken).then(|| page(book, &request))
-            })?;
+                let idle = book.idle_walks > 0 && !request.token.is_empty();
+                book.idle_walks -= usize::from(idle);
+                ((!broken).then(|| page(book, &request)), idle)
+            });
+            if idle {
+                return Some((Err(status(&unavailable("idle"))), (node, None)));
+            }
+            let page = page?;
             request.token = page.next.clone();
             let rest = (!page.next.is_empty()).then_some(request);
             Some((Ok::<_, Status>(page), (node, rest)))

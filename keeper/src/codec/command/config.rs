@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keeper_registry::{DocumentAction, DocumentChange, Format, Publish, Revision};
 
-use super::{Decoded, read_request, unknown, write_request};
+use super::{Decoded, read_numbered, read_request, unknown, write_request};
 use crate::codec::policy::{read_policy, write_policy};
 use crate::codec::{Input, Output};
 
@@ -62,6 +62,5 @@ fn read_change(input: &mut Input) -> Decoded<DocumentChange> {
 }
 
 pub(in crate::codec) fn read_format(input: &mut Input) -> Decoded<Format> {
-    let number = input.u8()?;
-    Format::from_number(number).ok_or_else(|| unknown(input, "a format"))
+    read_numbered(input, "a format")
 }

@@ -109,6 +109,11 @@ pub(super) fn unknown(input: &Input, what: &'static str) -> DecodeError {
     DecodeError::OutOfRange { what, at: input.position() }
 }
 
+/// What has a number on disk.
+pub(super) fn read_numbered<T: TryFrom<u8>>(input: &mut Input, what: &'static str) -> Decoded<T> {
+    T::try_from(input.u8()?).map_err(|_| unknown(input, what))
+}
+
 fn write_request(out: &mut Output, request: Option<RequestId>) {
     out.option(request, |out, request| out.raw(&request.0));
 }

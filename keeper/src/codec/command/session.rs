@@ -2,11 +2,11 @@
 
 use keeper_registry::{
     BindTopics, Epoch, Frame, Incarnation, Kick, KickTarget, NoticeCursor, Register, Revision, SessionKey,
-    SessionOperation, SessionSelector, StateId, Unregister, UnregisterCause,
+    SessionOperation, SessionSelector, StateId, Unregister,
 };
 
 use super::instance::{read_name, write_name};
-use super::{Decoded, read_request, unknown, write_request};
+use super::{Decoded, read_numbered, read_request, unknown, write_request};
 use crate::codec::{Input, Output};
 
 mod tag {
@@ -54,7 +54,7 @@ fn write_operation(out: &mut Output, operation: &SessionOperation) {
             out.u8(tag::UNREGISTER);
             write_key(out, &unregister.key);
             write_epoch(out, unregister.epoch);
-            out.u8(unregister.cause as u8);
+            out.u8(unregister.cause.number());
         }
         SessionOperation::Bind(bind) => {
             out.u8(tag::BIND);
@@ -80,22 +80,12 @@ fn read_operation(input: &mut Input) -> Decoded<SessionOperation> {
         tag::UNREGISTER => SessionOperation::Unregister(Unregister {
             key: read_key(input)?,
             epoch: read_epoch(input)?,
-            cause: read_cause(input)?,
+            cause: read_numbered(input, "why a session is given up")?,
         }),
         tag::BIND => SessionOperation::Bind(read_bind(input)?),
         tag::UNBIND => SessionOperation::Unbind(read_bind(input)?),
         _ => return Err(unknown(input, "the tag of a session operation")),
     })
-}
-
-fn read_cause(input: &mut Input) -> Decoded<UnregisterCause> {
-    const LEFT: u8 = UnregisterCause::Left as u8;
-    const LOST: u8 = UnregisterCause::Lost as u8;
-    match input.u8()? {
-        LEFT => Ok(UnregisterCause::Left),
-        LOST => Ok(UnregisterCause::Lost),
-        _ => Err(unknown(input, "why a session is given up")),
-    }
 }
 
 fn write_bind(out: &mut Output, bind: &BindTopics) {

@@ -28,6 +28,7 @@ impl Places {
             connection: Bytes::copy_from_slice(fact.connection),
             topics,
             event: Some(self.event(&fact.what)),
+            topics_only: !fact.whole && !matches!(fact.what, PresenceWhat::Dropped(_)),
         }
     }
 

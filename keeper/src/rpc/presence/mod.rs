@@ -1,24 +1,23 @@
 //! Presence, as clients see it: the stream of facts, and the story of one user.
 //!
 //! Frames are written once for all subscribers with the same filter, and travel as the bytes they are ([`route`]): at
-//! a thousand subscribers, encoding is what would cost, not reading. [`SubscriptionFeed`] is what such subscribers
-//! share; it lives while one of them does.
+//! a thousand subscribers, encoding is what would cost, not reading. What such subscribers share lives while one of
+//! them does ([`feeds`]).
 
 mod explain;
 mod facts;
+mod feeds;
 mod frame;
 mod route;
 mod subscription;
 mod token;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
 use keeper_proto::v1 as wire;
-use keeper_registry::{PresenceCursor, PresenceSlice, Revision, StateId};
-use parking_lot::Mutex;
+use keeper_registry::Revision;
 use prost::Message;
 use tonic::Status;
 
@@ -28,9 +27,10 @@ use crate::problem::Problem;
 use crate::rpc::ReplyStream;
 use crate::rpc::from_proto::invalid;
 use crate::rpc::session::SessionService;
-use crate::watch::{Feed, Framed, Framing, PresenceToken, PresenceWatch, Told, Watches};
+use crate::watch::{Feed, PresenceToken, PresenceWatch, Told, Watches};
 
 pub(crate) use explain::explain;
+use feeds::{Feeds, Followed};
 use frame::{Frame, FrameWriter};
 pub(crate) use route::WithPresence;
 use subscription::Subscription;
@@ -40,14 +40,12 @@ use subscription::Subscription;
 pub(crate) struct PresenceService {
     watches: Watches,
     metrics: Arc<Metrics>,
-    feeds: Arc<Mutex<HashMap<Subscription, Weak<SubscriptionFeed>>>>,
+    feeds: Feeds,
 }
-
-type SubscriptionFeed = Feed<Subscription>;
 
 impl PresenceService {
     pub(crate) fn new(watches: Watches, metrics: Arc<Metrics>) -> Self {
-        Self { watches, metrics, feeds: Arc::default() }
+        Self { watches, metrics, feeds: Feeds::default() }
     }
 
     /// Replies, written once for all who are told the same.
@@ -59,7 +57,7 @@ impl PresenceService {
         let silence = silence(request.silence_ms)?;
         let subscription = Subscription::read(request)?;
         let watch = self.watches.presence(token, silence).await?;
-        let (feed, metrics) = (self.feed(subscription), Arc::clone(&self.metrics));
+        let (feed, metrics) = (self.feeds.of(subscription), Arc::clone(&self.metrics));
         Ok(stream::unfold((watch, feed, metrics), |(mut watch, feed, metrics)| async move {
             let frame = next(&mut watch, &feed, &metrics).await?;
             Some((frame, (watch, feed, metrics)))
@@ -78,24 +76,9 @@ impl PresenceService {
         };
         Ok(Box::pin(replies.map(decode)))
     }
-
-    /// The one of all subscribers with this filter.
-    fn feed(&self, subscription: Subscription) -> Arc<SubscriptionFeed> {
-        let mut feeds = self.feeds.lock();
-        if let Some(feed) = feeds.get(&subscription).and_then(Weak::upgrade) {
-            return feed;
-        }
-        // Whoever is new clears away what others left, when the table would grow otherwise.
-        if feeds.len() == feeds.capacity() {
-            feeds.retain(|_, feed| feed.strong_count() > 0);
-        }
-        let feed = Arc::new(Feed::new(subscription.clone()));
-        feeds.insert(subscription, Arc::downgrade(&feed));
-        feed
-    }
 }
 
-async fn next(watch: &mut PresenceWatch, feed: &Arc<SubscriptionFeed>, metrics: &Metrics) -> Option<Frame> {
+async fn next(watch: &mut PresenceWatch, feed: &Arc<Feed<Followed>>, metrics: &Metrics) -> Option<Frame> {
     let reply = match watch.next(feed).await? {
         Told::Facts(frame) => {
             metrics.presence_facts_told.inc_by(frame.facts);
@@ -121,28 +104,6 @@ fn silence(ms: u32) -> Result<Duration, Problem> {
             let (least, most) = (WATCH_SILENCE_MIN.as_millis(), WATCH_SILENCE.as_millis());
             Err(invalid("silence_ms", format!("`silence_ms` is {ms}; it lies between {least} and {most}, or is 0")))
         }
-    }
-}
-
-impl Framing for Subscription {
-    type Frame = Frame;
-
-    fn frame(&self, state: StateId, slice: &PresenceSlice, bound: Option<PresenceCursor>) -> Framed<Frame> {
-        let mut frame = FrameWriter::default();
-        let mut until = PresenceCursor::default();
-        for (place, fact) in slice.iter().enumerate() {
-            let is_beyond = place > 0 && bound.is_some_and(|bound| fact.cursor > bound);
-            if is_beyond || frame.is_full() {
-                break;
-            }
-            until = fact.cursor;
-            if self.accepts(&fact) {
-                frame.push(&fact, self.topics_of(&fact));
-            }
-        }
-        let frame =
-            (!frame.is_empty()).then(|| frame.finish(reply(PresenceToken { state, cursor: until }, until.revision)));
-        Framed { until, frame }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use keeper_proto::v1 as wire;
-use keeper_registry::{Place, PresenceFact, PresenceWhat, TopicNames, limits};
+use keeper_registry::{Place, PresenceCursor, PresenceFact, PresenceSlice, PresenceWhat, StateId, TopicNames, limits};
 
 use crate::problem::Problem;
 use crate::rpc::from_proto::{self, invalid};
+use crate::rpc::presence::frame::{Frame, FrameWriter};
+use crate::watch::{Framed, PresenceToken};
 
 /// A filter. Subscribers with equal ones share frames.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -89,6 +91,27 @@ impl Subscription {
             Whose::Topic(topic) => vec![topic.clone()],
             Whose::Everybody | Whose::Instance(..) | Whose::UserPrefix(_) => copied(fact.topics),
         }
+    }
+}
+
+impl Subscription {
+    /// See [`Framing::frame`](crate::watch::Framing::frame).
+    pub(super) fn frame(&self, state: StateId, slice: &PresenceSlice, bound: Option<PresenceCursor>) -> Framed<Frame> {
+        let mut frame = FrameWriter::default();
+        let mut until = PresenceCursor::default();
+        for (place, fact) in slice.iter().enumerate() {
+            let is_beyond = place > 0 && bound.is_some_and(|bound| fact.cursor > bound);
+            if is_beyond || frame.is_full() {
+                break;
+            }
+            until = fact.cursor;
+            if self.accepts(&fact) {
+                frame.push(&fact, self.topics_of(&fact));
+            }
+        }
+        let frame = (!frame.is_empty())
+            .then(|| frame.finish(super::reply(PresenceToken { state, cursor: until }, until.revision)));
+        Framed { until, frame }
     }
 }
 

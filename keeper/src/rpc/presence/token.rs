@@ -5,7 +5,7 @@ use keeper_registry::{PresenceCursor, Revision, StateId};
 
 use crate::codec::{DecodeError, Input, Output};
 use crate::problem::Problem;
-use crate::rpc::from_proto::invalid;
+use crate::rpc::token::broken;
 use crate::watch::PresenceToken;
 
 const VERSION: u8 = 1;
@@ -24,9 +24,7 @@ pub(super) fn read(token: &Bytes) -> Result<Option<PresenceToken>, Problem> {
     if token.is_empty() {
         return Ok(None);
     }
-    let broken =
-        |error: DecodeError| invalid("token", format!("`token` is not one this cluster has given out: {error}"));
-    decode(token).map(Some).map_err(broken)
+    decode(token).map(Some).map_err(|_| broken("token", "presence"))
 }
 
 fn decode(token: &Bytes) -> Result<PresenceToken, DecodeError> {

@@ -1,10 +1,11 @@
 //! How many sessions are live.
 
 use keeper_proto::v1 as wire;
-use keeper_registry::{Incarnation, State};
+use keeper_registry::{Incarnation, State, limits};
 
 use super::SessionService;
 use crate::problem::Problem;
+use crate::rpc::from_proto;
 use crate::view::Consistency;
 
 impl SessionService {
@@ -12,6 +13,7 @@ impl SessionService {
         &self,
         request: wire::CountSessionsRequest,
     ) -> Result<wire::CountSessionsReply, Problem> {
+        from_proto::check_size(|| "topic".to_owned(), &request.topic, limits::TOPIC_BYTES_MAX)?;
         let topic = (!request.topic.is_empty()).then_some(&request.topic[..]);
         self.view.wait(Consistency::Linearizable).await?;
         Ok(self.view.read(|state| {

@@ -1,9 +1,10 @@
 //! One page of a walk.
 
 use keeper_proto::v1 as wire;
+use keeper_registry::Walked;
 
 use super::SessionService;
-use super::walk::{Met, Take, Walk};
+use super::walk::{Asked, Met, Take, Walk};
 use crate::limits;
 use crate::problem::Problem;
 use crate::view::Consistency;
@@ -17,7 +18,7 @@ impl SessionService {
         request: wire::ListSessionsRequest,
     ) -> Result<wire::ListSessionsReply, Problem> {
         let wire::ListSessionsRequest { token, limit, selector, part, since_revision } = request;
-        let mut walk = Walk::parse(&token, selector, part, since_revision)?;
+        let mut walk = Walk::parse(&token, Asked { selector, part, since_revision, walked: Walked::Live })?;
         let limit = match usize::try_from(limit).unwrap_or(usize::MAX) {
             0 => LIMIT_DEFAULT,
             limit => limit.min(limits::PAGE_SESSIONS_MAX),

@@ -27,7 +27,7 @@ use keeper_proto::v1::sessions_server::Sessions;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::govern::Gate;
+use crate::govern::{Gate, Places};
 use crate::limits;
 use crate::metrics::{Gatekeeper, Metrics};
 use crate::problem::Problem;
@@ -50,7 +50,7 @@ pub(crate) struct SessionService {
     /// Keys being looked up.
     lookups: Arc<Gate>,
     /// Scans that are open.
-    scans: Arc<Gate>,
+    scans: Arc<Places>,
     /// Pages of scans being read.
     pages: Arc<Semaphore>,
 }
@@ -65,7 +65,8 @@ impl SessionService {
     ) -> Self {
         let refused = |who| metrics.refused.of(who).clone();
         let lookups = Gate::new("the lane of lookups (keys)", admits.lookup_keys_max, refused(Gatekeeper::Lookup));
-        let scans = Gate::new("the lane of scans", admits.scans_max, refused(Gatekeeper::Scan));
+        let idle_max = limits::SCAN_IDLE_MAX;
+        let scans = Places::new("the lane of scans", admits.scans_max, idle_max, refused(Gatekeeper::Scan));
         let pages = Arc::new(Semaphore::new(limits::SCAN_PAGES_AT_ONCE));
         Self { view, proposer, watches, metrics, lookups, scans, pages }
     }

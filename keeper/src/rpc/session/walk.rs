@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 use keeper_proto::v1 as wire;
-use keeper_registry::{Part, Revision, ScanPosition, SessionFilter, SessionSelector, State, StateId, limits};
+use keeper_registry::{Part, Revision, ScanPosition, SessionFilter, SessionSelector, State, StateId, Walked, limits};
 use prost::Message;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -16,13 +16,25 @@ use crate::problem::Problem;
 use crate::rpc::from_proto::{self, invalid};
 use crate::rpc::token::ScanToken;
 
+/// Behind the selector of a walk over what subscribers see. No message begins with it.
+const WALK_OF_SEEN: u8 = 0;
+
 /// A walk, and where it stands.
 #[derive(Debug)]
 pub(super) struct Walk {
     filter: SessionFilter,
-    /// Of the selector as it was given.
+    /// Of the selector as it was given, and of what is walked over.
     fingerprint: u64,
     stand: Stand,
+}
+
+/// What a caller asks for. It is the same for all pages of a walk.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) selector: Option<wire::SessionSelector>,
+    pub(super) part: Option<wire::Part>,
+    pub(super) since_revision: u64,
+    pub(super) walked: Walked,
 }
 
 #[derive(Debug)]
@@ -53,17 +65,20 @@ pub(super) enum Take {
 }
 
 impl Walk {
-    pub(super) fn parse(
-        token: &Bytes,
-        selector: Option<wire::SessionSelector>,
-        part: Option<wire::Part>,
-        since_revision: u64,
-    ) -> Result<Self, Problem> {
-        let fingerprint = xxh3_64(&selector.clone().unwrap_or_default().encode_to_vec());
+    pub(super) fn parse(token: &Bytes, asked: Asked) -> Result<Self, Problem> {
+        let Asked { selector, part, since_revision, walked } = asked;
+        let mut whom = selector.clone().unwrap_or_default().encode_to_vec();
+        if walked == Walked::Seen {
+            whom.push(WALK_OF_SEEN);
+        }
+        let fingerprint = xxh3_64(&whom);
         let (selector, part) = (from_proto::selector(selector)?, parse_part(part.unwrap_or_default())?);
         let since = Revision(since_revision);
-        let mut walk =
-            Self { filter: SessionFilter { selector, since, until: None, part }, fingerprint, stand: Stand::Start };
+        let mut walk = Self {
+            filter: SessionFilter { selector, since, until: None, part, walked },
+            fingerprint,
+            stand: Stand::Start,
+        };
         if !token.is_empty() {
             let token = ScanToken::read(token)?;
             walk.check(&token)?;
@@ -95,7 +110,7 @@ impl Walk {
             return Err(invalid("since_revision", message));
         }
         if token.selector != self.fingerprint {
-            let message = "`selector` is not the one that the walk of `token` began with: give the same with every \
+            let message = "`selector` (or `lingering`) is not what the walk of `token` began with: give the same with every \
                            page, or begin again with an empty token";
             return Err(invalid("selector", message));
         }
@@ -142,9 +157,9 @@ impl Walk {
             let message = format!("`{field}` speaks of revision {known}, and the cluster has only reached {present}");
             return Err(invalid(field, message));
         }
-        match (&self.stand, &self.filter.selector) {
+        match (&self.stand, self.filter.walked, &self.filter.selector) {
             // One that closes while the walk goes on ends it; one that never was is a mistake.
-            (Stand::Start, SessionSelector { instance: Some((service, id)), .. })
+            (Stand::Start, Walked::Live, SessionSelector { instance: Some((service, id)), .. })
                 if state.instance_named(service, id).is_none() =>
             {
                 Err(invalid("selector.instance", format!("no instance `{service}/{id}` is open")))

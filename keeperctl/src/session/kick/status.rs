@@ -86,7 +86,10 @@ impl From<KickStatus> for Status {
         let mut gateways: Vec<_> = status.gateways.into_iter().map(Gateway::from).collect();
         gateways.sort_by(|a, b| (&a.instance, a.incarnation).cmp(&(&b.instance, b.incarnation)));
         let whom = match status.target {
-            sdk::KickTarget::User(user) => Name::from(&user[..]).quoted(),
+            sdk::KickTarget::User { user, slot: None } => Name::from(&user[..]).quoted(),
+            sdk::KickTarget::User { user, slot: Some(slot) } => {
+                format!("{} --slot {}", Name::from(&user[..]).quoted(), Name::from(&slot[..]).quoted())
+            }
             sdk::KickTarget::Matching(selector) => SelectSessions::from(selector).to_string(),
         };
         Self {
@@ -173,6 +176,10 @@ mod tests {
     use super::*;
 
     fn kick(finished_at_ms: Option<u64>, confirmations: &[Confirmation]) -> Status {
+        of_topic(finished_at_ms, confirmations).into()
+    }
+
+    fn of_topic(finished_at_ms: Option<u64>, confirmations: &[Confirmation]) -> KickStatus {
         let gateway = |(index, confirmation): (usize, &Confirmation)| KickGateway {
             service: "room".into(),
             instance: format!("r{index}"),
@@ -180,7 +187,7 @@ mod tests {
             closed: 2,
             confirmation: *confirmation,
         };
-        let status = KickStatus {
+        KickStatus {
             kick: 61,
             target: KickTarget::Matching(SessionSelector::topic("news")),
             reason: "gone".into(),
@@ -189,8 +196,7 @@ mod tests {
             finished_at_ms,
             closed: 2 * confirmations.len() as u64,
             gateways: confirmations.iter().enumerate().map(gateway).collect(),
-        };
-        status.into()
+        }
     }
 
     #[test]
@@ -239,6 +245,15 @@ KICK  STARTED               STATE      CLOSED  WAITING  WHOM          BY        
 61    2026-11-22T15:36:02Z  confirmed  0       0        ann           ann@desk  -
 ";
         assert_eq!(Kicks(vec![kick(None, &[Confirmation::Waiting]), user]).table(), expected);
+    }
+
+    #[test]
+    fn a_kick_of_one_device_names_it() {
+        let whom = |slot: Option<&'static [u8]>| {
+            let target = KickTarget::User { user: "ann".into(), slot: slot.map(Into::into) };
+            Status::from(KickStatus { target, ..of_topic(None, &[]) }).whom
+        };
+        assert_eq!([whom(None), whom(Some(b"phone")), whom(Some(b""))], ["ann", "ann --slot phone", "ann --slot ''"]);
     }
 
     #[test]

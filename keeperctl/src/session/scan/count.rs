@@ -3,7 +3,10 @@
 use futures_util::future::try_join_all;
 use keeper_client_sdk as sdk;
 
-use crate::{admin::Admin, args::ScanSessions, failure::Failure, instance, session::scan::progress::Progress};
+use crate::{
+    admin::Admin, args::ScanSessions, failure::Failure, instance, interrupt::Interrupt,
+    session::scan::progress::Progress,
+};
 
 pub(super) async fn count(
     admin: &mut Admin<'_, '_>,
@@ -16,7 +19,12 @@ pub(super) async fn count(
         let sessions = sessions.clone();
         async move { sessions.count_scanned(walk).await.map(|matching| (part, matching)) }
     });
-    match try_join_all(counts).await {
+    let mut interrupt = Interrupt::listen();
+    let counted = tokio::select! {
+        counted = try_join_all(counts) => counted,
+        () = interrupt.came() => return Err(Failure::failed("stopped before everything was counted")),
+    };
+    match counted {
         Ok(counts) => {
             for (part, matching) in counts {
                 progress.told(part, matching.at_revision, matching.sessions, None);

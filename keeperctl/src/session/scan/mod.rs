@@ -7,11 +7,8 @@ mod count;
 mod part;
 mod progress;
 
-use std::time::Duration;
-
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use keeper_client_sdk::Error;
-use tokio::time;
 
 use crate::{
     admin::Admin,
@@ -31,9 +28,13 @@ use crate::{
 
 pub(super) async fn scan(admin: &mut Admin<'_, '_>, scan: &ScanSessions) -> Result<(), Failure> {
     let standing = scan.resume.clone().unwrap_or_else(|| Standing(vec![PartStanding::New; scan.parts as usize]));
-    let walks = walks(scan, &standing)?;
+    let walks = walks(scan, &standing, admin.timeout)?;
     let typed = Typed { select: scan.select.clone(), rate: scan.rate, since: scan.since.clone() };
     let mut progress = Progress::new(typed, standing);
+    if walks.is_empty() {
+        admin.console.say("nothing is left to walk: every part was walked to its end");
+        return told_of_tail(admin, &progress);
+    }
     if scan.count {
         return count::count(admin, scan, &mut progress, walks).await;
     }
@@ -42,11 +43,9 @@ pub(super) async fn scan(admin: &mut Admin<'_, '_>, scan: &ScanSessions) -> Resu
     let mut pages = stream::select_all(pages);
     let mut printer = Printer::new(admin.console.output, Json::Lines);
     let mut interrupt = Interrupt::listen();
-    // A walk tries for ever, which is right once it has begun and would be silence before.
-    let mut patience = Some(admin.timeout);
     loop {
         let page = tokio::select! {
-            page = heard(&mut pages, patience.take()) => page?,
+            page = pages.next() => page,
             () = interrupt.came() => return Err(stopped(&progress)),
         };
         match page {
@@ -56,20 +55,14 @@ pub(super) async fn scan(admin: &mut Admin<'_, '_>, scan: &ScanSessions) -> Resu
         }
     }
     admin.console.say(told(&progress));
+    told_of_tail(admin, &progress)
+}
+
+fn told_of_tail(admin: &mut Admin<'_, '_>, progress: &Progress) -> Result<(), Failure> {
     if let Some(tail) = progress.tail() {
         admin.console.say(format_args!("those registered since: `{tail}`"));
     }
     Ok(())
-}
-
-/// The next page; the first within the patience of whoever asked.
-async fn heard<S>(pages: &mut S, patience: Option<Duration>) -> Result<Option<S::Item>, Failure>
-where
-    S: Stream + Unpin,
-{
-    let Some(patience) = patience else { return Ok(pages.next().await) };
-    let silence = |_| Failure::unreachable(format!("no node told its sessions within {patience:?}"));
-    time::timeout(patience, pages.next()).await.map_err(silence)
 }
 
 fn tell(admin: &mut Admin<'_, '_>, printer: &mut Printer, progress: &mut Progress, page: Page) -> Result<(), Failure> {

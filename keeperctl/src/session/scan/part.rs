@@ -1,5 +1,7 @@
 //! The walks that make up a scan, one a part.
 
+use std::time::Duration;
+
 use futures_util::{Stream, stream};
 use keeper_client_sdk::{self as sdk, Error, Part, Scan, Session};
 
@@ -18,7 +20,13 @@ pub(super) struct Page {
 }
 
 /// What to ask for each part that is not walked yet, and which part that is.
-pub(super) fn walks(scan: &ScanSessions, standing: &Standing) -> Result<Vec<(usize, sdk::ScanSessions)>, Failure> {
+///
+/// A walk tries for ever, which is right once it has begun and would be silence before: hence the patience.
+pub(super) fn walks(
+    scan: &ScanSessions,
+    standing: &Standing,
+    patience: Duration,
+) -> Result<Vec<(usize, sdk::ScanSessions)>, Failure> {
     let of = standing.0.len();
     if scan.since.len() > 1 && scan.since.len() != of {
         let given = scan.since.len();
@@ -35,6 +43,7 @@ pub(super) fn walks(scan: &ScanSessions, standing: &Standing) -> Result<Vec<(usi
             part: Part::new(whole(*index), whole(of))?,
             since_revision: scan.since.get(*index).or_else(|| scan.since.first()).copied().unwrap_or(0),
             rate: scan.rate.map_or(Ok(0), |rate| share(rate, place, open.len()))?,
+            patience: Some(patience),
         };
         Ok((*index, walk))
     };
@@ -83,7 +92,7 @@ mod tests {
         let typed = Typed::try_parse_from(line.split_whitespace()).map_err(|error| error.to_string())?;
         let Noun::Session { verb: SessionVerb::Scan(scan) } = typed.noun else { panic!("not `session scan`") };
         let standing = scan.resume.clone().unwrap_or_else(|| Standing(vec![PartStanding::New; scan.parts as usize]));
-        walks(&scan, &standing).map_err(|failure| failure.message)
+        walks(&scan, &standing, Duration::from_secs(10)).map_err(|failure| failure.message)
     }
 
     #[test]
