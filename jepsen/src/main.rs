@@ -1,34 +1,45 @@
-//! `keeper-jepsen`: real processes, real faults, a checked history.
+//! `keeper-jepsen`: real processes, real faults, checked histories.
 //!
 //! `SEMANTICS.md` is the contract: what a history says and what is checked on it. The checks look at the history alone,
 //! so that a saved one can be judged again.
 
 mod check;
 mod cluster;
+mod command;
 mod history;
+mod image;
+mod leftovers;
+mod linearize;
+mod nemesis;
+mod network;
+mod node;
+mod operation;
+mod probe;
+mod results;
+mod run;
+mod suite;
+mod timeline;
 mod workload;
+mod world;
 
 use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
-use clap::{Parser, ValueEnum};
-use keeper_client_sdk::Keeper;
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tokio::{task::JoinSet, time};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, ValueEnum};
+use tokio::{runtime::Builder, signal::unix};
 
 use crate::{
-    cluster::{Cluster, NODES},
-    history::{History, NEMESIS},
+    leftovers::Ledger,
+    nemesis::{Fault, Needs},
+    network::Network,
+    run::Order,
+    workload::Workload,
 };
-
-/// Fewer acknowledged operations prove nothing.
-const ACKNOWLEDGED_MIN: usize = 100;
 
 /// Starts a cluster, breaks it, and checks what its clients saw.
 #[derive(Debug, Parser)]
@@ -36,46 +47,77 @@ const ACKNOWLEDGED_MIN: usize = 100;
 enum Typed {
     /// One run of one workload
     Run(Run),
+    /// Every workload under every mix of faults, for as long as wanted; goes on where it stopped
+    Suite(suite::Suite),
+    /// Judges a saved history
+    Check(Check),
+    /// Which faults can be made here
+    Probe,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Args)]
 struct Run {
     /// What the clients do
     #[arg(long, value_enum, default_value = "register")]
     workload: Workload,
+    /// What befalls the cluster meanwhile
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "kill,pause,partition")]
+    nemesis: Vec<Fault>,
     /// How long they do it
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// How many there are
+    /// How many nodes
+    #[arg(long, default_value_t = 3)]
+    nodes: usize,
+    /// How many clients
     #[arg(long, default_value_t = 8)]
     clients: u32,
     /// Chooses the victims, the pauses and the operations
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where the history is written
-    #[arg(long, default_value = "target/jepsen.jsonl")]
+    /// Where the history is written; the logs of the nodes lie beside it
+    #[arg(long, default_value = "target/jepsen/run.jsonl")]
     history: PathBuf,
     /// The daemon to test [default: the one beside this program]
     #[arg(long)]
     keeper: Option<PathBuf>,
+    /// Where nodes stand
+    #[arg(long, value_enum, default_value = "routed")]
+    network: Standpoint,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Workload {
-    Register,
-    Cas,
+enum Standpoint {
+    /// Each in a network namespace of its own, behind a router; needs root
+    Routed,
+    /// On loopback: no partitions, no packets
+    Loopback,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let Typed::Run(run) = Typed::parse();
-    let (words, code) = match run.run().await {
-        Ok(violations) if violations.is_empty() => ("every invariant held".to_owned(), 0),
-        Ok(violations) => (format!("{} violations:\n{}", violations.len(), violations.join("\n")), 1),
-        Err(error) => (format!("no run: {error:#}"), 2),
+#[derive(Debug, Args)]
+struct Check {
+    /// The history
+    history: PathBuf,
+    /// What its clients did
+    #[arg(long, value_enum)]
+    workload: Workload,
+}
+
+fn main() -> ExitCode {
+    let ended = match Typed::parse() {
+        Typed::Run(run) => run.run(),
+        Typed::Suite(suite) => suite.run(),
+        Typed::Check(check) => check.run(),
+        Typed::Probe => probe_all(),
     };
-    say(&words);
-    ExitCode::from(code)
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            say(&format!("no run: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn say(words: &str) {
@@ -84,53 +126,98 @@ fn say(words: &str) {
 }
 
 impl Run {
-    async fn run(self) -> Result<Vec<String>> {
-        let keeper = match self.keeper {
-            Some(path) => path,
-            None => std::env::current_exe()?.with_file_name("keeper"),
+    /// Returns whether every invariant held.
+    fn run(self) -> Result<bool> {
+        let keeper = daemon(self.keeper)?;
+        let order = Order {
+            keeper,
+            workload: self.workload,
+            faults: self.nemesis,
+            nodes: self.nodes,
+            clients: self.clients,
+            seconds: self.seconds,
+            seed: self.seed,
+            history: self.history,
         };
-        ensure!(keeper.exists(), "there is no {}: build it, or name one by --keeper", keeper.display());
-        let history = Arc::new(History::create(&self.history)?);
-        let mut cluster = Cluster::start(&keeper).await.context("the cluster does not start")?;
-        let mut clients = JoinSet::new();
-        for process in 0..self.clients {
-            let client = Keeper::connect(cluster.endpoints()).await?;
-            let random = StdRng::seed_from_u64(self.seed << 32 | u64::from(process));
-            clients.spawn(workload::run(self.workload, client, i64::from(process), random, history.clone()));
+        let verdict = perform(&order, self.network)?;
+        say(&results::summary(&order, &verdict));
+        if !verdict.violations.is_empty() {
+            let page = order.history.with_extension("html");
+            timeline::write(&page, &verdict.events, &verdict.violations)?;
+            say(&format!("timeline in {}", page.display()));
         }
-        let mut random = StdRng::seed_from_u64(self.seed);
-        let nemesis = break_and_mend(&mut cluster, &mut random, &history);
-        let ended = tokio::select! {
-            never = nemesis => never.map(|never| match never {}),
-            Some(client) = clients.join_next() => client.context("a client panicked")?.map(|never| match never {}),
-            () = time::sleep(Duration::from_secs(self.seconds)) => Ok(()),
-        };
-        ended?;
-        clients.shutdown().await;
-        let events = history.close()?;
-        let count = |f: &str, kind| events.iter().filter(|event| event.f == f && event.kind == kind).count();
-        let kills = count("kill", history::Kind::Info);
-        let acknowledged = events.iter().filter(|event| event.kind == history::Kind::Ok).count();
-        let path = self.history.display();
-        say(&format!("{acknowledged} operations acknowledged, {kills} kills; history in {path}"));
-        ensure!(acknowledged >= ACKNOWLEDGED_MIN && kills > 0, "too little happened to prove anything");
-        Ok(check::check(self.workload, &events))
+        if !verdict.missing.is_empty() {
+            bail!("too little happened to prove anything: {}", verdict.missing.join("; "));
+        }
+        Ok(verdict.violations.is_empty())
     }
 }
 
-/// Kills one node at a time and starts it again, for ever.
-async fn break_and_mend(
-    cluster: &mut Cluster,
-    random: &mut StdRng,
-    history: &History,
-) -> Result<std::convert::Infallible> {
-    loop {
-        time::sleep(Duration::from_millis(random.random_range(1_000..4_000))).await;
-        let node = random.random_range(0..NODES);
-        cluster.kill(node).await?;
-        history.info(NEMESIS, "kill", &format!("node-{}", node + 1))?;
-        time::sleep(Duration::from_millis(random.random_range(100..3_000))).await;
-        cluster.launch(node)?;
-        history.info(NEMESIS, "start", &format!("node-{}", node + 1))?;
+impl Check {
+    fn run(self) -> Result<bool> {
+        let events = history::read(&self.history)?;
+        let violations = check::check(self.workload, &events);
+        say(&results::told(&violations));
+        if !violations.is_empty() {
+            timeline::write(&self.history.with_extension("html"), &events, &violations)?;
+        }
+        Ok(violations.is_empty())
     }
+}
+
+/// The daemon named, or the one beside this program.
+fn daemon(named: Option<PathBuf>) -> Result<PathBuf> {
+    match named {
+        Some(path) => Ok(path),
+        None => Ok(std::env::current_exe()?.with_file_name("keeper")),
+    }
+}
+
+/// Makes the world, runs in it, and leaves nothing behind.
+fn perform(order: &Order, standpoint: Standpoint) -> Result<run::Verdict> {
+    let ledger = Arc::new(Ledger::open()?);
+    let mut needs = Needs::of(&order.faults);
+    if standpoint == Standpoint::Loopback && needs.namespaces {
+        bail!("partitions and packets need --network routed");
+    }
+    needs.namespaces |= standpoint == Standpoint::Routed;
+    probe::demand(&needs, &ledger)?;
+    let network = match standpoint {
+        Standpoint::Routed => Network::routed(order.nodes, &ledger)?,
+        Standpoint::Loopback => Network::Loopback,
+    };
+    let ledger_of_run = ledger.clone();
+    // On a thread of its own, because a thread that has entered a namespace stays there.
+    let work = move |order: Order| -> Result<run::Verdict> {
+        network.enter()?;
+        let runtime = Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+            tokio::select! {
+                verdict = order.run(network, ledger_of_run) => verdict,
+                _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+                _ = terminate.recv() => bail!("terminated"),
+            }
+        })
+    };
+    let order = order.clone();
+    let thread = std::thread::Builder::new().name("run".to_owned()).spawn(move || work(order))?;
+    thread.join().map_err(|_| anyhow::anyhow!("the run panicked")).and_then(|verdict| verdict.context("the run"))
+}
+
+/// Tries every fault there is.
+fn probe_all() -> Result<bool> {
+    let ledger = Ledger::open()?;
+    let needs = Needs { namespaces: true, queue: true, shim: true, image: true, operations: true };
+    let mut is_all = true;
+    for found in probe::probe(&needs, &ledger) {
+        match found.tried {
+            Ok(()) => say(&format!("can: {}", found.name)),
+            Err(error) => {
+                is_all = false;
+                say(&format!("cannot: {}: {error:#} ({})", found.name, found.remedy));
+            }
+        }
+    }
+    Ok(is_all)
 }

@@ -1,117 +1,132 @@
 //! What the clients do; see `SEMANTICS.md`.
+//!
+//! A workload has three parts: clients that [work](Workload::spawn) until they are stopped, a [finish](Workload::finish)
+//! once every fault is healed, which looks at everything that must still be there, and the followers of streams, which
+//! are stopped only when they have seen what the finish saw.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+mod cas;
+pub(crate) mod client;
+mod keys;
+mod lease;
+mod presence;
+mod reflush;
+mod register;
+mod scan;
+pub(crate) mod watch;
 
-use anyhow::{Context, Result};
-use keeper_client_sdk::{Edit, Epoch, Keeper, Registration, SessionKey, Sessions};
-use rand::{RngExt, rngs::StdRng};
-use serde_json::{Value, json};
-use tokio::time;
+use std::sync::Arc;
 
-use crate::{Workload, history::History};
+use anyhow::Result;
+use clap::ValueEnum;
+use keeper_client_sdk::Instance;
+use tokio::{sync::watch as watch_channel, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 
-/// Few keys make many conflicts.
-const KEYS: u32 = 4;
-/// Outlives any outage of a run: nothing may expire.
-const TTL: Duration = Duration::from_secs(600);
-/// Keeps histories readable; throughput is measured elsewhere.
-const PAUSE: Duration = Duration::from_millis(5);
+use client::Office;
+use keys::Keys;
 
-/// Works until it is stopped; fails only when the harness itself does.
-pub(crate) async fn run(
-    workload: Workload,
-    keeper: Keeper,
-    process: i64,
-    mut random: StdRng,
-    history: Arc<History>,
-) -> Result<Infallible> {
-    match workload {
-        Workload::Register => {
-            let instance = keeper.instance("jepsen", format!("client-{process}")).ttl(TTL).open();
-            let instance = instance.await.context("no lease")?;
-            let sessions = instance.sessions();
-            loop {
-                let key = format!("user-{}", random.random_range(0..KEYS));
-                if random.random_bool(0.5) {
-                    register(&sessions, process, &key, &history).await?;
-                } else {
-                    lookup(&keeper, process, &key, &history).await?;
-                }
-                time::sleep(PAUSE).await;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Workload {
+    /// Sessions with displacement
+    Register,
+    /// A document that is compared and set
+    Cas,
+    /// Documents that are followed
+    Watch,
+    /// Leases that are renewed, closed and left alone
+    Lease,
+    /// Sessions that are followed
+    Presence,
+    /// Walks over sessions
+    Scan,
+    /// Gateways whose cluster loses its state
+    Reflush,
+}
+
+/// What a client leaves when it ends: a lease that must outlive it, because sessions end with their lease.
+pub(crate) type Left = Option<Instance>;
+
+/// Clients at work, and what ends them.
+pub(crate) struct Crowd {
+    /// Those who change things or ask; each ends soon after `stop`.
+    pub(crate) workers: JoinSet<Result<Left>>,
+    /// Those who follow streams or hold something. They see the finish.
+    pub(crate) followers: JoinSet<Result<Left>>,
+    pub(crate) stop: CancellationToken,
+    /// The revision at which followers may end, once it is known.
+    pub(crate) last_revision: watch_channel::Sender<Option<u64>>,
+}
+
+impl Crowd {
+    fn new() -> Self {
+        let last_revision = watch_channel::Sender::new(None);
+        let (workers, followers, stop) = (JoinSet::new(), JoinSet::new(), CancellationToken::new());
+        Self { workers, followers, stop, last_revision }
+    }
+}
+
+impl Workload {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Cas => "cas",
+            Self::Watch => "watch",
+            Self::Lease => "lease",
+            Self::Presence => "presence",
+            Self::Scan => "scan",
+            Self::Reflush => "reflush",
+        }
+    }
+
+    /// What must have been acknowledged at least once.
+    pub(crate) const fn operations(self) -> &'static [&'static str] {
+        match self {
+            Self::Register => &["register", "unregister", "lookup", "local", "at-least"],
+            Self::Cas => &["read", "write", "cas"],
+            Self::Watch => &["publish", "watch", "read"],
+            Self::Lease => &["open", "held", "close", "abandon", "list", "changes", "final-list"],
+            Self::Presence => &["register", "unregister", "follow", "final-lookup"],
+            Self::Scan => &["register", "unregister", "scan", "tail"],
+            Self::Reflush => &["connect", "lookup", "final-lookup"],
+        }
+    }
+
+    /// Whether the run must make the cluster lose its state.
+    pub(crate) fn loses_state(self) -> bool {
+        self == Self::Reflush
+    }
+
+    /// Sets clients to work. Returns when each has what it needs to begin.
+    pub(crate) async fn spawn(self, office: &Arc<Office>, clients: u32) -> Result<Crowd> {
+        let mut crowd = Crowd::new();
+        let keys = Arc::new(Keys::new(self.name()));
+        for number in 0..clients {
+            let client = office.client(number).await?;
+            match self {
+                Self::Register => register::spawn(&mut crowd, client, keys.clone()).await?,
+                Self::Cas => cas::spawn(&mut crowd, client, keys.clone()),
+                Self::Watch => watch::spawn(&mut crowd, client, number),
+                Self::Lease => lease::spawn(&mut crowd, client, number),
+                Self::Presence => presence::spawn(&mut crowd, client, number).await?,
+                Self::Scan => scan::spawn(&mut crowd, client, number).await?,
+                Self::Reflush => reflush::spawn(&mut crowd, client, number).await?,
             }
         }
-        Workload::Cas => {
-            let mut number = process * 1_000_000_000;
-            loop {
-                let key = format!("jepsen/cas-{}.toml", random.random_range(0..KEYS));
-                let revision = read(&keeper, process, &key, &history).await?;
-                if let Some(revision) = revision.filter(|_| random.random_bool(0.5)) {
-                    number += 1;
-                    replace(&keeper, process, &key, revision, number, &history).await?;
-                }
-                time::sleep(PAUSE).await;
-            }
-        }
+        Ok(crowd)
     }
-}
 
-async fn register(sessions: &Sessions, process: i64, key: &str, history: &History) -> Result<()> {
-    let session = SessionKey::of_user(key.to_owned())?;
-    history.invoke(process, "register", key, Value::Null)?;
-    match sessions.register(Registration::new(session)).await {
-        Ok(registered) => history.ok(process, "register", key, epoch(registered.epoch)),
-        Err(error) => history.not_ok(process, "register", key, &error),
-    }
-}
-
-async fn lookup(keeper: &Keeper, process: i64, key: &str, history: &History) -> Result<()> {
-    let session = SessionKey::of_user(key.to_owned())?;
-    history.invoke(process, "lookup", key, Value::Null)?;
-    match keeper.lookup().session(&session).await {
-        Ok(looked) => {
-            let found = looked.found.map_or(Value::Null, |session| epoch(session.epoch));
-            history.ok(process, "lookup", key, found)
+    /// Looks at everything that must still be there, when nobody changes anything any more. Returns the last revision
+    /// that followers must have seen.
+    pub(crate) async fn finish(self, office: &Arc<Office>) -> Result<u64> {
+        let mut client = office.client(client::FINISHER).await?;
+        match self {
+            Self::Register => register::finish(&mut client).await,
+            Self::Cas => cas::finish(&mut client).await,
+            Self::Watch => watch::finish(&mut client).await,
+            Self::Lease => lease::finish(&mut client).await,
+            Self::Presence => presence::finish(&mut client).await,
+            Self::Scan => scan::finish(&mut client).await,
+            Self::Reflush => reflush::finish(&mut client).await,
         }
-        Err(error) => history.not_ok(process, "lookup", key, &error),
-    }
-}
-
-fn epoch(epoch: Epoch) -> Value {
-    json!([epoch.revision, epoch.position])
-}
-
-/// The revision found; 0 when there is no document.
-async fn read(keeper: &Keeper, process: i64, key: &str, history: &History) -> Result<Option<u64>> {
-    history.invoke(process, "read", key, Value::Null)?;
-    match keeper.configs().get(key).await {
-        Ok(Some(document)) => {
-            let number = document.value()?["number"].clone();
-            history.ok(process, "read", key, json!([document.revision, number]))?;
-            Ok(Some(document.revision))
-        }
-        Ok(None) => {
-            history.ok(process, "read", key, json!([0, null]))?;
-            Ok(Some(0))
-        }
-        Err(error) => {
-            history.not_ok(process, "read", key, &error)?;
-            Ok(None)
-        }
-    }
-}
-
-async fn replace(
-    keeper: &Keeper,
-    process: i64,
-    key: &str,
-    revision: u64,
-    number: i64,
-    history: &History,
-) -> Result<()> {
-    history.invoke(process, "cas", key, json!([revision, number]))?;
-    let edit = Edit::put(key, format!("number = {number}\n")).expecting(revision);
-    match keeper.configs().publish(edit).await {
-        Ok(published) => history.ok(process, "cas", key, published.revision.into()),
-        Err(error) => history.not_ok(process, "cas", key, &error),
     }
 }

@@ -1,0 +1,66 @@
+//! The nodes, and runs in which nothing happened.
+
+use serde_json::{Value, json};
+
+use super::Story;
+use crate::{
+    check::vacuous,
+    history::{Kind, NEMESIS},
+    nemesis::Fault,
+    workload::Workload,
+};
+
+fn status(story: Story, node: &str, role: &str, term: u64, applied: u64, hash: &str) -> Story {
+    let value = json!({ "role": role, "term": term, "cluster": "c", "state": "s", "applied": applied, "hash": hash });
+    story.nodes("status", node, value)
+}
+
+fn found(story: &Story) -> Vec<&'static str> {
+    story.found(Workload::Cas)
+}
+
+#[test]
+fn replicas_that_differ_are_found() {
+    let one = status(Story::default(), "node-1", "leader", 1, 7, "aa");
+    assert_eq!(found(&status(one.clone(), "node-2", "follower", 1, 7, "aa")), [""; 0]);
+    assert_eq!(found(&status(one.clone(), "node-2", "follower", 1, 8, "bb")), [""; 0]);
+    assert_eq!(found(&status(one, "node-2", "follower", 1, 7, "bb")), ["K1"]);
+}
+
+#[test]
+fn two_leaders_of_one_term_are_found() {
+    let one = status(Story::default(), "node-1", "leader", 3, 7, "aa");
+    assert_eq!(found(&status(one.clone(), "node-2", "leader", 4, 9, "bb")), [""; 0]);
+    assert_eq!(found(&status(one, "node-2", "leader", 3, 9, "bb")), ["K2"]);
+}
+
+#[test]
+fn a_cluster_that_does_not_heal_is_found() {
+    let healed = |converged: bool| Story::default().nodes("healed", "all", json!({ "converged": converged }));
+    assert_eq!(found(&healed(true)), [""; 0]);
+    assert_eq!(found(&healed(false)), ["K3"]);
+    assert_eq!(found(&Story::default().nodes("served", "all", json!({ "served": false }))), ["K3"]);
+}
+
+#[test]
+fn a_node_that_dies_of_nothing_is_found() {
+    let value = json!({ "status": "exit status: 101" });
+    assert_eq!(found(&Story::default().nodes("died", "node-1", value.clone())), ["K4"]);
+    assert_eq!(found(&Story::default().nodes("stopped", "node-1", value)), [""; 0]);
+}
+
+#[test]
+fn a_run_in_which_nothing_happened_proves_nothing() {
+    let mut story = Story::default();
+    for number in 0..100 {
+        story = story.ok("write", "doc", json!({ "number": number }), json!({ "revision": number }));
+    }
+    let missing = |story: &Story| vacuous(Workload::Cas, &[Fault::Kill], &story.events);
+    assert_eq!(missing(&story), ["no `read` was acknowledged", "no `cas` was acknowledged", "no `kill` was made"]);
+    let story = story
+        .ok("read", "doc", Value::Null, json!({ "revision": 0, "number": null }))
+        .ok("cas", "doc", json!({ "number": 1_000 }), json!({ "revision": 1 }))
+        .add(NEMESIS, Kind::Info, "kill", "one", json!([1]));
+    assert_eq!(missing(&story), [""; 0]);
+    assert!(!missing(&Story::default()).is_empty());
+}

@@ -1,0 +1,95 @@
+//! A file system of its own for the data of one node, in a file behind a loop device: it can lose power, and be full.
+//!
+//! `xfs_io shutdown` stops the file system as a power cut does: what was synced is there after the next mount, what was
+//! not is gone, and until then every call fails. Even nodes use ext4, odd ones XFS.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use rustix::fs::statvfs;
+
+use crate::{
+    command,
+    leftovers::{Ledger, Thing, is_mounted},
+};
+
+/// XFS accepts no less than 300 MiB. Sparse: it takes what is written.
+const IMAGE_BYTES: u64 = 640 << 20;
+
+const BALLAST: &str = "ballast";
+
+#[derive(Debug)]
+pub(crate) struct Image {
+    file: PathBuf,
+    mount: PathBuf,
+}
+
+impl Image {
+    pub(crate) fn make(folder: &Path, node: usize, ledger: &Ledger) -> Result<Self> {
+        let image =
+            Self { file: folder.join(format!("disk-{}", node + 1)), mount: folder.join(format!("mount-{}", node + 1)) };
+        File::create(&image.file)?.set_len(IMAGE_BYTES)?;
+        fs::create_dir(&image.mount)?;
+        let file = image.file.display().to_string();
+        if node.is_multiple_of(2) {
+            command::run("mkfs.ext4", &["-q", "-F", "-E", "lazy_itable_init=1,nodiscard", &file])?;
+        } else {
+            command::run("mkfs.xfs", &["-q", "-f", &file])?;
+        }
+        ledger.note(&Thing::Loop(image.file.clone()))?;
+        ledger.note(&Thing::Mount(image.mount.clone()))?;
+        image.mount().context("an image cannot be mounted")?;
+        Ok(image)
+    }
+
+    /// Where the node may write.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.mount.join("data")
+    }
+
+    /// Cuts the power: what was not synced is lost. The node must be killed before it is [restored](Self::restore).
+    pub(crate) fn cut(&self) -> Result<()> {
+        command::run("xfs_io", &["-x", "-c", "shutdown", &self.mount.display().to_string()]).map(drop)
+    }
+
+    /// Power is back, and the file system has recovered.
+    pub(crate) fn restore(&self) -> Result<()> {
+        if is_mounted(&self.mount) {
+            command::run("umount", &[&self.mount.display().to_string()])?;
+        }
+        self.mount()
+    }
+
+    fn mount(&self) -> Result<()> {
+        // The loop device goes with the mount.
+        let (file, mount) = (self.file.display().to_string(), self.mount.display().to_string());
+        command::run("mount", &["-o", "loop", &file, &mount]).map(drop)
+    }
+
+    /// Takes all space but this; returns how much is left.
+    pub(crate) fn fill(&self, but_bytes: u64) -> Result<u64> {
+        let ballast = self.mount.join(BALLAST).display().to_string();
+        let length = self.free()?.saturating_sub(but_bytes);
+        if length > 0 {
+            command::run("fallocate", &["-l", &length.to_string(), &ballast])?;
+        }
+        self.free()
+    }
+
+    /// Gives the space back.
+    pub(crate) fn relieve(&self) -> Result<()> {
+        let ballast = self.mount.join(BALLAST);
+        if ballast.exists() {
+            fs::remove_file(ballast)?;
+        }
+        Ok(())
+    }
+
+    fn free(&self) -> Result<u64> {
+        let space = statvfs(&self.mount)?;
+        Ok(space.f_bavail * space.f_frsize)
+    }
+}

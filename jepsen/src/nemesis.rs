@@ -1,0 +1,138 @@
+//! Faults: who makes them, what each needs, and how they are mixed.
+//!
+//! Each kind of fault strikes again and again in a task of its own, with randomness of its own: a seed fixes what every
+//! kind does, whichever others run beside it. A strike makes the fault, lets it last, and ends it; one that is stopped
+//! in the middle leaves the rest to [`World::heal`]. Strikes of several kinds overlap freely.
+
+mod clock;
+mod damage;
+mod disk;
+mod full;
+mod kill;
+mod packets;
+mod partition;
+mod pause;
+mod power;
+mod rolling;
+mod shim;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use clap::ValueEnum;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tokio::time;
+
+use crate::world::World;
+
+pub(crate) use packets::{Packets, probe as probe_packets};
+pub(crate) use shim::{Control, build as build_shim};
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Fault {
+    /// SIGKILL: one node, the leader, all
+    Kill,
+    /// SIGSTOP: shorter and longer than an election and a lease
+    Pause,
+    /// Nothing passes: halves, one way, bridge, the leader alone, flapping
+    Partition,
+    /// Packets are late, lost and out of order
+    Packets,
+    /// The wall clock jumps and drifts
+    Clock,
+    /// The disk is slow or hangs; writes and syncs fail; a write is torn
+    Disk,
+    /// The disk is full, to the reserve and to the last byte
+    Full,
+    /// Power is cut: what was not synced is gone
+    Power,
+    /// Bits of a file flip, or its end is gone, while its node is down
+    Damage,
+    /// Every node is stopped in order and started again, one after another
+    Rolling,
+    /// Nodes join, leave and are replaced
+    Membership,
+    /// The leader hands over
+    Transfer,
+}
+
+/// What the faults of a run need from the system.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    pub(crate) namespaces: bool,
+    pub(crate) queue: bool,
+    pub(crate) shim: bool,
+    pub(crate) image: bool,
+    pub(crate) operations: bool,
+}
+
+impl Fault {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Pause => "pause",
+            Self::Partition => "partition",
+            Self::Packets => "packets",
+            Self::Clock => "clock",
+            Self::Disk => "disk",
+            Self::Full => "full",
+            Self::Power => "power",
+            Self::Damage => "damage",
+            Self::Rolling => "rolling",
+            Self::Membership => "membership",
+            Self::Transfer => "transfer",
+        }
+    }
+
+    async fn strike(self, world: &World, random: &mut StdRng) -> Result<()> {
+        match self {
+            Self::Kill => kill::strike(world, random).await,
+            Self::Pause => pause::strike(world, random).await,
+            Self::Partition => partition::strike(world, random).await,
+            Self::Packets => packets::strike(world, random).await,
+            Self::Clock => clock::strike(world, random).await,
+            Self::Disk => disk::strike(world, random).await,
+            Self::Full => full::strike(world, random).await,
+            Self::Power => power::strike(world, random).await,
+            Self::Damage => damage::strike(world, random).await,
+            Self::Rolling => rolling::strike(world, random).await,
+            // No run gets here: the capability is probed first.
+            Self::Membership | Self::Transfer => std::future::pending().await,
+        }
+    }
+
+    /// Strikes for ever.
+    pub(crate) async fn run(self, world: Arc<World>, seed: u64) -> Result<Infallible> {
+        let mut random = StdRng::seed_from_u64(seed << 8 | self as u64);
+        loop {
+            // The first pause is short, so that even a short run sees every kind.
+            time::sleep(Duration::from_millis(random.random_range(300..3_000))).await;
+            self.strike(&world, &mut random).await?;
+        }
+    }
+}
+
+impl Needs {
+    pub(crate) fn of(faults: &[Fault]) -> Self {
+        let has = |some: &[Fault]| faults.iter().any(|fault| some.contains(fault));
+        Self {
+            namespaces: has(&[Fault::Partition, Fault::Packets]),
+            queue: has(&[Fault::Packets]),
+            shim: has(&[Fault::Clock, Fault::Disk]),
+            image: has(&[Fault::Power, Fault::Full]),
+            operations: has(&[Fault::Membership, Fault::Transfer]),
+        }
+    }
+}
+
+/// How long a fault lasts: mostly short, now and then longer than any election or lease of a run.
+fn lasting(random: &mut StdRng) -> Duration {
+    let long = random.random_bool(0.25);
+    Duration::from_millis(if long { random.random_range(4_000..8_000) } else { random.random_range(300..2_500) })
+}
+
+/// One of them, if there is one.
+fn one_of(candidates: &[usize], random: &mut StdRng) -> Option<usize> {
+    (!candidates.is_empty()).then(|| candidates[random.random_range(0..candidates.len())])
+}

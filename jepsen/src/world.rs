@@ -1,0 +1,141 @@
+//! What the faults of a run act upon, and how all of them end.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use keeper_client_sdk::{NodeStatus, Role};
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::{
+    sync::Mutex as AsyncMutex,
+    time::{self, Instant},
+};
+
+use crate::{
+    cluster::{Cluster, statuses},
+    history::{History, Kind, MONITOR},
+    nemesis::Packets,
+    network::Network,
+    node::Standing,
+};
+
+/// How often the nodes are asked about themselves.
+const LOOK_AGAIN: Duration = Duration::from_millis(400);
+
+/// How long a healed cluster may take to be one again: a node may have to catch up by a snapshot.
+const CONVERGE_TIMEOUT: Duration = Duration::from_secs(45);
+
+pub(crate) struct World {
+    pub(crate) cluster: AsyncMutex<Cluster>,
+    pub(crate) network: Network,
+    pub(crate) history: Arc<History>,
+    pub(crate) packets: Mutex<Option<Packets>>,
+    /// The leader when the nodes were asked last.
+    leader: Mutex<Option<usize>>,
+}
+
+impl World {
+    pub(crate) fn new(cluster: Cluster, network: Network, history: Arc<History>) -> Self {
+        let (packets, leader) = (Mutex::new(None), Mutex::new(None));
+        Self { cluster: AsyncMutex::new(cluster), network, history, packets, leader }
+    }
+
+    pub(crate) fn leader(&self) -> Option<usize> {
+        *self.leader.lock()
+    }
+
+    /// Asks the nodes about themselves for as long as it is polled.
+    pub(crate) async fn watch(&self) -> Result<std::convert::Infallible> {
+        let asker = self.cluster.lock().await.asker();
+        loop {
+            let statuses = statuses(&asker).await;
+            self.note(&statuses)?;
+            self.bury().await?;
+            time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn note(&self, statuses: &[NodeStatus]) -> Result<()> {
+        for status in statuses {
+            let value = json!({
+                "role": status.role.as_str(),
+                "term": status.term,
+                "cluster": format!("{:x}", status.state_id),
+                "state": format!("{:x}", status.state_id),
+                "applied": status.applied_index,
+                "hash": format!("{:x}", status.state_hash),
+                "snapshot": status.snapshot_index,
+            });
+            self.history.add(MONITOR, Kind::Info, "status", &format!("node-{}", status.node_id), value)?;
+        }
+        let leading = statuses.iter().filter(|it| it.role == Role::Leader).max_by_key(|it| it.term);
+        if let Some(leader) = leading {
+            *self.leader.lock() = usize::try_from(leader.node_id)?.checked_sub(1);
+        }
+        Ok(())
+    }
+
+    /// A node that ended by itself had a right to, or did wrong.
+    pub(crate) async fn bury(&self) -> Result<()> {
+        let mut cluster = self.cluster.lock().await;
+        for node in &mut cluster.nodes {
+            let Some(status) = node.ended()? else { continue };
+            let f = if node.may_end { "stopped" } else { "died" };
+            let value = json!({ "status": status.to_string(), "said": node.last_words() });
+            self.history.add(MONITOR, Kind::Info, f, &node.name(), value)?;
+        }
+        Ok(())
+    }
+
+    /// Ends every fault: whatever was left open by a nemesis that was stopped in the middle.
+    pub(crate) async fn heal(&self) -> Result<()> {
+        if let Some(routed) = self.network.routed_only() {
+            routed.cut(BTreeSet::new())?;
+        }
+        drop(self.packets.lock().take());
+        let mut cluster = self.cluster.lock().await;
+        for node in &mut cluster.nodes {
+            if let Some(control) = node.control() {
+                control.calm()?;
+            }
+            if let Some(image) = node.image() {
+                image.relieve().or_else(|_| image.restore())?;
+            }
+            if node.standing == Standing::Paused {
+                node.resume()?;
+            }
+        }
+        drop(cluster);
+        self.bury().await?;
+        self.cluster.lock().await.launch_all()?;
+        self.history.fault("heal", "all", json!(null))
+    }
+
+    /// Waits until the nodes hold the same, and writes down whether they came to it.
+    pub(crate) async fn converge(&self) -> Result<()> {
+        let (asker, sound): (_, Vec<u64>) = {
+            let cluster = self.cluster.lock().await;
+            let sound = cluster.nodes.iter().filter(|node| !node.is_damaged);
+            (cluster.asker(), sound.map(|node| node.number as u64 + 1).collect())
+        };
+        let deadline = Instant::now() + CONVERGE_TIMEOUT;
+        loop {
+            let all = statuses(&asker).await;
+            self.note(&all)?;
+            self.bury().await?;
+            self.cluster.lock().await.launch_all()?;
+            let seen: Vec<_> = all.iter().filter(|it| sound.contains(&it.node_id)).collect();
+            let first = seen.first().map(|it| (it.state_id, it.applied_index, it.state_hash));
+            let is_one = seen.len() == sound.len()
+                && seen.iter().all(|it| Some((it.state_id, it.applied_index, it.state_hash)) == first)
+                && all.iter().any(|it| it.role == Role::Leader);
+            if is_one || Instant::now() > deadline {
+                let nodes: Vec<_> =
+                    seen.iter().map(|it| (it.node_id, it.role.as_str(), it.applied_index, it.state_hash)).collect();
+                let value = json!({ "converged": is_one, "expected": sound, "nodes": nodes });
+                return self.history.add(MONITOR, Kind::Info, "healed", "all", value).context("the end");
+            }
+            time::sleep(LOOK_AGAIN / 4).await;
+        }
+    }
+}
