@@ -128,9 +128,10 @@ fn a_sweep_looks_at_one_slice() {
     machine.apply(Command::Expire(one)).expect("it is open");
     machine.register(other, 0..100);
     let swept = |rows, more| Ok(Reply::Swept { rows, more });
-    assert_eq!(machine.apply(Command::Sweep), swept(1_000, true));
-    machine.rebuild();
-    assert_eq!(machine.apply(Command::Sweep), swept(1_000, true));
-    assert_eq!(machine.apply(Command::Sweep), swept(300, false));
+    for _ in 0..2_300 / limits::SWEEP_SLICE {
+        assert_eq!(machine.apply(Command::Sweep), swept(limits::SWEEP_SLICE, true));
+        machine.rebuild();
+    }
+    assert_eq!(machine.apply(Command::Sweep), swept(2_300 % limits::SWEEP_SLICE, false));
     assert_eq!(machine.state.sessions_live(), 100);
 }

@@ -14,6 +14,9 @@ use crate::machine::{Machine, register};
 /// Sessions of a frame.
 const FRAME: usize = 1_000;
 
+/// Sessions that one sweep looks at.
+const SLICE: usize = limits::SWEEP_SLICE as usize;
+
 fn machine(facts: usize, bytes: usize) -> Machine {
     let mut machine = Machine { state: State::new(PresenceLimits { facts, bytes }), at: Stamp::default() };
     machine.apply(Command::Found(StateId(7))).expect("a new state can be founded");
@@ -124,7 +127,7 @@ fn a_gateways_sessions_are_swept_in_slices_for_each_grace() {
         decide(machine, 0, &[("slow", 3_000), ("even", 1_000)]).expect("it is within its bounds");
         let (gateway, next) = (machine.open("a"), machine.open("b"));
         for frame in 0..3 {
-            let users = frame * FRAME..(frame + 1) * FRAME;
+            let users = frame * SLICE..(frame + 1) * SLICE;
             let topics = ["slow", "even", "none"];
             machine.frame(gateway, users.map(|user| register(user, Some(topics[user % 3]))).collect());
         }
@@ -132,7 +135,7 @@ fn a_gateways_sessions_are_swept_in_slices_for_each_grace() {
         machine.apply(Command::Expire(gateway)).expect("it is open");
         let said = machine.state.presence().read_after(told, usize::MAX).expect("it is the newest one");
         assert_eq!(said.len(), 1, "closing says that it closed, and nothing of single sessions, however many");
-        for (time, slices) in [(0, [1_000, 1_000, 1_000]), (1_000, [1_000, 1_000, 0]), (3_000, [999, 0, 0])] {
+        for (time, slices) in [(0, [SLICE; 3]), (1_000, [SLICE, SLICE, 0]), (3_000, [SLICE, 0, 0])] {
             machine.at.time = LogTime(time);
             for rows in slices {
                 // Somebody of each kind is back in the middle of it.
@@ -156,28 +159,28 @@ fn those_who_linger_are_swept_in_slices() {
         decide(machine, 1_000, &[]).expect("it is within its bounds");
         let gateway = machine.open("a");
         for frame in 0..3 {
-            machine.register(gateway, frame * FRAME..(frame + 1) * FRAME);
+            machine.register(gateway, frame * SLICE..(frame + 1) * SLICE);
             machine.at.time = LogTime(frame as u64 * 10);
-            drop_all(machine, gateway, frame * FRAME..(frame + 1) * FRAME);
+            drop_all(machine, gateway, frame * SLICE..(frame + 1) * SLICE);
         }
         machine.register(gateway, 10..20);
         assert_eq!(machine.state.next_sweep(), Some(LogTime(1_000)));
         machine.at.time = LogTime(1_010);
-        assert_eq!(sweep(machine), (1_000, true));
+        assert_eq!(sweep(machine), (limits::SWEEP_SLICE, true));
         if snapshots {
             machine.rebuild();
         }
-        machine.register(gateway, 1_500..1_510);
-        assert_eq!(sweep(machine), (980, false));
+        machine.register(gateway, SLICE + 50..SLICE + 60);
+        assert_eq!(sweep(machine), (limits::SWEEP_SLICE - 20, false));
         assert_eq!(machine.state.next_sweep(), Some(LogTime(1_020)));
         machine.at.time = LogTime(1_020);
-        assert_eq!(sweep(machine), (1_000, false));
+        assert_eq!(sweep(machine), (limits::SWEEP_SLICE, false));
         assert_eq!((machine.state.sessions_absent(), machine.state.sessions_live()), (0, 20));
     }
     assert_same_facts(&machine, &other);
     let facts = machine.state.presence().read_all();
     let offline = facts.iter().filter(|fact| matches!(fact.what, PresenceWhat::Offline(_))).count();
-    assert_eq!(offline, 2_990, "ten were back in time, ten when it was due already");
+    assert_eq!(offline, 3 * SLICE - 10, "ten were back in time, ten when it was due already");
 }
 
 #[test]
