@@ -32,8 +32,8 @@ pub struct Rebuild {
     pub live: u64,
     /// The gateways that are expected.
     pub gateways: Vec<RebuildGateway>,
-    /// How far it is, in thousandths: how many of the gateways have finished or were given up, or how much of the time up
-    /// to `not_before_ms` has passed, whichever is less.
+    /// How far it is, in thousandths: how many of the gateways have finished or were given up, or how much of the time
+    /// up to `not_before_ms` has passed, whichever is less.
     pub done_permille: u32,
 }
 

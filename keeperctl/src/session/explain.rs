@@ -114,13 +114,13 @@ mod tests {
 
     #[test]
     fn a_timeline_in_columns() {
-        let offline = || fact(Event::Offline, Some("left"));
+        let offline = || fact(Event::Offline, Some("gateway-closed"));
         let facts = vec![fact(Event::Online, None), Fact { about: "topics", ..offline() }, offline()];
         let expected = "\
 AT                        REVISION  SLOT   EVENT    INSTANCE     CONNECTION  EPOCH  ABOUT    TOPICS  WHY
 2026-11-22T15:36:02.345Z  52        phone  online   room/room-1  c-9         41.3   session  news    -
-2026-11-22T15:36:02.345Z  52        phone  offline  room/room-1  c-9         41.3   topics   news    the device said good-bye
-2026-11-22T15:36:02.345Z  52        phone  offline  room/room-1  c-9         41.3   session  news    the device said good-bye
+2026-11-22T15:36:02.345Z  52        phone  offline  room/room-1  c-9         41.3   topics   news    its gateway closed
+2026-11-22T15:36:02.345Z  52        phone  offline  room/room-1  c-9         41.3   session  news    its gateway closed
 ";
         assert_eq!(timeline(facts).table(), expected);
     }

@@ -46,8 +46,8 @@ impl SessionSelector {
 }
 
 impl State {
-    /// None when nothing can match: nobody is bound to the topic, or no such instance is open. Of sessions that are seen
-    /// the instance may have closed, perhaps more than once: whoever walks them compares names.
+    /// None when nothing can match: nobody is bound to the topic, or no such instance is open. Of sessions that are
+    /// seen, the instance may have closed, perhaps more than once: whoever walks them compares names.
     pub(super) fn matcher<'a>(&self, selector: &'a SessionSelector, walked: Walked) -> Option<Matcher<'a>> {
         let owner = match (walked, &selector.instance) {
             (Walked::Seen, _) | (Walked::Live, None) => None,

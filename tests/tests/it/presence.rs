@@ -293,8 +293,8 @@ async fn below_the_ring_a_stream_is_reset_and_a_scan_puts_it_right() {
     assert_eq!(brief(&fact(&mut presence).await), "online a");
 }
 
-/// A session that lingers is in nobody's list of live ones; and were it not in the walk, its return to the gateway it had
-/// would be told to nobody.
+/// A session that lingers is in nobody's list of live ones; were it not in the walk, its return to its gateway would be
+/// told to nobody.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_lingers_over_a_reset_is_known_and_its_return_changes_nothing() {
     let cluster = InProcess::start_with(1, |settings| settings.presence.ring_facts_max = 1_024).await;

@@ -22,9 +22,9 @@ impl SessionService {
             author: request.author,
         });
         let proposed = self.proposer.propose(Lane::Config, Proposal::new(command, bytes)).await;
-        let Committed { revision, reply } = proposed.map_err(|problem| match problem {
-            Problem::Rejected(Rejection::NotFound { .. }) => nobody(&target),
-            other => other,
+        let Committed { revision, reply } = proposed.map_err(|problem| {
+            let is_nobody = matches!(problem, Problem::Rejected(Rejection::NotFound { .. }));
+            if is_nobody { nobody(&target) } else { problem }
         })?;
         let Reply::Kicked { job, kicked } = reply else { return Err(another_kind()) };
         let kicked = kicked.iter().map(|kicked| wire::kick_reply::Kicked {

@@ -32,9 +32,9 @@ impl SessionService {
         let instances: Vec<_> = instances.collect::<Result<_, _>>()?;
         let command = Command::GiveUp(GiveUp { instances: instances.clone(), author: request.author });
         let proposed = self.proposer.propose(Lane::Config, Proposal::new(command, bytes)).await;
-        let Committed { revision, reply } = proposed.map_err(|problem| match problem {
-            Problem::Rejected(Rejection::NotFound { .. }) => self.view.read(|state| not_awaited(state, &instances)),
-            other => other,
+        let Committed { revision, reply } = proposed.map_err(|problem| {
+            let is_unknown = matches!(problem, Problem::Rejected(Rejection::NotFound { .. }));
+            if is_unknown { self.view.read(|state| not_awaited(state, &instances)) } else { problem }
         })?;
         let Reply::GivenUp = reply else { return Err(another_kind()) };
         Ok(wire::GiveUpReply { revision: revision.0 })
