@@ -13,7 +13,7 @@ use crate::{
 /// The nodes themselves; see [`Keeper::cluster`](crate::Keeper::cluster).
 #[derive(Debug, Clone)]
 pub struct Cluster {
-    nodes: Arc<Nodes>,
+    pub(crate) nodes: Arc<Nodes>,
 }
 
 /// What a node is in its cluster.

@@ -18,6 +18,7 @@
 
 #![warn(missing_docs)]
 
+mod backup;
 mod builder;
 mod cluster;
 mod config;
@@ -32,6 +33,7 @@ mod random;
 mod session;
 mod tasks;
 
+pub use backup::{Backup, BackupHead, BackupOf};
 pub use builder::Builder;
 pub use cluster::{Cluster, InitialMember, Member, NodeStatus, Role};
 pub use config::{

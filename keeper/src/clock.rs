@@ -47,7 +47,9 @@ impl WallClock {
         Self(Arc::new(read_ms))
     }
 
-    fn read_ms(&self) -> u64 {
+    /// This moment.
+    #[must_use]
+    pub fn read_ms(&self) -> u64 {
         (self.0)()
     }
 }

@@ -3,7 +3,7 @@
 //! Arrows point one way, and `tests/tests/tidy.rs` checks them:
 //!
 //! ```text
-//! main → node → {rpc, http, lease} → {propose, view, watch} → {raft, replica} → {store, registry}
+//! main → node → {rpc, http, lease} → {propose, view, watch, backup} → {raft, replica} → {store, registry}
 //! ```
 //!
 //! [`batch`], [`clock`], [`codec`], [`mod@format`], [`govern`], [`limits`], [`metrics`], [`policy`], [`problem`] and

@@ -59,14 +59,23 @@ impl Processes {
         fs::write(self.settings(at), text).expect("settings are written");
     }
 
-    /// Runs `keeper init` for all nodes.
+    /// Runs `keeper init` for all nodes of a cluster that lost nothing.
     ///
     /// # Panics
     /// The binary does not run.
     #[must_use]
     pub fn found(&self) -> Output {
+        self.init(&["--fresh"])
+    }
+
+    /// Runs `keeper init` for all nodes; `more` is added to the arguments.
+    ///
+    /// # Panics
+    /// The binary does not run.
+    #[must_use]
+    pub fn init(&self, more: &[&str]) -> Output {
         let mut command = Command::new(binary("keeper"));
-        command.args(["init", "--fresh", "--endpoint", &self.endpoint(0)]);
+        command.args(["init", "--endpoint", &self.endpoint(0)]).args(more);
         for (at, node) in self.nodes.iter().enumerate() {
             command.arg("--member").arg(format!("{}={},{}", at + 1, node.listen.peer, self.endpoint(at)));
         }
@@ -98,6 +107,15 @@ impl Processes {
         let mut child = self.nodes[at].child.take().expect("the process runs");
         child.kill().expect("it is killed");
         child.wait().expect("it ends");
+    }
+
+    /// Removes what a node that does not run had on its disk.
+    ///
+    /// # Panics
+    /// It runs, or cannot be removed.
+    pub fn wipe(&self, at: usize) {
+        assert!(self.nodes[at].child.is_none(), "the node runs");
+        fs::remove_dir_all(self.data(at)).expect("the data is removed");
     }
 
     /// Stops a process where it stands, or lets it go on.

@@ -10,7 +10,7 @@ use super::file::front;
 use super::handle::{Ask, Part};
 use super::head::Head;
 use super::limits::{PIECE_BYTES, READER_SILENCE_MAX};
-use crate::clock;
+use crate::clock::WallClock;
 use crate::problem::Problem;
 use crate::raft::{RaftHandle, SnapshotCopy};
 use crate::replica::Replica;
@@ -27,6 +27,8 @@ pub struct Source {
     pub replica: Arc<Replica>,
     /// Its part in the group.
     pub raft: RaftHandle,
+    /// When it is taken.
+    pub wall: WallClock,
 }
 
 /// Runs for a [`Backups`](super::Backups).
@@ -103,7 +105,7 @@ impl Worker {
             cluster: self.source.cluster.clone(),
             node: self.source.node,
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            taken_at_ms: clock::wall_ms(),
+            taken_at_ms: self.source.wall.read_ms(),
             state: header.state.ok_or(Problem::Uninitialized)?,
             revision: header.revision,
             time: header.time,

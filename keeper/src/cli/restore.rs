@@ -36,7 +36,7 @@ impl Restore {
         let (revision, sessions, gateways) = (restored.revision.0, restored.sessions, restored.gateways);
         let mut out = io::stdout().lock();
         writeln!(out, "{data_dir}: cluster {cluster}, restored at revision {revision}")?;
-        writeln!(out, "{sessions} sessions are unconfirmed; {gateways} gateways are awaited, to register them again")?;
+        writeln!(out, "sessions unconfirmed: {sessions}; gateways awaited, to register them again: {gateways}")?;
         writeln!(out, "next: start node {node}, start the other nodes with empty directories, `keeper init` them all")?;
         Ok(())
     }

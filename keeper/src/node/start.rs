@@ -197,7 +197,7 @@ impl Node {
             Leases::new(Arc::clone(&replica), raft.clone(), proposer.clone(), Arc::clone(&metrics));
         let rows_per_second = settings.limits.upkeep_rows_per_second;
         let wall = beginning.wall.clone();
-        let upkeep = Upkeep::new(Arc::clone(&replica), raft.clone(), proposer.clone(), wall, rows_per_second);
+        let upkeep = Upkeep::new(Arc::clone(&replica), raft.clone(), proposer.clone(), wall.clone(), rows_per_second);
         services.spawn_service(&runtimes, "proposer", {
             let replica = Arc::clone(&replica);
             move |stop| worker.run(replica, beginning, stop)
@@ -209,12 +209,9 @@ impl Node {
         let view = View::new(Arc::clone(&replica), raft.clone());
         let admin = Arc::new(Admin::new(&settings, addresses, raft.clone()));
         let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: settings.node_id };
-        let (backups, backup_worker) = Backups::new(backup::Source {
-            cluster: settings.cluster.clone(),
-            node: settings.node_id,
-            replica: Arc::clone(&replica),
-            raft: raft.clone(),
-        });
+        let (cluster, node) = (settings.cluster.clone(), settings.node_id);
+        let source = backup::Source { cluster, node, replica: Arc::clone(&replica), raft: raft.clone(), wall };
+        let (backups, backup_worker) = Backups::new(source);
         streams.spawn_service(&runtimes, "backups", move |stop| backup_worker.run(stop));
         let cluster = ClusterService::new(identity, view.clone(), backups, Arc::clone(&admin) as Arc<dyn rpc::Node>);
         let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());

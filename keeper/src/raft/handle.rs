@@ -56,7 +56,10 @@ pub enum InitializeRefused {
         reason: String,
     },
     /// A member belongs to a group already; nothing was changed.
-    #[error("member {node} already belongs to a cluster: a node that was wiped takes a new id in that cluster")]
+    #[error(
+        "member {node} already belongs to a cluster: if it was restored, found the cluster by it (`--endpoint`); a node \
+         that was wiped takes a new id"
+    )]
     MemberTaken {
         /// The member.
         node: u64,

@@ -3,8 +3,8 @@
 //! What is written is what a node has that led a group of itself alone and took a snapshot: the state, a membership, a
 //! vote. A node that starts on it elects itself and goes on. Nothing of the former group is taken over but its state:
 //!
-//! - **The state begins another history.** It is given a new name, every incarnation in it is closed, and its revision
-//!   lies [`RESTORE_REVISIONS`] above the one it had. No epoch, cursor or token of the former group can be issued again,
+//! - **The state begins another history.** It gets a new name, every incarnation in it is closed, and its revision lies
+//!   [`RESTORE_REVISIONS`] above the one it had. No epoch, cursor or token of the former group can be issued again,
 //!   however many entries that group committed after the snapshot.
 //! - **The log begins there too.** Its first log id has the same index, and a term above that of the snapshot, in which
 //!   this node has voted for itself. There are no entries: openraft begins the log behind the snapshot.

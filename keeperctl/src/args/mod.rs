@@ -1,6 +1,7 @@
 //! What was typed. What it means is decided by the noun it names: `session.rs`, `instance.rs`, `config.rs`,
 //! `control.rs`, `cluster.rs`.
 
+mod cluster;
 mod config;
 mod control;
 mod instance;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 use keeper_client_sdk::Endpoint;
 
 use crate::console::Output;
+pub(crate) use cluster::{BackupCluster, ClusterVerb};
 pub(crate) use config::{
     ConfigVerb, DeleteConfig, DiffConfig, EditConfig, GetConfig, LintConfig, PutConfig, Reason, WatchConfigs,
 };
@@ -94,15 +96,6 @@ pub(crate) enum Noun {
         /// Which shell
         shell: clap_complete::Shell,
     },
-}
-
-/// What to do about nodes.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ClusterVerb {
-    /// Ask every node how it is: those named, and the members they know
-    ///
-    /// Fails with exit code 1 when no node leads or replicas differ, and with 2 when no node answers.
-    Status,
 }
 
 fn endpoint(typed: &str) -> Result<Endpoint, String> {

@@ -3,11 +3,14 @@
 //! Each node is asked for itself and answers without its peers, so the status of a cluster without a quorum is told
 //! too.
 
+mod backup;
 mod report;
 mod survey;
 
 use futures_util::future::join_all;
 use keeper_client_sdk::{Cluster, Endpoint};
+
+pub(crate) use backup::backup;
 
 use crate::{
     admin::Admin,

@@ -2,6 +2,7 @@
 //!
 //! One file a noun, and `cluster` and `processes` for what happens to the nodes themselves.
 
+mod backup;
 mod cache;
 mod cluster;
 mod config;

@@ -23,13 +23,14 @@ const CRATES: [(&str, &[&str]); 9] = [
 const STATE_NEEDS: [&str; 5] = ["bytes", "hashbrown", "smallvec", "thiserror", "xxhash-rust"];
 
 /// The modules of the daemon, top to bottom, and the ones each may import beside [`BASE`].
-const MODULES: [(&str, &[&str]); 13] = [
+const MODULES: [(&str, &[&str]); 14] = [
     ("main", &["cli", "http", "node"]),
-    ("cli", &["http", "node"]),
-    ("node", &["rpc", "http", "lease", "propose", "view", "watch", "raft", "replica", "store"]),
-    ("rpc", &["lease", "propose", "view", "watch"]),
+    ("cli", &["backup", "http", "node"]),
+    ("node", &["backup", "rpc", "http", "lease", "propose", "view", "watch", "raft", "replica", "store"]),
+    ("rpc", &["backup", "lease", "propose", "view", "watch"]),
     ("http", &[]),
     ("lease", &["propose", "view", "watch", "raft", "replica"]),
+    ("backup", &["view", "raft", "replica", "store"]),
     ("propose", &["raft", "replica"]),
     ("view", &["raft", "replica"]),
     ("watch", &["view", "raft", "replica"]),

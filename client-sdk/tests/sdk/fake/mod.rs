@@ -13,9 +13,9 @@ mod walks;
 
 use std::sync::Arc;
 
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use keeper_proto::v1::{
-    InitializeReply, InitializeRequest, Member, Problem, StatusReply, StatusRequest,
+    BackupReply, BackupRequest, InitializeReply, InitializeRequest, Member, Problem, StatusReply, StatusRequest,
     cluster_server::{Cluster, ClusterServer},
     configs_server::ConfigsServer,
     controls_server::ControlsServer,
@@ -157,5 +157,13 @@ impl Cluster for Node {
 
     async fn initialize(&self, _: Request<InitializeRequest>) -> Result<Response<InitializeReply>, Status> {
         Err(status(&refused("already-founded")))
+    }
+
+    type BackupStream = Replies<BackupReply>;
+
+    async fn backup(&self, _: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        let parts = self.state.read(|book| book.backup.clone());
+        let replies = parts.into_iter().map(|part| Ok(BackupReply { part: Some(part) }));
+        Ok(Response::new(stream::iter(replies).boxed()))
     }
 }

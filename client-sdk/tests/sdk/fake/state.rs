@@ -7,7 +7,7 @@ use std::{
 
 use keeper_proto::v1::{
     Document, KickRequest, Notice, OpenInstanceRequest, OperationResult, PresenceFact, PresenceRequest, Problem,
-    ScanRequest, WriteFrame, controls_addressed::Control, lookup_reply,
+    ScanRequest, WriteFrame, backup_reply, controls_addressed::Control, lookup_reply,
 };
 use parking_lot::Mutex;
 use tokio::{sync::watch, time};
@@ -57,6 +57,8 @@ pub(crate) struct Book {
     /// The next lease is opened, and the answer is lost.
     pub(crate) lose_open: Option<()>,
     pub(crate) requests: BTreeMap<Vec<u8>, u64>,
+    /// What whoever asks for a backup is sent.
+    pub(crate) backup: Vec<backup_reply::Part>,
     pub(crate) closed: Vec<u64>,
     pub(crate) renewals: Renewals,
     pub(crate) renewed: Vec<u64>,
