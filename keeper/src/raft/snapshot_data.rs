@@ -57,7 +57,10 @@ pub(super) fn write(frozen: Frozen, writer: &mut SnapshotWriter, give_up: &Atomi
         }
         let length = u32::try_from(part.len()).map_err(|_| io::Error::other("a part of the state is too long"))?;
         writer.write(&length.to_be_bytes()).map_err(sentence)?;
-        writer.write(&part).map_err(sentence)
+        writer.write(&part).map_err(sentence)?;
+        // A low priority bounds how much of a processor the writer gets, not how long whoever wakes waits for it.
+        std::thread::yield_now();
+        Ok(())
     })
 }
 

@@ -37,8 +37,8 @@ const MAGIC: [u8; 8] = *b"KEEPSNAP";
 
 const VERSION: u8 = 1;
 
-/// Written between two syncs: a whole snapshot synced at once would hold up the syncs of the log.
-const SYNC_BYTES: u64 = 4 << 20;
+/// Written between two syncs: a sync of the log waits behind one of these at worst, a millisecond or two.
+const SYNC_BYTES: u64 = 512 << 10;
 
 /// The checksum of a chunk.
 fn chunk_checksum(number: u64, bytes: &[u8]) -> u32 {
