@@ -44,6 +44,10 @@ bench: setup ## Throughput, latency and footprint on this machine; ARGS='registe
 jepsen: setup ## Real processes, kill -9, checked histories; ARGS='--workload cas --seconds 60' picks
 	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-jepsen run $(ARGS)
 
+sim: setup ## Seeded simulation of a cluster and its faults; SEEDS=0..1000 picks, RESULTS=sim.txt goes on from there
+	@$(ENV) cargo build --locked --release -p keeper-sim && exec "$$CARGO_TARGET_DIR"/release/keeper-sim \
+		$(if $(RESULTS),--results $(RESULTS)) $(SIM_ARGS) $(SEEDS)
+
 release: setup ## The shipped binaries, in target/release
 	@$(ENV) cargo build $(FLAGS) --bins
 	@$(ENV) mkdir -p target/release && for name in $(SHIPPED); do \
@@ -52,8 +56,3 @@ release: setup ## The shipped binaries, in target/release
 
 clean: ## Removes what builds and demos left
 	@$(ENV) cargo clean
-
-# Not in `help`: the simulation does not exist yet.
-sim:
-	@[ -d tests/sim ] || { echo "make sim: there is no simulation yet (tests/sim)" >&2; exit 1; }
-	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-sim $(SEEDS)

@@ -88,8 +88,7 @@ impl Cluster {
         let history = History::new(trace);
         let (restarts, stopped) = (vec![None; NODES], vec![false; NODES]);
         let (disk_failures, unexplained) = (0, Vec::new());
-        let mut cluster =
-            Self { world, nodes, history, clients, restarts, stopped, disk_failures, unexplained };
+        let mut cluster = Self { world, nodes, history, clients, restarts, stopped, disk_failures, unexplained };
         for at in 0..NODES {
             cluster.start_node(at);
         }
@@ -145,7 +144,11 @@ impl Cluster {
     pub fn stop_node(&mut self, at: usize, how: Fault) {
         self.stopped[at] = true;
         let host = self.nodes[at].host;
-        if how == Fault::Kill { self.world.kill(host) } else { self.world.cut_power(host) }
+        if how == Fault::Kill {
+            self.world.kill(host)
+        } else {
+            self.world.cut_power(host)
+        }
         let lost = self.nodes[at].crashed(self.world.rng());
         self.tell(format_args!("{lost} writes are lost"));
     }
@@ -160,8 +163,7 @@ impl Cluster {
 
     /// All hosts.
     pub fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
-        let hosts: Vec<_> =
-            self.nodes.iter().map(|it| it.host).chain(self.clients.iter().map(|it| it.host)).collect();
+        let hosts: Vec<_> = self.nodes.iter().map(|it| it.host).chain(self.clients.iter().map(|it| it.host)).collect();
         hosts.into_iter()
     }
 

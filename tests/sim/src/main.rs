@@ -47,7 +47,9 @@ fn main() -> anyhow::Result<ExitCode> {
     if let Some(seed) = arguments.one {
         return one(seed, &arguments, &mut output);
     }
+    let program = std::env::current_exe().context("finding this program")?;
     let plan = Plan {
+        program: &program,
         seeds: arguments.seeds,
         parallel: arguments.parallel,
         rounds: if arguments.twice { Rounds::Twice } else { Rounds::Once },

@@ -25,7 +25,7 @@ use crate::world::{HostId, Net, SimClock, SimDial, Trace, World};
 const SNAPSHOT_ENTRIES: std::ops::RangeInclusive<u64> = 50..=100;
 
 /// Entries kept behind a snapshot.
-const LOG_KEEP_ENTRIES: u64 = 10;
+pub const LOG_KEEP_ENTRIES: u64 = 10;
 
 /// The cluster's name.
 pub const CLUSTER: &str = "sim";
@@ -93,6 +93,18 @@ impl SimNode {
     #[must_use]
     pub fn replica(&self) -> Option<Arc<Replica>> {
         self.inside.lock().replica.clone()
+    }
+
+    /// The last entry that its state has taken.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.replica().map_or(0, |replica| replica.applied().0)
+    }
+
+    /// The last entry that its snapshot covers, as of the last second.
+    #[must_use]
+    pub fn snapshot(&self) -> u64 {
+        self.inside.lock().metrics.as_ref().map_or(0, |metrics| metrics.raft_snapshot_index.get())
     }
 
     /// Snapshots of others that it took over, in all its lives.

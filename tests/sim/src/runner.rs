@@ -19,6 +19,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// What to run.
 #[derive(Debug)]
 pub struct Plan<'a> {
+    /// `keeper-sim` itself.
+    pub program: &'a Path,
     /// Which seeds.
     pub seeds: Range<u64>,
     /// How many at once.
@@ -58,7 +60,7 @@ pub fn run(plan: &Plan<'_>, mut tell: impl FnMut(&str)) -> anyhow::Result<usize>
         while running.len() < plan.parallel
             && let Some(seed) = seeds.next()
         {
-            running.push(start(seed, plan.rounds)?);
+            running.push(start(plan.program, seed, plan.rounds)?);
         }
         if running.is_empty() {
             return Ok(failed);
@@ -98,11 +100,10 @@ fn append(path: &Path) -> anyhow::Result<File> {
     OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("opening {}", path.display()))
 }
 
-fn start(seed: u64, rounds: Rounds) -> anyhow::Result<Running> {
+fn start(program: &Path, seed: u64, rounds: Rounds) -> anyhow::Result<Running> {
     let count = if rounds == Rounds::Twice { 2 } else { 1 };
-    let program = std::env::current_exe().context("finding this program")?;
     let child = |_| {
-        let mut command = Command::new(&program);
+        let mut command = Command::new(program);
         command.arg("--one").arg(seed.to_string()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         command.spawn().context("starting a run")
     };
@@ -132,7 +133,11 @@ impl Running {
         for child in children {
             let output = child.wait_with_output().context("hearing from a run")?;
             let said = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
-            lines.push(if said.is_empty() { format!("seed {seed} FAILED said nothing: {}", output.status) } else { said });
+            lines.push(if said.is_empty() {
+                format!("seed {seed} FAILED said nothing: {}", output.status)
+            } else {
+                said
+            });
         }
         let first = lines.remove(0);
         match lines.into_iter().find(|other| *other != first) {

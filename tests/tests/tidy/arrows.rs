@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The crates of the workspace, and the ones each may name.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("keeper-registry", &[]),
     ("keeper-proto", &[]),
     ("keeper", &["keeper-registry", "keeper-proto"]),
@@ -14,6 +14,7 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("keeperctl", &["keeper-client-sdk"]),
     ("keeper-push", &["keeper-client-sdk"]),
     ("keeper-tests", &["keeper", "keeper-client-sdk", "keeper-registry", "keeper-proto"]),
+    ("keeper-sim", &["keeper", "keeper-client-sdk", "keeper-registry"]),
     ("keeper-jepsen", &["keeper-client-sdk"]),
     ("keeper-bench", &["keeper-client-sdk"]),
 ];

@@ -12,8 +12,8 @@ use crate::{
     source::{Source, repository},
 };
 
-/// Targets that are not for people: a step of others, and one that waits for its crate.
-const TARGETS_UNDOCUMENTED: [&str; 2] = ["setup", "sim"];
+/// Targets that are not for people: a step of others.
+const TARGETS_UNDOCUMENTED: [&str; 1] = ["setup"];
 
 pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("reading {path}: {error}"))

@@ -8,6 +8,7 @@ use rand::seq::IndexedRandom;
 
 use super::{Fault, Planned};
 use crate::cluster::Cluster;
+use crate::node::{LOG_KEEP_ENTRIES, SimNode};
 use crate::world::{HostId, LinkFault};
 
 /// How far a wall clock jumps at most, in either direction.
@@ -21,6 +22,9 @@ const SLOW_MS: u64 = 150;
 
 /// How much longer a sync takes.
 const DISK_SLOW_MS: std::ops::RangeInclusive<u64> = 50..=400;
+
+/// By how much a follower is cut off longer if nothing was purged meanwhile.
+const LONGER_MS: u64 = 4_000;
 
 /// Carries out a plan.
 #[derive(Debug)]
@@ -52,6 +56,16 @@ enum Harm {
     Gateways(usize),
 }
 
+impl UnderWay {
+    /// A follower is cut off until its log cannot be mended any more.
+    fn longer_ms(&self, cluster: &Cluster) -> u64 {
+        match (self.plan.fault, &self.harm) {
+            (Fault::Lag, Harm::Links(links)) if !is_left_behind(cluster, links) => LONGER_MS,
+            _ => 0,
+        }
+    }
+}
+
 impl Nemesis {
     /// Will do this.
     #[must_use]
@@ -68,7 +82,8 @@ impl Nemesis {
     /// Does and undoes what is due.
     pub fn step(&mut self, cluster: &mut Cluster) {
         let now_ms = cluster.world.now_ms();
-        let (over, under_way) = std::mem::take(&mut self.under_way).into_iter().partition(|it| it.plan.until_ms <= now_ms);
+        let is_over = |it: &UnderWay| it.plan.until_ms + it.longer_ms(cluster) <= now_ms;
+        let (over, under_way) = std::mem::take(&mut self.under_way).into_iter().partition(is_over);
         self.under_way = under_way;
         for one in over {
             self.undo(cluster, one);
@@ -114,6 +129,13 @@ impl Nemesis {
             Harm::Gateways(at) => cluster.start_clients(at),
         }
     }
+}
+
+/// Whether a node behind these links has missed what others have purged by now.
+fn is_left_behind(cluster: &Cluster, links: &[(HostId, HostId)]) -> bool {
+    let behind = links.first().and_then(|(host, _)| cluster.nodes.iter().find(|node| node.host == *host));
+    let applied = behind.map_or(0, SimNode::applied);
+    cluster.nodes.iter().any(|node| node.snapshot() > applied + LOG_KEEP_ENTRIES)
 }
 
 fn has_measure(fault: Fault) -> bool {

@@ -37,7 +37,8 @@ pub(super) fn judge(records: &Records, _: &Audit) -> Vec<String> {
 
 /// Reads that saw less than what was known when they began.
 fn stale(records: &Records) -> Vec<String> {
-    let mut ends: Vec<(u64, &str, u64)> = records.reads.iter().map(|it| (it.ended, &it.path[..], it.revision)).collect();
+    let mut ends: Vec<(u64, &str, u64)> =
+        records.reads.iter().map(|it| (it.ended, &it.path[..], it.revision)).collect();
     ends.extend(records.replacements.iter().filter_map(|it| Some((it.ended, &it.path[..], it.became?))));
     ends.sort_unstable();
     let mut reads: Vec<_> = records.reads.iter().collect();

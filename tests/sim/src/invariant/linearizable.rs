@@ -19,7 +19,8 @@ pub(super) fn judge(records: &Records, _: &Audit) -> Vec<String> {
         }
         if lookup.revision < newest {
             let (key, revision) = (&lookup.key, lookup.revision);
-            violations.push(format!("linearizable: a lookup of {key} saw revision {revision} after {newest} was known"));
+            violations
+                .push(format!("linearizable: a lookup of {key} saw revision {revision} after {newest} was known"));
         }
     }
     violations

@@ -11,7 +11,8 @@ pub(super) fn judge(records: &Records, _: &Audit) -> Vec<String> {
     let mut violations = Vec::new();
     let mut holders: BTreeMap<Epoch, (String, Held)> = BTreeMap::new();
     for (key, held) in seen(records) {
-        if let Some((other, holder)) = holders.get(&held.epoch).filter(|(other, holder)| *other != key || *holder != held)
+        if let Some((other, holder)) =
+            holders.get(&held.epoch).filter(|(other, holder)| *other != key || *holder != held)
         {
             violations.push(format!("one holder: epoch {} is {other} {holder:?} and {key} {held:?}", held.epoch));
         }

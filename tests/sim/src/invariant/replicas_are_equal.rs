@@ -12,7 +12,11 @@ impl ReplicasAreEqual {
     pub(super) fn see(&mut self, node: usize, revision: u64, hash: u64) -> Option<String> {
         let (first, at) = *self.hashes.entry(revision).or_insert((hash, node));
         (first != hash).then(|| {
-            format!("replicas are equal: revision {revision} is {first:x} on node {} and {hash:x} on {}", at + 1, node + 1)
+            format!(
+                "replicas are equal: revision {revision} is {first:x} on node {} and {hash:x} on {}",
+                at + 1,
+                node + 1
+            )
         })
     }
 }

@@ -29,7 +29,9 @@ impl Watch {
             self.seen[at] = applied;
             let wrong = replica.read(|state| {
                 let (revision, time_ms) = (state.revision().0, state.time().0);
-                let equal = self.replicas.see(at, revision, state.hash());
+                let hash = state.hash();
+                cluster.tell(format_args!("node {} is at {revision}: {hash:016x}", at + 1));
+                let equal = self.replicas.see(at, revision, hash);
                 let time = self.time.see(now_ms, revision, time_ms);
                 let lease = cluster.history.with(|records| lease_is_kept::judge(&records.leases, state, now_ms));
                 equal.or(time).or(lease)

@@ -43,7 +43,15 @@ async fn replace(client: &Client, configs: &Configs, path: String, revision: u64
     let began = client.history.moment();
     let edit = Edit::put(&path, format!("{{\"n\":{number}}}")).expecting(revision);
     let at = client.history.with(|records| {
-        records.replacements.push(Replacement { path, revision, number, began, ended: NEVER, became: None, is_refused: false });
+        records.replacements.push(Replacement {
+            path,
+            revision,
+            number,
+            began,
+            ended: NEVER,
+            became: None,
+            is_refused: false,
+        });
         records.replacements.len() - 1
     });
     let answer = configs.publish(edit).await;

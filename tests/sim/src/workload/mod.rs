@@ -58,9 +58,5 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn held(session: &Session) -> Held {
-    Held {
-        epoch: session.epoch,
-        incarnation: session.owner.incarnation,
-        connection: text(&session.connection),
-    }
+    Held { epoch: session.epoch, incarnation: session.owner.incarnation, connection: text(&session.connection) }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// When the world begins, in Unix milliseconds.
-const EPOCH_MS: u64 = 1_900_000_000_000;
+use super::EPOCH_MS;
 
 /// A wall clock. Clones are the same clock.
 #[derive(Debug, Clone, Default)]

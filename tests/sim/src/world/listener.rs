@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 
 use futures_util::Stream;
 
+use super::HostId;
 use super::net::{Net, Side};
 use super::stream::SimStream;
-use super::HostId;
 
 /// Connections made to a port; it closes when this is dropped.
 #[derive(Debug)]

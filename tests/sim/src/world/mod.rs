@@ -15,6 +15,7 @@ mod listener;
 mod net;
 mod pipe;
 mod stream;
+mod system_clock;
 mod trace;
 
 use std::sync::Arc;
@@ -34,6 +35,9 @@ pub use trace::Trace;
 /// How far the world moves at once.
 pub const STEP_MS: u64 = 1;
 
+/// When the world begins, in Unix milliseconds.
+const EPOCH_MS: u64 = 1_900_000_000_000;
+
 /// Everything there is.
 pub struct World {
     now_ms: u64,
@@ -48,6 +52,7 @@ impl World {
     /// An empty world.
     #[must_use]
     pub fn new(seed: u64, trace: Trace) -> Self {
+        system_clock::set(EPOCH_MS);
         let mut rng = StdRng::seed_from_u64(seed);
         let net = Arc::new(Net::new(StdRng::seed_from_u64(rng.random()), trace.clone()));
         Self { now_ms: 0, net, trace, rng, hosts: Vec::new(), order: Vec::new() }
@@ -133,6 +138,7 @@ impl World {
     /// One step.
     pub fn step(&mut self) {
         self.now_ms += STEP_MS;
+        system_clock::set(EPOCH_MS + self.now_ms);
         self.net.step(self.now_ms);
         self.order.shuffle(&mut self.rng);
         for at in &self.order {
