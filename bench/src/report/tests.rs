@@ -53,10 +53,8 @@ fn register() -> Register {
     Register { callers: 1_024, ops_per_s: 61_234.567, p50_us: 900, p99_us: 4_100, max_us: 12_345 }
 }
 
-fn lines() -> Vec<String> {
-    let consistency = "local";
-    let lookup = Lookup { callers: 1, consistency, sessions: 5, ops_per_s: 1.0, p50_us: 1, p99_us: 1, max_us: 1 };
-    let watch = Watch {
+fn watch() -> Watch {
+    Watch {
         watchers: 1,
         value_bytes: 2_048,
         updates: 1,
@@ -66,7 +64,23 @@ fn lines() -> Vec<String> {
         missed: 0,
         duplicates: 0,
         bytes_per_watcher: None,
-    };
+    }
+}
+
+fn footprint() -> Footprint {
+    Footprint {
+        sessions: 1,
+        rss_bytes_per_session: None,
+        disk_bytes_per_session: None,
+        snapshot_ms: None,
+        others_p99_us_before_snapshot: None,
+        others_p99_us_during_snapshot: None,
+    }
+}
+
+fn lines() -> Vec<String> {
+    let consistency = "local";
+    let lookup = Lookup { callers: 1, consistency, sessions: 5, ops_per_s: 1.0, p50_us: 1, p99_us: 1, max_us: 1 };
     let expire = Expire {
         sessions: 1,
         ttl_ms: 3_000,
@@ -99,26 +113,18 @@ fn lines() -> Vec<String> {
     };
     let presence =
         Presence { subscribers: 1, events_per_s: 1.0, p99_us: 1, missed: 0, duplicates: 0, bytes_per_subscriber: None };
-    let footprint = Footprint {
-        sessions: 1,
-        rss_bytes_per_session: None,
-        disk_bytes_per_session: None,
-        snapshot_ms: None,
-        others_p99_us_before_snapshot: None,
-        others_p99_us_during_snapshot: None,
-    };
     vec![
         line(register()),
         line(lookup),
         line(LookupMany { batch: 256, consistency, ops_per_s: 1.0 }),
-        line(watch),
+        line(watch()),
         line(Publish { callers: 16, ops_per_s: 1.0, p50_us: 1, p99_us: 1 }),
         line(expire),
         line(storm),
         line(mixed),
         line(presence),
         line(Scan { sessions: 1, parts: 1, sessions_per_s: 1.0, missed: 0, duplicates: 0 }),
-        line(footprint),
+        line(footprint()),
         line(Restart { sessions: 1, ms: 1.0 }),
         line(Failover { gap_ms: 1.0, runs: 5 }),
         line(Limits { name: "tcp_ping", ops_per_s: 1.0, p50_us: 1, p99_us: 1 }),
