@@ -99,6 +99,34 @@ async fn a_node_that_restarts_before_it_was_founded_is_founded_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_founding_that_was_cut_off_is_repeated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = snapshot(&folder).await;
+    let cluster = Cluster::restored(2, &from, NEW);
+    let first = &cluster.nodes[&1];
+    let begun = first.reaches("a second member", |status| status.members.len() == 2);
+    tokio::select! {
+        biased;
+        _ = begun => {}
+        founded = first.handle.initialize(cluster.members()) => panic!("it was not cut off: {founded:?}"),
+    }
+    assert_eq!(first.handle.standing().await, Ok(Standing::Restored));
+    first.handle.initialize(cluster.members()).await.expect("a group");
+    cluster.nodes[&2].reaches("its vote", |status| status.members.values().all(|it| it.voter)).await;
+}
+
+#[tokio::test]
+async fn a_restored_node_may_be_founded_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = snapshot(&folder).await;
+    let cluster = Cluster::restored(1, &from, NEW);
+    let first = &cluster.nodes[&1];
+    first.handle.initialize(cluster.members()).await.expect("a group");
+    assert_eq!(first.handle.standing().await, Ok(Standing::Member));
+    cluster.propose("path-10", "10").await;
+}
+
+#[tokio::test]
 async fn a_member_of_a_group_is_not_taken_into_a_restored_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let from = snapshot(&folder).await;
