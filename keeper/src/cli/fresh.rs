@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use keeper_proto::v1::problem::{Class, Happened};
 use keeper_proto::v1::sessions_client::SessionsClient;
-use keeper_proto::v1::{GiveUpRequest, Problem, problem::Class};
+use keeper_proto::v1::{GiveUpRequest, Problem};
 use prost::Message as _;
 use tonic::Status;
 
@@ -25,6 +26,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) async fn declare_whole(endpoint: &str) -> Result<(), Failure> {
     let trying = async {
         let mut endpoint = endpoint.to_owned();
+        let mut may_have_happened = false;
         loop {
             let refused = match give_up(&endpoint).await? {
                 Ok(()) => return Ok(()),
@@ -32,8 +34,11 @@ pub(super) async fn declare_whole(endpoint: &str) -> Result<(), Failure> {
             };
             let problem = Problem::decode(refused.details()).unwrap_or_default();
             if problem.class() == Class::Refused {
-                return Err(failure(refused));
+                // Nothing is being filled again: an earlier try whose answer was lost has ended that.
+                let is_whole = may_have_happened && problem.reason == "not-found";
+                return if is_whole { Ok(()) } else { Err(failure(refused)) };
             }
+            may_have_happened |= problem.happened() != Happened::No;
             if let Ok(leader) = host_and_port(&problem.leader) {
                 endpoint = leader;
             }

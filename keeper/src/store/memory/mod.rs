@@ -86,7 +86,7 @@ impl LogEngine for MemoryEngine {
 }
 
 impl Hooks {
-    /// For tests: failures are only visible in the callbacks.
+    /// For those who wait for every callback: failures are visible there alone.
     #[must_use]
     pub fn ignore() -> Self {
         Self { fatal: Arc::new(|_| {}), synced: Arc::new(|_| {}) }
