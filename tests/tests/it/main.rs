@@ -2,6 +2,8 @@
 //!
 //! One file a noun, and `cluster` and `processes` for what happens to the nodes themselves.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without ends it, in its helpers too")]
+
 mod backup;
 mod cache;
 mod cluster;

@@ -57,7 +57,7 @@ async fn a_leader_that_was_paused_expires_nothing_when_it_wakes_up() {
     let leader = cluster.leader().await;
     let others: Vec<_> = (0..3).filter(|at| *at != leader).collect();
     let keeper = Keeper::connect(cluster.endpoints()).await.unwrap();
-    let ttl = Duration::from_secs(2);
+    let ttl = Duration::from_secs(4);
     let room = keeper.instance("room", "a").ttl(ttl).open().await.unwrap();
     room.sessions().register(Registration::new(user(1))).await.unwrap();
     cluster.signal(leader, "STOP");
