@@ -143,7 +143,7 @@ pub struct Lease {
 #[derive(Debug, Clone)]
 pub enum Told {
     /// Something happened.
-    Fact(PresenceFact),
+    Fact(Box<PresenceFact>),
     /// The subscriber let go of its stream and went on from its token.
     Resumed,
     /// Facts are gone.

@@ -20,6 +20,7 @@ pub mod fault;
 pub mod history;
 pub mod invariant;
 pub mod node;
+pub mod planted;
 pub mod run;
 pub mod runner;
 pub mod workload;

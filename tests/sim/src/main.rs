@@ -30,6 +30,9 @@ struct Arguments {
     /// Adds results to this file, and passes over seeds whose results are good in it already.
     #[arg(long)]
     results: Option<PathBuf>,
+    /// Plants a bug, to see whether it is found: `ack-before-sync`, `vote-forgotten`, `append-torn`.
+    #[arg(long, conflicts_with = "one")]
+    planted: Option<String>,
     /// Runs one seed in this process.
     #[arg(long, conflicts_with_all = ["twice", "results"])]
     one: Option<u64>,
@@ -53,6 +56,7 @@ fn main() -> anyhow::Result<ExitCode> {
         seeds: arguments.seeds,
         parallel: arguments.parallel,
         rounds: if arguments.twice { Rounds::Twice } else { Rounds::Once },
+        planted: arguments.planted.as_deref(),
         results: arguments.results.as_deref(),
     };
     let mut broken = Ok(());

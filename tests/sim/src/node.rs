@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::disk::Disk;
+use crate::planted::Planted;
 use crate::world::{HostId, Net, SimClock, SimDial, Trace, World};
 
 /// Entries after which a snapshot is due: small, so that a run sees many, and lagging followers need them.
@@ -201,7 +202,11 @@ impl Process {
         let metrics = Arc::new(Metrics::register(&mut registry));
         let failure = watch::Sender::new(None);
         let opened = self.disk.open(self.seeds.disk, hooks(failure.clone(), Arc::clone(&metrics)));
-        let log = Arc::clone(&opened.engine) as Arc<dyn LogEngine>;
+        let engine = Arc::clone(&opened.engine);
+        let log = match Planted::from_environment() {
+            Some(bug) => bug.into(engine),
+            None => engine as Arc<dyn LogEngine>,
+        };
         let wall = self.wall;
         let parts = Parts {
             log,

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use crate::planted::VARIABLE;
+
 /// How long one run may take on a machine that does other things as well. A run that goes beyond it hangs.
 const RUN_MAX: Duration = Duration::from_secs(240);
 
@@ -27,6 +29,8 @@ pub struct Plan<'a> {
     pub parallel: usize,
     /// Each is run twice, and must end in the same bytes.
     pub rounds: Rounds,
+    /// The name of a bug to plant; see [`planted`](crate::planted).
+    pub planted: Option<&'a str>,
     /// Results are added here, and seeds whose results are there already are passed over.
     pub results: Option<&'a Path>,
 }
@@ -60,7 +64,7 @@ pub fn run(plan: &Plan<'_>, mut tell: impl FnMut(&str)) -> anyhow::Result<usize>
         while running.len() < plan.parallel
             && let Some(seed) = seeds.next()
         {
-            running.push(start(plan.program, seed, plan.rounds)?);
+            running.push(start(plan, seed)?);
         }
         if running.is_empty() {
             return Ok(failed);
@@ -100,10 +104,11 @@ fn append(path: &Path) -> anyhow::Result<File> {
     OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("opening {}", path.display()))
 }
 
-fn start(program: &Path, seed: u64, rounds: Rounds) -> anyhow::Result<Running> {
-    let count = if rounds == Rounds::Twice { 2 } else { 1 };
+fn start(plan: &Plan<'_>, seed: u64) -> anyhow::Result<Running> {
+    let count = if plan.rounds == Rounds::Twice { 2 } else { 1 };
     let child = |_| {
-        let mut command = Command::new(program);
+        let mut command = Command::new(plan.program);
+        command.envs(plan.planted.map(|bug| (VARIABLE, bug)));
         command.arg("--one").arg(seed.to_string()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         command.spawn().context("starting a run")
     };

@@ -9,7 +9,7 @@ const PARALLEL: usize = 2;
 
 fn plan(seeds: std::ops::Range<u64>, rounds: Rounds) -> Plan<'static> {
     let program = Path::new(env!("CARGO_BIN_EXE_keeper-sim"));
-    Plan { program, seeds, parallel: PARALLEL, rounds, results: None }
+    Plan { program, seeds, parallel: PARALLEL, rounds, planted: None, results: None }
 }
 
 #[test]

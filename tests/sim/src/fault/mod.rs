@@ -27,7 +27,7 @@ pub enum Fault {
     Pause,
     /// The process of a node stops for longer than a lease lasts.
     PauseLong,
-    /// The leader's wall clock jumps.
+    /// All wall clocks jump, each by its own amount: whoever leads reads one of them.
     ClockJump,
     /// A node's monotonic clock runs fast or slow.
     Drift,

@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom;
 use super::{Fault, Planned};
 use crate::cluster::Cluster;
 use crate::node::{LOG_KEEP_ENTRIES, SimNode};
-use crate::world::{HostId, LinkFault};
+use crate::world::{BrokenLink, HostId, LinkFault};
 
 /// How far a wall clock jumps at most, in either direction.
 const JUMP_MS: i64 = 3_600_000;
@@ -48,8 +48,8 @@ struct UnderWay {
 enum Harm {
     Down(Vec<usize>),
     Paused(usize),
-    Links(Vec<(HostId, HostId)>),
-    Clock(usize),
+    Links(Vec<BrokenLink>),
+    Clocks,
     Drift(usize),
     Disk,
     Slow(usize),
@@ -59,10 +59,9 @@ enum Harm {
 impl UnderWay {
     /// A follower is cut off until its log cannot be mended any more.
     fn longer_ms(&self, cluster: &Cluster) -> u64 {
-        match (self.plan.fault, &self.harm) {
-            (Fault::Lag, Harm::Links(links)) if !is_left_behind(cluster, links) => LONGER_MS,
-            _ => 0,
-        }
+        let Harm::Links(links) = &self.harm else { return 0 };
+        let lags = self.plan.fault == Fault::Lag && !is_left_behind(cluster, links);
+        if lags { LONGER_MS } else { 0 }
     }
 }
 
@@ -106,7 +105,7 @@ impl Nemesis {
     fn undo(&mut self, cluster: &mut Cluster, one: UnderWay) {
         let UnderWay { plan, harm, before } = one;
         let has_effect = match plan.fault {
-            Fault::ClockJump => matches!(harm, Harm::Clock(at) if cluster.nodes[at].wall.reads() > 0),
+            Fault::ClockJump => cluster.nodes.iter().any(|node| node.wall.reads() > 0),
             // Counted at the end of the run: the snapshot comes after the way is open again.
             Fault::Lag => true,
             fault => measure(cluster, fault) > before || !has_measure(fault),
@@ -117,11 +116,11 @@ impl Nemesis {
             Harm::Down(nodes) => nodes.into_iter().for_each(|at| cluster.start_node(at)),
             Harm::Paused(at) => cluster.world.resume(cluster.nodes[at].host),
             Harm::Links(links) => {
-                for (from, to) in links {
-                    cluster.world.net().set_link(from, to, None);
+                for link in links {
+                    cluster.world.net().mend_link(link);
                 }
             }
-            Harm::Clock(_) => {}
+            Harm::Clocks => {}
             Harm::Drift(at) => cluster.world.drift(cluster.nodes[at].host, 0),
             // A node that stopped by itself is started again by whoever watches it, as everywhere.
             Harm::Disk => {}
@@ -132,8 +131,8 @@ impl Nemesis {
 }
 
 /// Whether a node behind these links has missed what others have purged by now.
-fn is_left_behind(cluster: &Cluster, links: &[(HostId, HostId)]) -> bool {
-    let behind = links.first().and_then(|(host, _)| cluster.nodes.iter().find(|node| node.host == *host));
+fn is_left_behind(cluster: &Cluster, links: &[BrokenLink]) -> bool {
+    let behind = links.first().and_then(|link| cluster.nodes.iter().find(|node| node.host == link.from));
     let applied = behind.map_or(0, SimNode::applied);
     cluster.nodes.iter().any(|node| node.snapshot() > applied + LOG_KEEP_ENTRIES)
 }
@@ -144,11 +143,8 @@ fn has_measure(fault: Fault) -> bool {
 
 /// Grows when the fault has an effect.
 fn measure(cluster: &Cluster, fault: Fault) -> u64 {
-    match fault {
-        Fault::DiskError | Fault::DiskFull => cluster.disk_failures(),
-        _ if has_measure(fault) => cluster.world.net().held(),
-        _ => 0,
-    }
+    let is_of_disk = matches!(fault, Fault::DiskError | Fault::DiskFull);
+    if is_of_disk { cluster.disk_failures() } else { cluster.world.net().held() }
 }
 
 /// Does harm; none when nobody is there to be harmed.
@@ -168,25 +164,24 @@ fn harm(cluster: &mut Cluster, fault: Fault) -> Option<Harm> {
             let victim = if fault == Fault::Lag { follower(cluster, leader, &up)? } else { victim };
             let others = cluster.hosts().filter(|host| *host != cluster.nodes[victim].host);
             let links = both_ways(cluster.nodes[victim].host, others);
-            break_links(cluster, &links, (fault != Fault::Slow).then_some(LinkFault::Cut));
-            Harm::Links(links)
+            break_links(cluster, links, (fault != Fault::Slow).then_some(LinkFault::Cut))
         }
         Fault::OneWay => {
             let other = *up.iter().find(|at| **at != victim)?;
             let (from, to) = (cluster.nodes[victim].host, cluster.nodes[other].host);
-            let links = vec![if cluster.world.rng().random_range(0..2) == 0 { (from, to) } else { (to, from) }];
-            break_links(cluster, &links, Some(LinkFault::Cut));
-            Harm::Links(links)
+            let link = if cluster.world.rng().random_range(0..2) == 0 { (from, to) } else { (to, from) };
+            break_links(cluster, vec![link], Some(LinkFault::Cut))
         }
         Fault::Pause | Fault::PauseLong => {
             cluster.world.pause(cluster.nodes[victim].host);
             Harm::Paused(victim)
         }
         Fault::ClockJump => {
-            let by_ms = cluster.world.rng().random_range(-JUMP_MS..=JUMP_MS);
-            let victim = leader.unwrap_or(anyone);
-            cluster.nodes[victim].wall.jump(by_ms);
-            Harm::Clock(victim)
+            for at in 0..cluster.nodes.len() {
+                let by_ms = cluster.world.rng().random_range(-JUMP_MS..=JUMP_MS);
+                cluster.nodes[at].wall.jump(by_ms);
+            }
+            Harm::Clocks
         }
         Fault::Drift => {
             let ppm = cluster.world.rng().random_range(-DRIFT_PPM..=DRIFT_PPM);
@@ -207,8 +202,7 @@ fn harm(cluster: &mut Cluster, fault: Fault) -> Option<Harm> {
         Fault::GatewaysCut => {
             let gateways = cluster.gateway_hosts();
             let links = both_ways(cluster.nodes[victim].host, gateways.into_iter());
-            break_links(cluster, &links, Some(LinkFault::Cut));
-            Harm::Links(links)
+            break_links(cluster, links, Some(LinkFault::Cut))
         }
     })
 }
@@ -223,9 +217,12 @@ fn both_ways(one: HostId, others: impl Iterator<Item = HostId>) -> Vec<(HostId, 
 }
 
 /// Cuts links, or slows them down.
-fn break_links(cluster: &mut Cluster, links: &[(HostId, HostId)], fault: Option<LinkFault>) {
-    for (from, to) in links {
+fn break_links(cluster: &mut Cluster, links: Vec<(HostId, HostId)>, fault: Option<LinkFault>) -> Harm {
+    let broken = links.into_iter().map(|(from, to)| {
         let extra_ms = cluster.world.rng().random_range(1..=SLOW_MS);
-        cluster.world.net().set_link(*from, *to, Some(fault.unwrap_or(LinkFault::Slow { extra_ms })));
-    }
+        let link = BrokenLink { from, to, fault: fault.unwrap_or(LinkFault::Slow { extra_ms }) };
+        cluster.world.net().break_link(link);
+        link
+    });
+    Harm::Links(broken.collect())
 }

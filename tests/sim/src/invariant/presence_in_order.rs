@@ -35,7 +35,7 @@ fn chain(records: &Records, subscriber: &str, told: &[Told]) -> Vec<String> {
             }
         };
         if fact.revision < newest {
-            let PresenceFact { revision, key, .. } = fact;
+            let PresenceFact { revision, key, .. } = &**fact;
             violations.push(format!("presence: {subscriber} was told of {key} at {revision} after {newest}"));
         }
         newest = newest.max(fact.revision);

@@ -15,7 +15,7 @@ pub async fn replace_configs(client: Client) {
     let mut rng = client.rng();
     let configs = keeper.configs();
     // Numbers of one writer are apart from those of all others.
-    let mut number = client.seed % (1 << 20) << 20;
+    let mut number = (client.seed % (1 << 20)) << 20;
     while !client.history.is_over() {
         pause(&mut rng, PAUSE_MS).await;
         let path = any_document(&mut rng);

@@ -25,7 +25,7 @@ pub async fn follow_presence(client: Client) {
             while let Some(Ok(frame)) = presence.frame().await {
                 token = frame.token;
                 let reset = frame.reset.then_some(Told::Reset);
-                let told = reset.into_iter().chain(frame.facts.into_iter().map(Told::Fact));
+                let told = reset.into_iter().chain(frame.facts.into_iter().map(|fact| Told::Fact(Box::new(fact))));
                 client.history.with(|records| records.presence.entry(client.name.clone()).or_default().extend(told));
                 client.history.count("presence", &Ok::<(), &str>(()));
             }

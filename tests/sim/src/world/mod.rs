@@ -26,7 +26,7 @@ use rand::{RngExt, SeedableRng};
 
 pub use clock::SimClock;
 pub use host::{Host, HostId};
-pub use link::LinkFault;
+pub use link::{BrokenLink, LinkFault};
 pub use listener::Incoming;
 pub use net::{Net, SimDial};
 pub use stream::SimStream;

@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::link::{LinkFault, Links};
+use super::link::{BrokenLink, Links};
 use super::pipe::{Pipe, Segment};
 use super::stream::SimStream;
 use super::{HostId, Incoming, Trace};
@@ -139,12 +139,18 @@ impl Net {
         host.listeners.clear();
     }
 
-    /// Breaks a link in one direction, or mends it.
-    pub fn set_link(&self, from: HostId, to: HostId, fault: Option<LinkFault>) {
+    /// Breaks a link in one direction.
+    pub fn break_link(&self, link: BrokenLink) {
         let mut inner = self.lock();
-        let now_ms = inner.now_ms;
-        inner.trace.tell(now_ms, format_args!("link {} to {}: {fault:?}", from.0, to.0));
-        inner.links.set(from, to, fault);
+        inner.trace.tell(inner.now_ms, format_args!("broken: {link:?}"));
+        inner.links.break_one(link);
+    }
+
+    /// Mends what was broken.
+    pub fn mend_link(&self, link: BrokenLink) {
+        let mut inner = self.lock();
+        inner.trace.tell(inner.now_ms, format_args!("mended: {link:?}"));
+        inner.links.mend_one(link);
     }
 
     /// Segments held up by cut links or dark hosts so far.
@@ -199,7 +205,6 @@ impl Inner {
     }
 
     /// Decides about connections whose time has come.
-    #[expect(clippy::type_complexity, reason = "used once, by the function above")]
     fn greet(&mut self, net: &Arc<Net>) -> Vec<(oneshot::Sender<io::Result<SimStream>>, io::Result<SimStream>)> {
         let now_ms = self.now_ms;
         let mut told = Vec::new();

@@ -70,7 +70,10 @@ impl Pipe {
 
     /// What is first on its way, if it has arrived by now.
     pub(super) fn arrived(&mut self, now_ms: u64) -> Option<Segment> {
-        self.flight.pop_front_if(|(due_ms, _)| *due_ms <= now_ms).map(|(_, segment)| segment)
+        if !self.is_due(now_ms) {
+            return None;
+        }
+        self.flight.pop_front().map(|(_, segment)| segment)
     }
 
     pub(super) fn is_due(&self, now_ms: u64) -> bool {
