@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use keeper::clock::WallClock;
 use keeper::metrics::Metrics;
 use keeper::node::{Addresses, Failure, Listeners, Node, Parts, Runtimes, hooks};
-use keeper::raft::{Entropy, Leadership, Offload};
+use keeper::raft::{Entropy, Offload, RaftHandle};
 use keeper::replica::Replica;
 use keeper::settings::{Listen, Settings};
 use keeper::store::LogEngine;
@@ -26,7 +26,7 @@ use crate::world::{HostId, Net, SimClock, SimDial, Trace, World};
 const SNAPSHOT_ENTRIES: std::ops::RangeInclusive<u64> = 50..=100;
 
 /// Entries kept behind a snapshot.
-pub const LOG_KEEP_ENTRIES: u64 = 10;
+const LOG_KEEP_ENTRIES: u64 = 10;
 
 /// The cluster's name.
 pub const CLUSTER: &str = "sim";
@@ -50,8 +50,8 @@ pub struct SimNode {
 pub struct Inside {
     /// The state, while a process holds one.
     pub replica: Option<Arc<Replica>>,
-    /// Who leads, as the present process knows.
-    pub leadership: Option<watch::Receiver<Leadership>>,
+    /// Consensus in the present process.
+    pub raft: Option<RaftHandle>,
     /// Counters of the present process.
     pub metrics: Option<Arc<Metrics>>,
     /// Why processes ended by themselves.
@@ -63,7 +63,7 @@ pub struct Inside {
 impl Inside {
     fn see(&mut self, node: &Node, metrics: Arc<Metrics>) {
         self.replica = Some(Arc::clone(node.replica()));
-        self.leadership = Some(node.raft().leadership());
+        self.raft = Some(node.raft().clone());
         self.metrics = Some(metrics);
     }
 }
@@ -102,10 +102,10 @@ impl SimNode {
         self.replica().map_or(0, |replica| replica.applied().0)
     }
 
-    /// The last entry that its snapshot covers, as of the last second.
+    /// The last entry that it has dropped from its log.
     #[must_use]
-    pub fn snapshot(&self) -> u64 {
-        self.inside.lock().metrics.as_ref().map_or(0, |metrics| metrics.raft_snapshot_index.get())
+    pub fn purged(&self) -> u64 {
+        self.inside.lock().raft.as_ref().and_then(|raft| raft.status().purged).unwrap_or(0)
     }
 
     /// Snapshots of others that it took over, in all its lives.
@@ -128,8 +128,7 @@ impl SimNode {
     /// Whether it believes that it leads.
     #[must_use]
     pub fn leads(&self) -> bool {
-        let inside = self.inside.lock();
-        inside.replica.is_some() && inside.leadership.as_ref().is_some_and(|it| it.borrow().own)
+        self.inside.lock().raft.as_ref().is_some_and(|raft| raft.leadership().borrow().own)
     }
 
     /// Starts its process.
@@ -152,7 +151,7 @@ impl SimNode {
     /// Its process is gone, and with it what was in memory. Says how many writes never reached the disk.
     pub fn crashed(&self, rng: &mut StdRng) -> usize {
         let mut inside = self.inside.lock();
-        (inside.replica, inside.leadership) = (None, None);
+        (inside.replica, inside.raft) = (None, None);
         if let Some(metrics) = inside.metrics.take() {
             inside.installed_before += metrics.snapshots_installed.get();
         }

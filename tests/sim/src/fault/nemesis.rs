@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 
 use super::{Fault, Planned};
 use crate::cluster::Cluster;
-use crate::node::{LOG_KEEP_ENTRIES, SimNode};
+use crate::node::SimNode;
 use crate::world::{BrokenLink, HostId, LinkFault};
 
 /// How far a wall clock jumps at most, in either direction.
@@ -24,7 +24,7 @@ const SLOW_MS: u64 = 150;
 const DISK_SLOW_MS: std::ops::RangeInclusive<u64> = 50..=400;
 
 /// By how much a follower is cut off longer if nothing was purged meanwhile.
-const LONGER_MS: u64 = 4_000;
+const LONGER_MS: u64 = 8_000;
 
 /// Carries out a plan.
 #[derive(Debug)]
@@ -104,11 +104,11 @@ impl Nemesis {
 
     fn undo(&mut self, cluster: &mut Cluster, one: UnderWay) {
         let UnderWay { plan, harm, before } = one;
-        let has_effect = match plan.fault {
-            Fault::ClockJump => cluster.nodes.iter().any(|node| node.wall.reads() > 0),
-            // Counted at the end of the run: the snapshot comes after the way is open again.
-            Fault::Lag => true,
-            fault => measure(cluster, fault) > before || !has_measure(fault),
+        // Whether a lag had one shows at the end of the run: the snapshot comes after the way is open again.
+        let has_effect = if plan.fault == Fault::ClockJump {
+            cluster.nodes.iter().any(|node| node.wall.reads() > 0)
+        } else {
+            !has_measure(plan.fault) || measure(cluster, plan.fault) > before
         };
         self.struck.entry(plan.fault).or_default()[1] += u64::from(has_effect);
         cluster.tell(format_args!("{:?} is over", plan.fault));
@@ -134,7 +134,7 @@ impl Nemesis {
 fn is_left_behind(cluster: &Cluster, links: &[BrokenLink]) -> bool {
     let behind = links.first().and_then(|link| cluster.nodes.iter().find(|node| node.host == link.from));
     let applied = behind.map_or(0, SimNode::applied);
-    cluster.nodes.iter().any(|node| node.snapshot() > applied + LOG_KEEP_ENTRIES)
+    cluster.nodes.iter().any(|node| node.leads() && node.purged() > applied)
 }
 
 fn has_measure(fault: Fault) -> bool {
