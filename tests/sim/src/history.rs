@@ -1,7 +1,7 @@
 //! What clients asked and what they were told, in the one order in which it happened.
 //!
-//! Moments are numbers that only grow: an operation that ended at a lower moment than another began at came before it in
-//! the world's time. An outcome that is not known ends at [`NEVER`].
+//! Moments are numbers that only grow: an operation that ended at a lower moment than another began at came before it
+//! in the world's time. An outcome that is not known ends at [`NEVER`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

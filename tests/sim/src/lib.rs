@@ -1,8 +1,8 @@
 //! Seeded simulation of a cluster: the daemon's and the library's own code on a simulated network, on simulated disks
 //! and clocks, driven by one seed.
 //!
-//! A run founds a cluster of three nodes, lets gateways, senders, subscribers and admins work on it while it suffers the
-//! faults that its seed decides, heals everything, and then judges. What is real: consensus, proposer, leases, watches,
+//! A run founds a cluster of three nodes, lets gateways, senders, subscribers and admins work on it while it suffers
+//! the faults that its seed decides, heals everything, and then judges. What is real: consensus, proposer, leases, watches,
 //! presence, gRPC, the snapshot files, the client library. What is not: the network ([`world`]), the log's disk
 //! ([`disk`]), the clocks, threads. RocksDB and TLS are for tests with real processes.
 //!

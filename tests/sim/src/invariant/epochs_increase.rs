@@ -1,4 +1,5 @@
-//! Epochs increase: a registration that began after another was acknowledged has the higher epoch, and none comes twice.
+//! Epochs increase: a registration that began after another was acknowledged has the higher epoch, and none comes
+//! twice.
 
 use std::collections::BTreeMap;
 

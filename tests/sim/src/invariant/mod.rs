@@ -1,7 +1,7 @@
 //! What must hold in every run, one file each. A violation is a sentence that names what contradicts what.
 //!
-//! Those over [`Records`] judge what clients were told, after the run; those that see into the nodes' states watch while
-//! it runs, and are driven by [`Watch`](watch::Watch).
+//! Those over [`Records`] judge what clients were told, after the run; those that see into the nodes' states watch
+//! while it runs, and are driven by [`Watch`](watch::Watch).
 
 mod closed_is_invisible;
 mod config_chain;

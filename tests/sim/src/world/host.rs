@@ -1,7 +1,7 @@
 //! A machine that runs one process.
 //!
-//! Its monotonic clock is that of its runtime. It moves with the world, a little faster or slower when it drifts, and in
-//! one jump when a paused process goes on: as after a `SIGSTOP`, all that waited for time finds that it has passed.
+//! Its monotonic clock is that of its runtime. It moves with the world, a little faster or slower when it drifts, and
+//! in one jump when a paused process goes on: as after a `SIGSTOP`, all that waited for time finds that it has passed.
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
-//! A world in which everything happens in an order that one seed decides: hosts, the network between them, their clocks.
+//! A world in which everything happens in an order that one seed decides: hosts, the network between them, clocks.
 //!
 //! Each host has a tokio runtime of its own, single-threaded and with paused time; nothing in it waits for the real
 //! clock. The world moves in steps of [`STEP_MS`]: the network delivers what is due, then every host runs until it has
 //! nothing more to do in that step, in an order drawn anew each time. One thread does it all.
 //!
-//! It is not built on turmoil, which cannot do what matters most here: stop a process and let it go on as if nothing had
-//! happened, let one host's clock run faster than another's, cut the power so that no connection is closed, or deliver
+//! It is not built on turmoil, which cannot do what matters most here: stop a process and let it go on as if nothing
+//! had happened, let one host's clock run faster than another's, cut the power so that no connection is closed, or deliver
 //! after a partition what TCP would have sent again.
 
 mod clock;
