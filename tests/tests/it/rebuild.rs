@@ -6,6 +6,10 @@ use keeper_client_sdk::{
     Connection, Gateway, GatewayEvent, GatewayEvents, GiveUp, Keeper, RebuildProgress, Registration, SessionKey,
 };
 use keeper_tests::{InProcess, until};
+use tokio::{
+    sync::watch::{Receiver, Sender},
+    task::JoinSet,
+};
 
 fn user(n: usize) -> SessionKey {
     SessionKey::of_user(format!("user-{n}")).expect("a user")
@@ -29,6 +33,7 @@ async fn lose_everything(cluster: &mut InProcess) {
 }
 
 /// No event takes a connection away.
+#[expect(clippy::disallowed_methods, reason = "the test that has the handle owns the task")]
 fn watch(mut events: GatewayEvents) -> tokio::task::JoinHandle<Result<(), String>> {
     tokio::spawn(async move {
         while let Some(event) = events.next().await {
@@ -98,6 +103,43 @@ async fn gateways_register_everything_again_and_no_connection_is_harmed() {
     drop(held);
 }
 
+/// Asks where somebody is who is connected all the time, until it is told to end. Nobody may say that he is nowhere.
+async fn ask(keeper: Keeper, is_over: Receiver<bool>) -> Result<(), String> {
+    while !*is_over.borrow() {
+        if let Ok(looked) = keeper.lookup().session(&user(0)).await
+            && looked.found.is_none()
+            && looked.rebuilding.is_none()
+        {
+            return Err(format!("{looked:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Found by the `reflush` workload: a leader answered lookups from a state that had not taken its founding yet, and so
+/// did not know that it was rebuilding.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_being_founded_does_not_say_that_nobody_is_there() {
+    let mut cluster = InProcess::start(1).await;
+    let keeper = cluster.keeper().await;
+    let (gateway, _events) = keeper.instance("room", "a").gateway().start();
+    let held = connect(&gateway, 0..1).await;
+    for _ in 0..10 {
+        let is_over = Sender::new(false);
+        let mut asking = JoinSet::new();
+        for _ in 0..4 {
+            asking.spawn(ask(cluster.keeper().await, is_over.subscribe()));
+        }
+        lose_everything(&mut cluster).await;
+        until("he is found again", async || is_found(&keeper, 0).await).await;
+        is_over.send_replace(true);
+        while let Some(asked) = asking.join_next().await {
+            assert_eq!(asked.unwrap(), Ok(()));
+        }
+    }
+    drop(held);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_connects_during_the_rebuild_wins_over_an_older_connection() {
     let mut cluster = InProcess::start(3).await;
@@ -112,10 +154,11 @@ async fn whoever_connects_during_the_rebuild_wins_over_an_older_connection() {
     // The old gateway hears of it, whether it had come to that connection or not.
     let displaced = async {
         loop {
-            match events.next().await.expect("the gateway lives") {
-                GatewayEvent::Displaced { key, by, .. } => return (key, by.instance),
-                GatewayEvent::Kicked { .. } | GatewayEvent::Refused { .. } => panic!("nobody was kicked or refused"),
-                _ => {}
+            let event = events.next().await.expect("the gateway lives");
+            let is_wrong = matches!(event, GatewayEvent::Kicked { .. } | GatewayEvent::Refused { .. });
+            assert!(!is_wrong, "nobody was kicked or refused: {event:?}");
+            if let GatewayEvent::Displaced { key, by, .. } = event {
+                return (key, by.instance);
             }
         }
     };
