@@ -5,8 +5,8 @@
 //! nothing more to do in that step, in an order drawn anew each time. One thread does it all.
 //!
 //! It is not built on turmoil, which cannot do what matters most here: stop a process and let it go on as if nothing
-//! had happened, let one host's clock run faster than another's, cut the power so that no connection is closed, or deliver
-//! after a partition what TCP would have sent again.
+//! had happened, let one host's clock run faster than another's, cut the power so that no connection is closed, or
+//! deliver after a partition what TCP would have sent again.
 
 mod clock;
 mod host;
