@@ -3,8 +3,12 @@
 //! A linearizable read waits for one round of ReadIndex, shared by all reads that wait on this node, and then reads the
 //! local state: any node serves it. A local read answers at once with what is here and how old it may be. Leases of
 //! leadership are never relied on: a follower that restarts forgets the vote it would have kept.
+//!
+//! A state that has not taken its founding is nobody's: it does not know yet that it may be the rebuild of one that was
+//! lost, and would say of everybody that he is not there. So it is not read.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keeper_registry::{Revision, State};
 
@@ -39,13 +43,15 @@ pub struct Age(pub u32);
 pub struct View {
     replica: Arc<Replica>,
     raft: RaftHandle,
+    /// The state has taken its founding; it stays so. Asked for once, so that reads take the state's lock once.
+    is_founded: Arc<AtomicBool>,
 }
 
 impl View {
     /// Over the state and the group that replicates it.
     #[must_use]
-    pub const fn new(replica: Arc<Replica>, raft: RaftHandle) -> Self {
-        Self { replica, raft }
+    pub fn new(replica: Arc<Replica>, raft: RaftHandle) -> Self {
+        Self { replica, raft, is_founded: Arc::default() }
     }
 
     /// Waits until the state may be read with this promise.
@@ -53,17 +59,30 @@ impl View {
     /// # Errors
     /// [`Problem::Unconfirmed`]: the promise cannot be kept now.
     pub async fn wait(&self, consistency: Consistency) -> Result<Age, Problem> {
-        match consistency {
+        let age = match consistency {
             Consistency::Linearizable => {
                 self.raft.read_index().await.map_err(|error| self.problem(error))?;
-                Ok(Age(0))
+                Age(0)
             }
-            Consistency::Local => Ok(self.age()),
+            Consistency::Local => self.age(),
             Consistency::AtLeast(revision) => {
                 self.wait_applied(revision).await?;
-                Ok(self.age())
+                self.age()
             }
+        };
+        self.check_founded()?;
+        Ok(age)
+    }
+
+    fn check_founded(&self) -> Result<(), Problem> {
+        if self.is_founded.load(Ordering::Relaxed) {
+            return Ok(());
         }
+        if self.read(|state| state.state_id().is_none()) {
+            return Err(Problem::Unconfirmed { reason: "this node's state has not been founded yet" });
+        }
+        self.is_founded.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Reads the state; [`View::wait`] came first. The closure must be short and bounded.
