@@ -41,8 +41,9 @@ fix: setup ## Format, apply lint fixes, rewrite the expected output of script te
 bench: setup ## Throughput, latency and footprint on this machine; ARGS='register --quick' picks
 	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-bench $(ARGS)
 
-jepsen: setup ## Real processes, kill -9, checked histories; ARGS='--workload cas --seconds 60' picks
-	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-jepsen run $(ARGS)
+jepsen: setup ## Real processes, real faults, checked histories, for an hour; goes on where it stopped; ARGS='--minutes 20'
+	@scripts/jepsen-setup.sh
+	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-jepsen suite $(ARGS)
 
 sim: setup ## Seeded simulation of a cluster and its faults; SEEDS=0..1000 picks, RESULTS=sim.txt goes on from there
 	@$(ENV) cargo build --locked --release -p keeper-sim && exec "$$CARGO_TARGET_DIR"/release/keeper-sim \

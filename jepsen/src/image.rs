@@ -4,7 +4,8 @@
 //! not is gone, and until then every call fails. Even nodes use ext4, odd ones XFS.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +21,9 @@ use crate::{
 const IMAGE_BYTES: u64 = 640 << 20;
 
 const BALLAST: &str = "ballast";
+
+/// Written at once when a disk is filled.
+const FILL_BYTES: usize = 256 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Image {
@@ -71,10 +75,19 @@ impl Image {
 
     /// Takes all space but this; returns how much is left.
     pub(crate) fn fill(&self, but_bytes: u64) -> Result<u64> {
-        let ballast = self.mount.join(BALLAST).display().to_string();
-        let length = self.free()?.saturating_sub(but_bytes);
-        if length > 0 {
-            command::run("fallocate", &["-l", &length.to_string(), &ballast])?;
+        let path = self.mount.join(BALLAST);
+        let most = self.free()?.saturating_sub(but_bytes) / 32 * 30;
+        if most > 0 {
+            command::run("fallocate", &["-l", &most.to_string(), &path.display().to_string()])?;
+        }
+        // No file system gives its last blocks away at once, so the rest is written.
+        let mut ballast = OpenOptions::new().create(true).append(true).open(path)?;
+        while self.free()? > but_bytes {
+            match ballast.write(&[0; FILL_BYTES]) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::StorageFull => break,
+                Err(error) => return Err(error).context("ballast cannot be written"),
+            }
         }
         self.free()
     }
@@ -84,6 +97,8 @@ impl Image {
         let ballast = self.mount.join(BALLAST);
         if ballast.exists() {
             fs::remove_file(ballast)?;
+            // A power cut would bring it back.
+            File::open(&self.mount)?.sync_all()?;
         }
         Ok(())
     }

@@ -150,8 +150,8 @@ impl Thing {
             Self::Loop(path) => {
                 let listed = Command::new("losetup").arg("-j").arg(path).stdin(Stdio::null()).output()?;
                 let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-                let devices = listed.lines().filter_map(|line| line.split(':').next());
-                devices.map(|device| quiet("losetup", &["-d", device])).collect()
+                let mut devices = listed.lines().filter_map(|line| line.split(':').next());
+                devices.try_for_each(|device| quiet("losetup", &["-d", device]))
             }
             Self::Mount(path) if is_mounted(path) => quiet("umount", &["-l", &path.display().to_string()]),
             Self::Mount(_) => Ok(()),

@@ -1,8 +1,8 @@
 //! Faults: who makes them, what each needs, and how they are mixed.
 //!
 //! Each kind of fault strikes again and again in a task of its own, with randomness of its own: a seed fixes what every
-//! kind does, whichever others run beside it. A strike makes the fault, lets it last, and ends it; one that is stopped
-//! in the middle leaves the rest to [`World::heal`]. Strikes of several kinds overlap freely.
+//! kind does, whichever others run beside it. A strike makes the fault, lets it last, and ends it. None is stopped in
+//! the middle: when faults are [over](World::over), what lasts ends at once. Strikes of several kinds overlap freely.
 
 mod clock;
 mod damage;
@@ -16,12 +16,11 @@ mod power;
 mod rolling;
 mod shim;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tokio::time;
 
 use crate::world::World;
 
@@ -98,17 +97,20 @@ impl Fault {
             Self::Damage => damage::strike(world, random).await,
             Self::Rolling => rolling::strike(world, random).await,
             // No run gets here: the capability is probed first.
-            Self::Membership | Self::Transfer => std::future::pending().await,
+            Self::Membership | Self::Transfer => Ok(()),
         }
     }
 
-    /// Strikes for ever.
-    pub(crate) async fn run(self, world: Arc<World>, seed: u64) -> Result<Infallible> {
+    /// Strikes until faults are over.
+    pub(crate) async fn run(self, world: Arc<World>, seed: u64) -> Result<()> {
         let mut random = StdRng::seed_from_u64(seed << 8 | self as u64);
         loop {
             // The first pause is short, so that even a short run sees every kind.
-            time::sleep(Duration::from_millis(random.random_range(300..3_000))).await;
-            self.strike(&world, &mut random).await?;
+            world.rest(Duration::from_millis(random.random_range(300..3_000))).await;
+            if world.is_over() {
+                return Ok(());
+            }
+            self.strike(&world, &mut random).await.with_context(|| format!("fault {}", self.name()))?;
         }
     }
 }

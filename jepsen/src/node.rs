@@ -17,7 +17,7 @@ use tokio::{
 use crate::{command, image::Image, leftovers::Ledger, nemesis::Control};
 
 /// Lines of a node's log that say why it ended.
-const LAST_WORDS: usize = 6;
+const LAST_WORDS: usize = 2;
 
 /// How long a node may take to end when it is asked to: its own limit, and a little.
 const END_TIMEOUT: Duration = Duration::from_secs(20);
@@ -49,8 +49,10 @@ pub(crate) struct Node {
     equipment: Equipment,
     child: Option<Child>,
     pub(crate) standing: Standing,
-    /// A fault under way gives it the right to end by itself.
-    pub(crate) may_end: bool,
+    /// Faults under way that give it the right to end by itself.
+    rights_to_end: u32,
+    /// It had the right when it ended, and was not buried yet.
+    is_excused: bool,
     /// A file of it was damaged: what it answers must be right, but nobody waits for it.
     pub(crate) is_damaged: bool,
 }
@@ -58,8 +60,9 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn new(keeper: &Path, number: usize, equipment: Equipment) -> Result<Self> {
         let keeper = keeper.to_owned();
-        let (standing, may_end, is_damaged) = (Standing::Down, false, false);
-        let node = Self { number, keeper, equipment, child: None, standing, may_end, is_damaged };
+        let (child, standing) = (None, Standing::Down);
+        let (rights_to_end, is_excused, is_damaged) = (0, false, false);
+        let node = Self { number, keeper, equipment, child, standing, rights_to_end, is_excused, is_damaged };
         fs::write(node.settings(), node.settings_text())?;
         Ok(node)
     }
@@ -139,7 +142,7 @@ impl Node {
         }
         self.child = Some(child);
         self.standing = Standing::Up;
-        self.may_end = self.is_damaged;
+        self.is_excused = false;
         Ok(())
     }
 
@@ -178,6 +181,32 @@ impl Node {
     fn signal(&self, name: &str) -> Result<()> {
         let pid = self.child.as_ref().and_then(Child::id).context("the node runs")?;
         command::run("kill", &["-s", name, &pid.to_string()]).map(drop)
+    }
+
+    /// A fault begins that gives it the right to end by itself.
+    pub(crate) const fn permit_end(&mut self) {
+        self.rights_to_end += 1;
+    }
+
+    /// That fault is over. Whoever ended before had the right, also if nobody has looked yet.
+    pub(crate) fn forbid_end(&mut self) -> Result<()> {
+        let has_ended = match &mut self.child {
+            Some(child) => child.try_wait()?.is_some(),
+            None => false,
+        };
+        self.is_excused |= has_ended && self.rights_to_end > 0;
+        self.rights_to_end = self.rights_to_end.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Every fault is over.
+    pub(crate) fn forbid_every_end(&mut self) -> Result<()> {
+        self.rights_to_end = self.rights_to_end.min(1);
+        self.forbid_end()
+    }
+
+    pub(crate) const fn may_end(&self) -> bool {
+        self.rights_to_end > 0 || self.is_excused || self.is_damaged
     }
 
     /// How the process ended, if it did so by itself.

@@ -75,7 +75,10 @@ fn faults(events: &[Event]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for event in events.iter().filter(|it| it.process == NEMESIS) {
         // What ends a fault is none.
-        if !matches!(&*event.f, "start" | "resume" | "join" | "calm" | "relieved" | "heal" | "found" | "retired") {
+        if !matches!(
+            &*event.f,
+            "arm" | "start" | "resume" | "join" | "calm" | "relieved" | "heal" | "found" | "retired"
+        ) {
             *counts.entry(event.f.to_string()).or_default() += 1;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::json;
 use tokio::{
     task::JoinSet,
@@ -80,42 +80,34 @@ impl Order {
     /// Faults, then healing, then the end.
     async fn acts(&self, world: &Arc<World>, office: &Arc<Office>) -> Result<()> {
         let mut crowd = self.workload.spawn(office, self.clients).await.context("the clients cannot begin")?;
-        let mut nemeses = JoinSet::new();
-        for fault in &self.faults {
-            let (fault, world, seed) = (*fault, world.clone(), self.seed);
-            nemeses
-                .spawn(async move { fault.run(world, seed).await.with_context(|| format!("fault {}", fault.name())) });
-        }
-        let until = Instant::now() + Duration::from_secs(self.seconds);
+        let mut rest = Duration::from_secs(self.seconds);
         if self.workload.loses_state() {
-            let half = Instant::now() + Duration::from_secs(self.seconds) / 2;
-            self.work(half, &mut crowd, &mut nemeses).await?;
+            rest /= 2;
+            self.work(world, rest, &mut crowd, self.seed).await?;
             self.lose(world).await?;
         }
-        self.work(until, &mut crowd, &mut nemeses).await?;
-        nemeses.shutdown().await;
-        world.heal().await?;
+        self.work(world, rest, &mut crowd, self.seed + 1).await?;
         self.serves(world).await?;
         self.end(world, office, crowd).await
     }
 
-    /// Lets clients and faults do what they do.
-    async fn work(
-        &self,
-        until: Instant,
-        crowd: &mut Crowd,
-        nemeses: &mut JoinSet<Result<std::convert::Infallible>>,
-    ) -> Result<()> {
+    /// Lets clients and faults do what they do, then ends the faults.
+    async fn work(&self, world: &Arc<World>, duration: Duration, crowd: &mut Crowd, seed: u64) -> Result<()> {
+        let mut nemeses = world.strike(&self.faults, seed);
         tokio::select! {
-            () = time::sleep_until(until) => Ok(()),
-            Some(ended) = nemeses.join_next() => match ended?? {},
-            Some(ended) = crowd.workers.join_next() => Err(too_soon(ended)),
-            Some(ended) = crowd.followers.join_next() => Err(too_soon(ended)),
+            () = time::sleep(duration) => {}
+            Some(ended) = nemeses.join_next() => {
+                ended.context("a fault panicked")??;
+                bail!("a fault ended before it was told to");
+            }
+            Some(ended) = crowd.workers.join_next() => return Err(too_soon(ended)),
+            Some(ended) = crowd.followers.join_next() => return Err(too_soon(ended)),
         }
+        world.over(nemeses).await?;
+        world.heal().await
     }
 
     async fn lose(&self, world: &World) -> Result<()> {
-        world.heal().await?;
         let mut cluster = world.cluster.lock().await;
         world.history.fault("lose", "all", json!(null))?;
         cluster.lose_everything().await?;

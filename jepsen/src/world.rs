@@ -7,14 +7,15 @@ use keeper_client_sdk::{NodeStatus, Role};
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::{
-    sync::Mutex as AsyncMutex,
+    sync::{Mutex as AsyncMutex, watch},
+    task::JoinSet,
     time::{self, Instant},
 };
 
 use crate::{
     cluster::{Cluster, statuses},
     history::{History, Kind, MONITOR},
-    nemesis::Packets,
+    nemesis::{Fault, Packets},
     network::Network,
     node::Standing,
 };
@@ -32,12 +33,51 @@ pub(crate) struct World {
     pub(crate) packets: Mutex<Option<Packets>>,
     /// The leader when the nodes were asked last.
     leader: Mutex<Option<usize>>,
+    /// Whether faults may be made, and last.
+    faults: watch::Sender<Faults>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Faults {
+    Striking,
+    Over,
 }
 
 impl World {
     pub(crate) fn new(cluster: Cluster, network: Network, history: Arc<History>) -> Self {
         let (packets, leader) = (Mutex::new(None), Mutex::new(None));
-        Self { cluster: AsyncMutex::new(cluster), network, history, packets, leader }
+        let faults = watch::Sender::new(Faults::Over);
+        Self { cluster: AsyncMutex::new(cluster), network, history, packets, leader, faults }
+    }
+
+    /// Sets faults to work. They strike until they are over, and end then.
+    pub(crate) fn strike(self: &Arc<Self>, faults: &[Fault], seed: u64) -> JoinSet<Result<()>> {
+        self.faults.send_replace(Faults::Striking);
+        let mut nemeses = JoinSet::new();
+        for fault in faults {
+            nemeses.spawn(fault.run(self.clone(), seed));
+        }
+        nemeses
+    }
+
+    /// No fault strikes any more, and none lasts.
+    pub(crate) async fn over(&self, mut nemeses: JoinSet<Result<()>>) -> Result<()> {
+        self.faults.send_replace(Faults::Over);
+        while let Some(ended) = nemeses.join_next().await {
+            ended.context("a fault panicked")??;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        *self.faults.borrow() == Faults::Over
+    }
+
+    /// A fault lasts, or waits for its turn.
+    pub(crate) async fn rest(&self, duration: Duration) {
+        let mut faults = self.faults.subscribe();
+        // Either way the rest is over.
+        let _ = time::timeout(duration, faults.wait_for(|it| *it == Faults::Over)).await;
     }
 
     pub(crate) fn leader(&self) -> Option<usize> {
@@ -80,14 +120,14 @@ impl World {
         let mut cluster = self.cluster.lock().await;
         for node in &mut cluster.nodes {
             let Some(status) = node.ended()? else { continue };
-            let f = if node.may_end { "stopped" } else { "died" };
+            let f = if node.may_end() { "stopped" } else { "died" };
             let value = json!({ "status": status.to_string(), "said": node.last_words() });
             self.history.add(MONITOR, Kind::Info, f, &node.name(), value)?;
         }
         Ok(())
     }
 
-    /// Ends every fault: whatever was left open by a nemesis that was stopped in the middle.
+    /// Ends what may be left of faults, when they are over.
     pub(crate) async fn heal(&self) -> Result<()> {
         if let Some(routed) = self.network.routed_only() {
             routed.cut(BTreeSet::new())?;
@@ -101,6 +141,7 @@ impl World {
             if let Some(image) = node.image() {
                 image.relieve().or_else(|_| image.restore())?;
             }
+            node.forbid_every_end()?;
             if node.standing == Standing::Paused {
                 node.resume()?;
             }

@@ -4,7 +4,6 @@
 use anyhow::{Context, Result};
 use rand::{RngExt, rngs::StdRng};
 use serde_json::json;
-use tokio::time;
 
 use super::{lasting, one_of, shim::Knob};
 use crate::{node::Standing, world::World};
@@ -28,8 +27,9 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     } else {
         control.turn(Knob::ClockOffset, amount)?;
     }
+    world.history.fault("arm", &cluster.nodes[at].name(), json!({ "how": how, "amount": amount }))?;
     drop(cluster);
-    time::sleep(lasting(random)).await;
+    world.rest(lasting(random)).await;
     let cluster = world.cluster.lock().await;
     let control = cluster.nodes[at].control().context("clock faults need the library")?;
     let hits = control.read(Knob::Hits)?.saturating_sub(before);

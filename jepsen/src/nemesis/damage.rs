@@ -14,7 +14,7 @@ use std::{
 use anyhow::Result;
 use rand::{RngExt, rngs::StdRng};
 use serde_json::json;
-use tokio::time::{self, Instant};
+use tokio::time::Instant;
 
 use super::one_of;
 use crate::{node::Standing, world::World};
@@ -29,8 +29,7 @@ const VICTIM: usize = 0;
 pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     let mut cluster = world.cluster.lock().await;
     if cluster.nodes[VICTIM].standing == Standing::Retired {
-        drop(cluster);
-        return std::future::pending().await;
+        return Ok(());
     }
     if cluster.nodes[VICTIM].standing != Standing::Up {
         return Ok(());
@@ -44,7 +43,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     drop(cluster);
     world.history.fault("damage", &name, json!(how))?;
     let deadline = Instant::now() + REFUSES_WITHIN;
-    while Instant::now() < deadline {
+    while Instant::now() < deadline && !world.is_over() {
         world.bury().await?;
         let cluster = world.cluster.lock().await;
         let node = &cluster.nodes[VICTIM];
@@ -52,7 +51,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
             return world.history.fault("retired", &name, json!(node.last_words()));
         }
         drop(cluster);
-        time::sleep(LOOK_AGAIN).await;
+        world.rest(LOOK_AGAIN).await;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rand::{RngExt, rngs::StdRng};
 use serde_json::json;
-use tokio::time::{self, Instant};
+use tokio::time::Instant;
 
 use super::{lasting, one_of, shim::Knob};
 use crate::{node::Standing, world::World};
@@ -34,15 +34,18 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     let Some(at) = leader.or_else(|| one_of(&up, random)) else { return Ok(()) };
     let (how, knob, goes_on) = KINDS[random.random_range(0..KINDS.len())];
     let node = &mut cluster.nodes[at];
-    node.may_end = !goes_on;
+    if !goes_on {
+        node.permit_end();
+    }
     let amount = if knob == Knob::SlowUs { random.random_range(2_000..60_000) } else { 1 };
     let control = node.control().context("disk faults need the library")?;
     let before = control.read(Knob::Hits)?;
     control.turn(knob, amount)?;
     control.turn(Knob::Armed, 1)?;
+    world.history.fault("arm", &node.name(), json!({ "how": how, "amount": amount }))?;
     drop(cluster);
     if goes_on {
-        time::sleep(lasting(random)).await;
+        world.rest(lasting(random)).await;
     } else {
         met(world, at).await?;
     }
@@ -53,7 +56,10 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     control.turn(Knob::Armed, 0)?;
     control.turn(knob, 0)?;
     let name = node.name();
-    let value = json!({ "how": how, "amount": amount, "hits": hits });
+    // A fault that was cut short says nothing about what the node would have done.
+    let has_ended = Some(node.standing != Standing::Up).filter(|has_ended| *has_ended || !world.is_over());
+    let value = json!({ "how": how, "amount": amount, "hits": hits, "ended": has_ended });
+    // What nobody met was no fault; a node that another fault held cannot have met it.
     if hits > 0 {
         world.history.fault("disk", &name, value)?;
     }
@@ -62,7 +68,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     }
     // It may have met the fault and not have ended yet: either way it begins again.
     node.kill().await?;
-    time::sleep(Duration::from_millis(random.random_range(0..500))).await;
+    node.forbid_end()?;
     if node.standing == Standing::Down {
         cluster.launch(at)?;
     }
@@ -72,12 +78,12 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
 /// Waits until the node has ended, or would not.
 async fn met(world: &World, at: usize) -> Result<()> {
     let deadline = Instant::now() + MEETS_WITHIN;
-    while Instant::now() < deadline {
+    while Instant::now() < deadline && !world.is_over() {
         if world.cluster.lock().await.nodes[at].standing != Standing::Up {
             break;
         }
         world.bury().await?;
-        time::sleep(LOOK_AGAIN).await;
+        world.rest(LOOK_AGAIN).await;
     }
     Ok(())
 }

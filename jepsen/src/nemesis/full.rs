@@ -4,7 +4,6 @@
 use anyhow::{Context, Result};
 use rand::{RngExt, rngs::StdRng};
 use serde_json::json;
-use tokio::time;
 
 use super::{lasting, one_of};
 use crate::{node::Standing, world::World};
@@ -17,12 +16,13 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     let Some(at) = one_of(&cluster.standing(Standing::Up), random) else { return Ok(()) };
     let left = if random.random_bool(0.6) { WITHIN_RESERVE_BYTES } else { 0 };
     let node = &mut cluster.nodes[at];
-    node.may_end = left == 0;
+    // Within the reserve it goes on, but does not start, which another fault may ask of it.
+    node.permit_end();
     let image = node.image().context("a full disk needs an image")?;
     let free = image.fill(left)?;
     world.history.fault("full", &node.name(), json!({ "free_bytes": free }))?;
     drop(cluster);
-    time::sleep(lasting(random)).await;
+    world.rest(lasting(random)).await;
     let mut cluster = world.cluster.lock().await;
     let node = &mut cluster.nodes[at];
     node.image().context("a full disk needs an image")?.relieve()?;
@@ -31,9 +31,11 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     if left == 0 {
         // Whether it stopped or not, it must be able to begin again.
         node.kill().await?;
-        if node.standing == Standing::Down {
-            cluster.launch(at)?;
-        }
+    }
+    node.forbid_end()?;
+    node.ended()?;
+    if node.standing == Standing::Down {
+        cluster.launch(at)?;
         world.history.fault("start", &name, json!(null))?;
     }
     Ok(())

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use rand::{RngExt, rngs::StdRng};
 use serde_json::json;
-use tokio::time;
 
 use super::{lasting, one_of};
 use crate::{node::Standing, world::World};
@@ -24,7 +23,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
         return Ok(());
     }
     world.history.fault("kill", whom, json!(victims))?;
-    time::sleep(lasting(random)).await;
+    world.rest(lasting(random)).await;
     let mut cluster = world.cluster.lock().await;
     for at in &victims {
         if cluster.nodes[*at].standing == Standing::Down {

@@ -6,7 +6,10 @@
 use std::{
     collections::BTreeMap,
     io::ErrorKind,
-    sync::mpsc::{self, RecvTimeoutError, Sender},
+    sync::{
+        atomic::{AtomicU16, Ordering},
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -15,7 +18,6 @@ use anyhow::{Context, Result};
 use nfq::{Message, Queue, Verdict};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
-use tokio::time;
 
 use super::lasting;
 use crate::{
@@ -24,7 +26,9 @@ use crate::{
     world::World,
 };
 
-const QUEUE: u16 = 7;
+/// The next queue. A number is not used again: a node that was started meanwhile has inherited the socket of the old one,
+/// and the kernel gives a queue to one socket alone.
+static NEXT_QUEUE: AtomicU16 = AtomicU16::new(1);
 
 /// Packets in the kernel's queue; beyond it they pass unhurt.
 const QUEUE_PACKETS_MAX: u32 = 65_535;
@@ -45,6 +49,7 @@ pub(crate) struct Weather {
 /// Packets are in trouble for as long as this lives.
 pub(crate) struct Packets {
     router: String,
+    number: u16,
     stop: Sender<()>,
     thread: Option<JoinHandle<()>>,
 }
@@ -59,7 +64,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     let packets = Packets::begin(routed, weather, random.random())?;
     *world.packets.lock() = Some(packets);
     world.history.fault("packets", "all", json!(format!("{weather:?}")))?;
-    time::sleep(lasting(random)).await;
+    world.rest(lasting(random)).await;
     drop(world.packets.lock().take());
     world.history.fault("calm", "all", json!(null))
 }
@@ -75,7 +80,8 @@ impl Packets {
         let (stop, stopped) = mpsc::channel();
         let (began, has_begun) = mpsc::channel();
         let router = routed.router();
-        let work = move || match open(&router) {
+        let number = NEXT_QUEUE.fetch_add(1, Ordering::Relaxed);
+        let work = move || match open(&router, number) {
             Ok(queue) => {
                 drop(began.send(Ok(())));
                 let random = StdRng::seed_from_u64(seed);
@@ -85,16 +91,23 @@ impl Packets {
         };
         let thread = thread::Builder::new().name("packets".to_owned()).spawn(work)?;
         has_begun.recv().context("the thread for packets died")?.context("NFQUEUE does not work")?;
-        let packets = Self { router: routed.router(), stop, thread: Some(thread) };
-        rule(&packets.router, "-A").context("packets cannot be queued")?;
+        let packets = Self { router: routed.router(), number, stop, thread: Some(thread) };
+        packets.rule("-A").context("packets cannot be queued")?;
         Ok(packets)
+    }
+
+    fn rule(&self, action: &str) -> Result<()> {
+        let namespace = format!("--net=/run/netns/{}", self.router);
+        let number = self.number.to_string();
+        let prefix = [namespace.as_str(), "--", "iptables-legacy", "-w", action, "FORWARD", "-j", "NFQUEUE"];
+        command::run("nsenter", &[&prefix[..], &["--queue-num", &number, "--queue-bypass"]].concat()).map(drop)
     }
 }
 
 impl Drop for Packets {
     fn drop(&mut self) {
         // First no packet comes any more, then those held pass.
-        drop(rule(&self.router, "-D"));
+        drop(self.rule("-D"));
         // A thread that is gone already has stopped.
         let _ = self.stop.send(());
         if let Some(thread) = self.thread.take() {
@@ -103,19 +116,12 @@ impl Drop for Packets {
     }
 }
 
-fn rule(router: &str, action: &str) -> Result<()> {
-    let queue = QUEUE.to_string();
-    let namespace = format!("--net=/run/netns/{router}");
-    let rule = ["iptables-legacy", "-w", action, "FORWARD", "-j", "NFQUEUE", "--queue-num", &queue, "--queue-bypass"];
-    command::run("nsenter", &[&[namespace.as_str(), "--"][..], &rule].concat()).map(drop)
-}
-
 /// Brings this thread to the router, and opens the queue there.
-fn open(router: &str) -> Result<Queue> {
+fn open(router: &str, number: u16) -> Result<Queue> {
     network::enter(router)?;
     let mut queue = Queue::open()?;
-    queue.bind(QUEUE)?;
-    queue.set_queue_max_len(QUEUE, QUEUE_PACKETS_MAX)?;
+    queue.bind(number)?;
+    queue.set_queue_max_len(number, QUEUE_PACKETS_MAX)?;
     queue.set_nonblocking(true);
     Ok(queue)
 }

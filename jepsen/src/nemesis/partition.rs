@@ -24,15 +24,15 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     let routed = world.network.routed_only().context("partitions need namespaces")?;
     let until = time::Instant::now() + lasting(random);
     let is_flapping = how == "flapping";
-    while time::Instant::now() < until {
+    while time::Instant::now() < until && !world.is_over() {
         routed.cut(cuts.clone())?;
         if !is_flapping {
-            time::sleep_until(until).await;
+            world.rest(until - time::Instant::now()).await;
             break;
         }
-        time::sleep(FLAP).await;
+        world.rest(FLAP).await;
         routed.cut(BTreeSet::new())?;
-        time::sleep(FLAP).await;
+        world.rest(FLAP).await;
     }
     routed.cut(BTreeSet::new())?;
     world.history.fault("join", how, json!(null))

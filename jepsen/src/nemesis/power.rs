@@ -3,7 +3,6 @@
 use anyhow::{Context, Result};
 use rand::{RngExt, rngs::StdRng};
 use serde_json::json;
-use tokio::time;
 
 use super::{lasting, one_of};
 use crate::{node::Standing, world::World};
@@ -19,9 +18,8 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     if victims.is_empty() {
         return Ok(());
     }
-    // All disks first: nobody lives on while another is cut.
+    // All disks first: nobody lives on while another is cut. Nobody is looked at until all are killed, either.
     for at in &victims {
-        cluster.nodes[*at].may_end = true;
         cluster.nodes[*at].image().context("a power cut needs an image")?.cut()?;
     }
     for at in &victims {
@@ -31,7 +29,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     }
     world.history.fault("power", if victims.len() > 1 { "all" } else { "one" }, json!(victims))?;
     drop(cluster);
-    time::sleep(lasting(random)).await;
+    world.rest(lasting(random)).await;
     let mut cluster = world.cluster.lock().await;
     for at in &victims {
         if cluster.nodes[*at].standing == Standing::Down {

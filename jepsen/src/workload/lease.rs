@@ -40,19 +40,20 @@ async fn hold(mut client: Client, number: u32, stop: CancellationToken) -> Resul
     while !stop.is_cancelled() {
         let name = format!("holder-{number}-{life}");
         let Some(instance) = open(&mut client, &name).await? else { continue };
-        let incarnation = json!({ "incarnation": instance.incarnation() });
         register(&mut client, &instance, &name).await?;
         let until = Instant::now() + Duration::from_millis(client.random.random_range(500..6_000));
         let is_lost = keep(&mut client, &instance, &name, until).await?;
         match client.random.random_range(0..3) {
             _ if is_lost => {}
-            0 => drop(client.run("close", &name, incarnation, instance.close(), |()| Value::Null).await?),
+            0 => close(&mut client, instance, &name).await?,
             1 => {
                 // Under the same name again: the life before ends by it.
-                drop(open(&mut client, &name).await?);
-                life += 1;
+                if let Some(second) = open(&mut client, &name).await? {
+                    close(&mut client, second, &name).await?;
+                }
             }
             _ => {
+                let incarnation = json!({ "incarnation": instance.incarnation() });
                 client.note("abandon", &name, incarnation, Value::Null).await?;
                 client.reconnect().await?;
                 life += 1;
@@ -66,6 +67,11 @@ async fn open(client: &mut Client, name: &str) -> Result<Option<Instance>> {
     let opening = client.keeper.instance(SERVICE, name).ttl(TTL).open();
     let answer = |it: &Instance| json!({ "incarnation": it.incarnation() });
     client.run("open", name, json!({ "ttl_ms": u64::try_from(TTL.as_millis())? }), opening, answer).await
+}
+
+async fn close(client: &mut Client, instance: Instance, name: &str) -> Result<()> {
+    let incarnation = json!({ "incarnation": instance.incarnation() });
+    client.run("close", name, incarnation, instance.close(), |()| Value::Null).await.map(drop)
 }
 
 async fn register(client: &mut Client, instance: &Instance, name: &str) -> Result<()> {

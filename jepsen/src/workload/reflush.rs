@@ -99,7 +99,14 @@ async fn listen(mut client: Client, mut events: GatewayEvents) -> Result<Left> {
             GatewayEvent::Displaced { key, connection, .. } => (key, connection, "displaced"),
             GatewayEvent::Kicked { key, connection, .. } => (key, connection, "kicked"),
             GatewayEvent::Refused { key, connection, .. } => (key, connection, "refused"),
-            _ => continue,
+            GatewayEvent::Drain(_)
+            | GatewayEvent::Control(_)
+            | GatewayEvent::Lost { .. }
+            | GatewayEvent::Unopened { .. }
+            | GatewayEvent::Opened { .. }
+            | GatewayEvent::Reregistered { .. }
+            | GatewayEvent::Replaced { .. }
+            | _ => continue,
         };
         let answer = json!({ "id": register::number(&connection), "event": what });
         client.note("event", &key.to_string(), Value::Null, answer).await?;

@@ -28,6 +28,8 @@ fn a_sound_rebuild_passes() {
     assert_eq!(look(held(), "lookup", None, true), [""; 0]);
     assert_eq!(look(connect(held(), 2), "final-lookup", Some(2), true), [""; 0]);
     assert_eq!(event(connect(held(), 2), 1, "displaced"), [""; 0]);
+    let given_up = held().begin(3, "connect", "ann", json!({ "id": 2 }));
+    assert_eq!(look(given_up, "final-lookup", None, true), [""; 0]);
 }
 
 #[test]
