@@ -23,7 +23,7 @@ const SLOW_MS: u64 = 150;
 /// How much longer a sync takes.
 const DISK_SLOW_MS: std::ops::RangeInclusive<u64> = 50..=400;
 
-/// By how much a follower is cut off longer if nothing was purged meanwhile.
+/// By how much a fault lasts longer whose effect is still to come.
 const LONGER_MS: u64 = 8_000;
 
 /// Carries out a plan.
@@ -57,11 +57,16 @@ enum Harm {
 }
 
 impl UnderWay {
-    /// A follower is cut off until its log cannot be mended any more.
+    /// A follower is cut off until its log cannot be mended any more; a broken disk waits for something to write.
     fn longer_ms(&self, cluster: &Cluster) -> u64 {
-        let Harm::Links(links) = &self.harm else { return 0 };
-        let lags = self.plan.fault == Fault::Lag && !is_left_behind(cluster, links);
-        if lags { LONGER_MS } else { 0 }
+        let is_pending = match &self.harm {
+            Harm::Links(links) => self.plan.fault == Fault::Lag && !is_left_behind(cluster, links),
+            Harm::Disk => cluster.disk_failures() == self.before,
+            Harm::Down(_) | Harm::Paused(_) | Harm::Clocks | Harm::Drift(_) | Harm::Slow(_) | Harm::Gateways(_) => {
+                false
+            }
+        };
+        if is_pending { LONGER_MS } else { 0 }
     }
 }
 
