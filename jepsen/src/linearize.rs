@@ -114,8 +114,8 @@ fn relevant(steps: &[Step]) -> Vec<Step> {
     }
 }
 
-/// The fewest operations that still have no order. Operations are weakened wherever the contradiction survives it, which
-/// only permits more, from the first on, so that what is left lies close to where it shows.
+/// The fewest operations that still have no order. They are weakened wherever the contradiction survives it, which only
+/// permits more, from the first on, so that what is left lies close to where it shows.
 fn shortest(mut steps: Vec<Step>) -> Contradiction {
     // Whoever forgets what he saw may leave another unseen, so a second look finds more.
     for _ in 0..2 {

@@ -1,5 +1,5 @@
-//! The short form: real processes under faults, a few seconds each. What this machine cannot do is said, loudly, and not
-//! taken for done.
+//! The short form: real processes under faults, a few seconds each. What this machine cannot do is said, loudly, and
+//! not taken for done.
 
 use std::{
     path::PathBuf,

@@ -26,8 +26,8 @@ use crate::{
     world::World,
 };
 
-/// The next queue. A number is not used again: a node that was started meanwhile has inherited the socket of the old one,
-/// and the kernel gives a queue to one socket alone.
+/// The next queue. A number is not used again: a node that was started meanwhile has inherited the socket of the old
+/// one, and the kernel gives a queue to one socket alone.
 static NEXT_QUEUE: AtomicU16 = AtomicU16::new(1);
 
 /// Packets in the kernel's queue; beyond it they pass unhurt.
