@@ -11,7 +11,7 @@ use crate::{args::InstanceName, limits, name::Name};
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SelectSessions {
     /// Only sessions bound to this topic
-    #[arg(long)]
+    #[arg(long, value_parser = selecting)]
     pub(crate) topic: Option<Name>,
 
     /// Only sessions of this instance
@@ -19,7 +19,7 @@ pub(crate) struct SelectSessions {
     pub(crate) instance: Option<InstanceName>,
 
     /// Only users that begin with this: text, or 0x and hex digits
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = selecting)]
     pub(crate) user_prefix: Option<Name>,
 
     /// Only this device of users; "" is the one without a name
@@ -37,6 +37,14 @@ impl SelectSessions {
             slot: self.slot.as_ref().map(|slot| slot.bytes().to_vec().into()),
         }
     }
+}
+
+/// What sessions are selected by. An empty one, as an unset variable of a shell leaves it, would select everybody.
+pub(crate) fn selecting(typed: &str) -> Result<Name, String> {
+    if typed.is_empty() {
+        return Err("an empty name selects nobody: leave the flag out to select by the others alone".to_owned());
+    }
+    typed.parse()
 }
 
 /// As the servers tell it.

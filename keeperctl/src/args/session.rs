@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 
 use crate::{
-    args::{InstanceName, PartName, ScanSessions, SelectSessions},
+    args::{InstanceName, PartName, ScanSessions, SelectSessions, select::selecting},
     limits,
     name::Name,
 };
@@ -84,7 +84,7 @@ pub(crate) struct ListSessions {
 #[derive(Debug, Args)]
 pub(crate) struct CountSessions {
     /// Only sessions bound to this topic
-    #[arg(long)]
+    #[arg(long, value_parser = selecting)]
     pub(crate) topic: Option<Name>,
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct TopSessions {
 #[command(group = ArgGroup::new("whose").args(["topic", "instance", "user_prefix"]))]
 pub(crate) struct WatchSessions {
     /// Only sessions bound to this topic, as its subscribers see them
-    #[arg(long)]
+    #[arg(long, value_parser = selecting)]
     pub(crate) topic: Option<Name>,
 
     /// Only sessions that are, come to or go from this instance
@@ -108,7 +108,7 @@ pub(crate) struct WatchSessions {
     pub(crate) instance: Option<InstanceName>,
 
     /// Only users that begin with this: text, or 0x and hex digits
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = selecting)]
     pub(crate) user_prefix: Option<Name>,
 
     /// Also connections that were replaced on the same instance
@@ -125,7 +125,7 @@ pub(crate) struct WatchSessions {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("whom").args(["user", "topic", "instance", "user_prefix"]))]
+#[command(group = ArgGroup::new("whom").args(["user", "topic", "instance", "user_prefix", "all_users"]))]
 #[command(mut_group("whom", |whom| whom.multiple(true).required(true)))]
 pub(crate) struct KickSessions {
     /// The user: text, or 0x and hex digits; or name others with the flags
@@ -134,6 +134,10 @@ pub(crate) struct KickSessions {
 
     #[command(flatten)]
     pub(crate) select: SelectSessions,
+
+    /// Those of all users in one slot
+    #[arg(long, requires = "slot", conflicts_with_all = ["user", "topic", "instance", "user_prefix"])]
+    pub(crate) all_users: bool,
 
     /// Told to the gateways
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]

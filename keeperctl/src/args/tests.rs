@@ -97,6 +97,9 @@ fn wrong_usage_says_what_to_type() {
         ("session scan --resume ann", "type the token that the stopped scan printed"),
         ("session watch --topic a --instance b/c", "cannot be used with"),
         ("session kick", "<USER|--topic <TOPIC>|"),
+        ("session kick --dry-run", "<USER|--topic <TOPIC>|"),
+        ("session kick --all-users", "--slot <SLOT>"),
+        ("session kick --all-users --slot phone --topic news", "cannot be used with"),
         ("session kick --slot phone", "required arguments were not provided"),
         ("session kick ann --topic news", "cannot be used with"),
         ("session kick ann --dry-run --wait", "cannot be used with"),
@@ -115,6 +118,20 @@ fn wrong_usage_says_what_to_type() {
         let refusal = refusal(line);
         assert!(refusal.contains(words), "{line}: {refusal}");
     }
+}
+
+#[test]
+fn an_empty_name_is_not_everybody() {
+    for verb in ["kick", "kick --dry-run", "kick --instance room/r1", "list", "scan", "count", "watch"] {
+        for flag in ["--topic", "--user-prefix"].into_iter().filter(|flag| (verb, *flag) != ("count", "--user-prefix"))
+        {
+            let line = format!("keeperctl session {verb} {flag}");
+            let refused = Typed::try_parse_from(line.split(' ').chain([""])).expect_err(&line);
+            assert_eq!(refused.exit_code(), 2, "{line}");
+            assert!(refused.to_string().contains("an empty name selects nobody"), "{line}: {refused}");
+        }
+    }
+    typed("session kick --all-users --slot phone").expect("everybody, said aloud");
 }
 
 #[test]
