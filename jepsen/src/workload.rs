@@ -1,8 +1,8 @@
 //! What the clients do; see `SEMANTICS.md`.
 //!
 //! A workload has three parts: clients that work until they are stopped ([`Workload::spawn`]), a finish once every
-//! fault is healed, which looks at everything that must still be there ([`Workload::finish`]), and the followers of streams,
-//! which are stopped only when they have seen what the finish saw.
+//! fault is healed, which looks at everything that must still be there ([`Workload::finish`]), and the followers of
+//! streams, which are stopped only when they have seen what the finish saw.
 
 mod cas;
 pub(crate) mod client;
