@@ -69,12 +69,14 @@ pub struct LogClock {
 }
 
 impl LogClock {
-    /// Goes on from `last`, the newest log time this node has applied. A state that has no time yet begins at the wall
-    /// clock.
+    /// Goes on from `last`, the newest log time this node has applied, which it did at `heard_at`: what has passed
+    /// since then has passed for the log too. A state that has no time yet begins at the wall clock.
     #[must_use]
-    pub fn resume(last: LogTime, wall: &WallClock) -> Self {
-        let last = if last == LogTime(0) { LogTime(wall.read_ms()) } else { last };
-        Self { last, read_at: now(), wall: wall.clone() }
+    pub fn resume(last: LogTime, heard_at: Instant, wall: &WallClock) -> Self {
+        if last == LogTime(0) {
+            return Self { last: LogTime(wall.read_ms()), read_at: now(), wall: wall.clone() };
+        }
+        Self { last, read_at: heard_at, wall: wall.clone() }
     }
 
     /// The log time of this moment.
@@ -116,6 +118,14 @@ mod tests {
     fn log_time_meets_a_wall_clock_that_is_near() {
         let (mut log, start) = clock(1_000_000);
         assert_eq!(log.advance(start + Duration::from_secs(10), 1_010_030), LogTime(1_010_030));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_passed_since_the_last_entry_has_passed_for_the_log() {
+        let (heard_at, wall) = (now(), WallClock::new(|| 9_000_000_000));
+        tokio::time::advance(Duration::from_secs(40)).await;
+        assert_eq!(LogClock::resume(LogTime(1_000_000), heard_at, &wall).stamp(), LogTime(1_040_400));
+        assert_eq!(LogClock::resume(LogTime(0), heard_at, &wall).stamp(), LogTime(9_000_000_000));
     }
 
     #[test]

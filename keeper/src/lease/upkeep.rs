@@ -121,9 +121,8 @@ impl Upkeep {
         }
     }
 
-    /// Log time, as of the entry applied last.
     fn log_clock(&self) -> LogClock {
-        LogClock::resume(self.replica.read(State::time), &self.wall)
+        self.replica.log_clock(&self.wall)
     }
 
     /// Proposes one slice, and says how many rows it took.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keeper_registry::State;
+use keeper_registry::{LogTime, State};
 
 use crate::http::Readiness;
 use crate::metrics::Metrics;
@@ -61,7 +61,8 @@ impl Gauges {
         metrics.raft_committed_index.set(status.committed.unwrap_or(0));
         metrics.raft_applied_index.set(status.applied.unwrap_or(0));
         metrics.raft_snapshot_index.set(status.snapshot.unwrap_or(0));
-        self.replica.read(|state| set_from(state, metrics));
+        let now = self.replica.log_time();
+        self.replica.read(|state| set_from(state, now, metrics));
         if let Some(free) = (self.free_bytes)() {
             metrics.disk_free_bytes.set(free);
         }
@@ -70,19 +71,19 @@ impl Gauges {
 }
 
 /// What the state says of itself.
-fn set_from(state: &State, metrics: &Metrics) {
+fn set_from(state: &State, now: LogTime, metrics: &Metrics) {
     metrics.sessions_live.set(state.sessions_live());
     metrics.sessions_to_sweep.set(state.sessions_absent());
     metrics.instances_open.set(state.instances().count() as u64);
     metrics.configs.set(state.configs("").count() as u64);
     let under_way = state.kick_jobs().filter(|job| job.finished_at.is_none());
     metrics.kicks_under_way.set(under_way.count() as u64);
-    let done = state.rebuild().map_or(WHOLE_PERMILLE, |rebuild| rebuild.done_permille(state.time()));
+    let done = state.rebuild().map_or(WHOLE_PERMILLE, |rebuild| rebuild.done_permille(now));
     metrics.rebuild_done_permille.set(done.into());
     let ring = state.presence();
     metrics.presence_facts.set(ring.facts() as u64);
     metrics.presence_bytes.set(ring.bytes() as u64);
     let oldest = ring.read_after(ring.floor(), 1).and_then(|slice| slice.iter().next().map(|fact| fact.at));
-    let reach_ms = oldest.map_or(0, |at| state.time().0.saturating_sub(at.0));
+    let reach_ms = oldest.map_or(0, |at| now.0.saturating_sub(at.0));
     metrics.presence_reach_seconds.set(reach_ms / 1_000);
 }

@@ -21,8 +21,8 @@
 //! **Terms.** An entry is proposed in one term of office or not at all, so that what was decided in one term (an
 //! expiry, a stamp of time) never enters the log in another.
 //!
-//! **Time.** The proposer stamps log time. It begins at the newest applied log time when this node takes office, which
-//! is why it proposes only once the leader's own first entry has been applied.
+//! **Time.** The proposer stamps log time. When this node takes office it goes on from the newest applied log time and
+//! what has passed since that came, which is why it proposes only once the leader's own first entry has been applied.
 
 mod admission;
 mod queue;

@@ -101,9 +101,8 @@ impl Worker {
         if !leadership.ready || in_office {
             return;
         }
-        let (time, state) = replica.read(|state| (state.time(), state.state_id()));
-        let mut office = Office { term: leadership.term, clock: LogClock::resume(time, &beginning.wall) };
-        if state.is_none() {
+        let mut office = Office { term: leadership.term, clock: replica.log_clock(&beginning.wall) };
+        if replica.read(|state| state.state_id().is_none()) {
             let time = office.clock.stamp();
             // Nobody waits for the answer: a second founding is refused by the state, which is as well.
             let found = Command::Found(StateId(beginning.new_state_id));

@@ -10,16 +10,22 @@
 //!
 //! **Signals are level-triggered.** They say that something moved, not what; a reader that missed ten signals reads the
 //! state once. There is no queue a watcher, and so nothing to overflow.
+//!
+//! **Log time passes between entries too.** The replica remembers when it heard the newest, so that whoever leads next
+//! goes on from there: an election takes nothing from a grace and adds nothing to it. What passes while no node runs is
+//! lost to log time.
 
 mod signals;
 
 use std::sync::Arc;
 
-use keeper_registry::{Frozen, Outcome, PresenceLimits, Revision, Stamp, State};
-use parking_lot::RwLock;
+use keeper_registry::{Frozen, LogTime, Outcome, PresenceLimits, Revision, Stamp, State};
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::batch::{Batch, Replies};
+use crate::clock::{self, LogClock, WallClock};
 use crate::codec::DecodeError;
 
 pub use signals::{AddressedSignal, Signals};
@@ -28,6 +34,8 @@ pub use signals::{AddressedSignal, Signals};
 #[derive(Debug)]
 pub struct Replica {
     state: RwLock<State>,
+    /// The newest log time, and when it came.
+    heard: Mutex<(LogTime, Instant)>,
     applied: watch::Sender<Revision>,
     signals: Arc<Signals>,
     presence: PresenceLimits,
@@ -39,6 +47,7 @@ impl Replica {
     pub fn new(presence: PresenceLimits) -> Self {
         Self {
             state: RwLock::new(State::new(presence)),
+            heard: Mutex::new((LogTime(0), clock::now())),
             applied: watch::Sender::new(Revision(0)),
             signals: Arc::new(Signals::new()),
             presence,
@@ -54,6 +63,28 @@ impl Replica {
     /// Reads the state. The closure must be short and bounded: apply waits for it.
     pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
         read(&self.state.read())
+    }
+
+    /// Log time as it passes: that of the newest entry, and what has passed since that came.
+    #[must_use]
+    pub fn log_clock(&self, wall: &WallClock) -> LogClock {
+        let (time, at) = *self.heard.lock();
+        LogClock::resume(time, at, wall)
+    }
+
+    /// The log time of this moment, behind the leader's by no more than an entry takes to come here.
+    #[must_use]
+    pub fn log_time(&self) -> LogTime {
+        let (time, at) = *self.heard.lock();
+        let passed_ms = u64::try_from(clock::now().duration_since(at).as_millis()).unwrap_or(u64::MAX);
+        if time == LogTime(0) { time } else { LogTime(time.0.saturating_add(passed_ms)) }
+    }
+
+    fn hear(&self, time: LogTime) {
+        let mut heard = self.heard.lock();
+        if time > heard.0 {
+            *heard = (time, clock::now());
+        }
     }
 
     /// The newest revision whose entry has been applied whole.
@@ -96,6 +127,7 @@ impl Replica {
             }
             !was_founded && state.state_id().is_some()
         };
+        self.hear(at.time);
         self.applied.send_replace(at.revision);
         self.signals.tell(at.revision, &events);
         // Whoever watched a state without a history waits for its beginning.
@@ -124,6 +156,7 @@ impl Replica {
 
     /// Puts another state in place of this one. `revision` is the last log index it covers.
     pub fn install(&self, state: State, revision: u64) {
+        self.hear(state.time());
         let before = std::mem::replace(&mut *self.state.write(), state);
         self.applied.send_replace(Revision(revision));
         self.signals.tell_everybody(Revision(revision));

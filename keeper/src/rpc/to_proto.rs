@@ -6,7 +6,8 @@ use bytes::Bytes;
 use keeper_proto::v1 as wire;
 use keeper_registry::{
     Document, Epoch, Format, FormerState, Formerly, Holder, Incarnation, Instance, KickConfirmation, KickJob,
-    KickTarget, Notice, NoticeCause, OperationResult, RebuildProgress, SessionKey, SessionSelector, SessionView, State,
+    KickTarget, LogTime, Notice, NoticeCause, OperationResult, RebuildProgress, SessionKey, SessionSelector,
+    SessionView, State,
 };
 use prost::Message;
 
@@ -157,16 +158,16 @@ fn selector(selector: &SessionSelector) -> wire::SessionSelector {
     }
 }
 
-/// While the registry is filled again: how far that is. Costs a look at one field otherwise.
-pub(crate) fn rebuilding(state: &State) -> Option<wire::lookup_reply::Rebuilding> {
+/// While the registry is filled again: how far that is now. Costs a look at one field otherwise.
+pub(crate) fn rebuilding(state: &State, now: LogTime) -> Option<wire::lookup_reply::Rebuilding> {
     state.rebuild().map(|rebuild| wire::lookup_reply::Rebuilding {
-        done_permille: rebuild.done_permille(state.time()),
+        done_permille: rebuild.done_permille(now),
         not_before_ms: rebuild.not_before().0,
     })
 }
 
 /// The same in full.
-pub(crate) fn rebuild(state: &State) -> Option<wire::rebuild_status_reply::Rebuild> {
+pub(crate) fn rebuild(state: &State, now: LogTime) -> Option<wire::rebuild_status_reply::Rebuild> {
     let rebuild = state.rebuild()?;
     let gateways = rebuild.gateways().map(|gateway| wire::rebuild_status_reply::Gateway {
         service: gateway.service.to_string(),
@@ -181,7 +182,7 @@ pub(crate) fn rebuild(state: &State) -> Option<wire::rebuild_status_reply::Rebui
         unconfirmed: state.sessions_unconfirmed(),
         live: state.sessions_live(),
         gateways: gateways.collect(),
-        done_permille: rebuild.done_permille(state.time()),
+        done_permille: rebuild.done_permille(now),
     })
 }
 

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keeper_registry::{Revision, State};
+use keeper_registry::{LogTime, Revision, State};
 
 use crate::clock;
 use crate::problem::Problem;
@@ -88,6 +88,12 @@ impl View {
     /// Reads the state; [`View::wait`] came first. The closure must be short and bounded.
     pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
         self.replica.read(read)
+    }
+
+    /// The log time of this moment; see [`Replica::log_time`].
+    #[must_use]
+    pub fn log_time(&self) -> LogTime {
+        self.replica.log_time()
     }
 
     fn problem(&self, error: ReadError) -> Problem {

@@ -1,5 +1,7 @@
 //! What happens to the nodes themselves: loss of the leader, restarts, snapshots.
 
+use std::time::{Duration, Instant};
+
 use keeper_client_sdk::{Edit, Registration, SessionKey};
 use keeper_tests::{InProcess, until, until_some};
 
@@ -25,6 +27,29 @@ async fn a_cluster_survives_the_loss_of_each_leader_and_the_dead_catch_up() {
     for n in 0..6 {
         assert!(keeper.lookup().session(&user(n)).await.unwrap().found.is_some(), "user {n}");
     }
+}
+
+/// Nothing was written between the rest and the leader's death, and log time lives in what is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_dies_after_a_rest_takes_no_time_from_the_log() {
+    let mut cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let room = keeper.instance("room", "a").open().await.unwrap();
+    let registered_at_ms = async |n| {
+        room.sessions().register(Registration::new(user(n))).await.unwrap();
+        keeper.lookup().session(&user(n)).await.unwrap().found.expect("registered").registered_at_ms
+    };
+    cluster.converge().await;
+    let first_ms = registered_at_ms(1).await;
+    cluster.converge().await;
+    let begun = Instant::now();
+    until("the cluster has rested", async || begun.elapsed() >= Duration::from_secs(3)).await;
+    let rested_ms = u64::try_from(begun.elapsed().as_millis()).unwrap();
+    let leader = cluster.leader().await;
+    cluster.crash(leader);
+    let passed_ms = registered_at_ms(2).await - first_ms;
+    // Log time may lag behind a second by ten milliseconds.
+    assert!(passed_ms >= rested_ms - rested_ms / 50, "{passed_ms} ms passed for the log, and {rested_ms} in truth");
 }
 
 #[tokio::test(flavor = "multi_thread")]

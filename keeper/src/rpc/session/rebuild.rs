@@ -14,8 +14,9 @@ use crate::view::Consistency;
 impl SessionService {
     pub(super) async fn rebuild(&self) -> Result<wire::RebuildStatusReply, Problem> {
         self.view.wait(Consistency::Linearizable).await?;
+        let now = self.view.log_time();
         Ok(self.view.read(|state| wire::RebuildStatusReply {
-            rebuild: to_proto::rebuild(state),
+            rebuild: to_proto::rebuild(state, now),
             revision: state.revision().0,
             state_id: state.state_id().unwrap_or_default().0,
         }))

@@ -12,7 +12,7 @@ mod route;
 
 use futures_util::{Stream, TryStreamExt};
 use keeper_proto::v1 as wire;
-use keeper_registry::{SessionView, State};
+use keeper_registry::{LogTime, SessionView, State};
 use tonic::{Status, Streaming};
 
 use super::SessionService;
@@ -67,7 +67,8 @@ impl SessionService {
         let consistency = from_proto::consistency(&question.head);
         let age = self.view.wait(consistency).await?;
         self.metrics.lookups.of(label(consistency)).inc_by(asked as u64);
-        let answer = self.view.read(|state| answer(state, &question, age));
+        let now = self.view.log_time();
+        let answer = self.view.read(|state| answer(state, &question, age, now));
         // The answer about a key is small; one about a user may hold all its devices.
         let (bytes, limit) = (answer.bytes().len(), limits::MESSAGE_BYTES_MAX);
         if bytes > limit {
@@ -80,7 +81,7 @@ impl SessionService {
     }
 }
 
-fn answer(state: &State, question: &Question, age: Age) -> LookupAnswer {
+fn answer(state: &State, question: &Question, age: Age, now: LogTime) -> LookupAnswer {
     if question.len() >= WARM_MIN {
         state.warm(question.keys().map(|(user, _)| user).chain(question.users()));
     }
@@ -106,7 +107,7 @@ fn answer(state: &State, question: &Question, age: Age) -> LookupAnswer {
         revision: state.revision().0,
         age_ms: age.0,
         state_id: state.state_id().unwrap_or_default().0,
-        rebuilding: to_proto::rebuilding(state),
+        rebuilding: to_proto::rebuilding(state, now),
         ..Default::default()
     })
 }

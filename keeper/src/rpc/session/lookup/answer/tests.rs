@@ -78,7 +78,7 @@ proptest! {
         keys.push(wire::SessionKey { user: "nobody".into(), slot: Bytes::new() });
         let users: Vec<_> = keys.iter().map(|key| key.user.clone()).collect();
         let request = wire::LookupRequest { sequence: 9, keys, users, ..wire::LookupRequest::default() };
-        let read = answer(&state, &Question::from(request.clone()), Age(3)).decode().expect("a message");
+        let read = answer(&state, &Question::from(request.clone()), Age(3), state.time()).decode().expect("a message");
 
         let mut owners = Owners::default();
         let mut found = |key: &wire::SessionKey| {
@@ -102,7 +102,7 @@ proptest! {
             keys,
             users,
             problem: None,
-            rebuilding: to_proto::rebuilding(&state),
+            rebuilding: to_proto::rebuilding(&state, state.time()),
         };
         prop_assert_eq!(read, expected);
     }
