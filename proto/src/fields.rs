@@ -46,7 +46,8 @@ impl<'a> Fields<'a> {
 
     #[inline(always)]
     fn field(&mut self) -> Option<Field<'a>> {
-        let key = self.number()?;
+        // Generated code reads neither of these: a key above 32 bits, a field number of zero.
+        let key = self.number().filter(|key| (8..=u64::from(u32::MAX)).contains(key))?;
         let value = match key & 7 {
             0 => Value::Number(self.number()?),
             1 => Value::Fixed(self.fixed::<8>().map(u64::from_le_bytes)?),
@@ -76,6 +77,10 @@ impl<'a> Fields<'a> {
     fn long_number(&mut self) -> Option<u64> {
         let mut number = 0;
         for (place, byte) in self.rest.iter().take(10).enumerate() {
+            // The tenth byte holds the last bit of 64.
+            if place == 9 && *byte > 1 {
+                return None;
+            }
             number |= u64::from(byte & 0x7f) << (7 * place);
             if byte & 0x80 == 0 {
                 self.rest = &self.rest[place + 1..];
@@ -129,6 +134,19 @@ mod tests {
         let bytes = message.encode_to_vec();
         let fields: Vec<_> = Fields::of(&bytes).collect::<Result<_, _>>().expect("it is a message");
         assert_eq!(fields, [(1, Value::Number(300)), (3, Value::Number(u64::MAX)), (5, Value::Bytes(b"ann"))]);
+    }
+
+    #[test]
+    fn what_generated_code_refuses_is_refused() {
+        for bytes in [
+            &b"\x00\x01"[..],
+            b"\x0a\x82\x80\x80\x80\x80\x80\x80\x80\x80\x02u1",
+            b"\x80\x80\x80\x80\x20\x01",
+            b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
+        ] {
+            assert!(Epoch::decode(bytes).is_err(), "{bytes:?}");
+            assert!(Fields::of(bytes).any(|field| field.is_err()), "{bytes:?}");
+        }
     }
 
     proptest! {
