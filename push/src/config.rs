@@ -1,4 +1,8 @@
 //! The room's configuration: one document, followed live.
+//!
+//! Nothing is sent to the room before the cluster has answered, because a room that came back with the defaults would
+//! bind its devices to them. An answer is the document, or that there is none, or one that does not fit: then the
+//! defaults are sent, as what the room runs by until there is one that does.
 
 use std::{sync::Arc, time::Duration};
 
@@ -79,13 +83,29 @@ pub(crate) async fn follow(keeper: Keeper, path: String, running: watch::Sender<
                     }
                 }
             }
-            Err(error) if error.reason() == "not-found" => appeared(&keeper, &path).await,
             Err(error) => {
-                warn!("{path} cannot be followed yet: {error}");
-                time::sleep(limits::RETRY_PAUSE).await;
+                if leaves_values(&error) {
+                    confirm(&running);
+                }
+                if error.reason() == "not-found" {
+                    appeared(&keeper, &path).await;
+                } else {
+                    warn!("{path} cannot be followed yet: {error}");
+                    time::sleep(limits::RETRY_PAUSE).await;
+                }
             }
         }
     }
+}
+
+/// The cluster has answered, and what the room runs by is not to change.
+fn leaves_values(error: &Error) -> bool {
+    error.reason() == "not-found" || matches!(error, Error::Misfit { .. })
+}
+
+/// Says once more what the room runs by, for those who wait for a first word.
+fn confirm(running: &watch::Sender<Arc<RoomConfig>>) {
+    running.send_modify(|_| {});
 }
 
 /// Waits until the document has been published.
@@ -124,6 +144,7 @@ fn as_value(config: &RoomConfig) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use keeper_client_sdk::Happened;
     use serde_json::{from_value, json};
 
     use super::*;
@@ -144,6 +165,20 @@ mod tests {
             let error = from_value::<RoomConfig>(document).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn only_an_answer_of_the_cluster_confirms_the_defaults() {
+        let (running, config) = watch::channel(Arc::new(RoomConfig::default()));
+        let silent = Error::Timeout { operation: "config get", after: Duration::ZERO, happened: Happened::No };
+        assert!(!leaves_values(&silent));
+        assert!(leaves_values(&Error::Misfit { path: String::new(), revision: 1, message: String::new() }));
+        let (reason, message, field) = ("not-found".to_owned(), String::new(), "path".to_owned());
+        assert!(leaves_values(&Error::Refused { reason, message, field, holder: None }));
+        assert!(!config.has_changed().unwrap(), "nobody has said anything");
+        confirm(&running);
+        assert!(config.has_changed().unwrap());
+        assert_eq!(**config.borrow(), RoomConfig::default());
     }
 
     #[test]

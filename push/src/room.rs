@@ -79,11 +79,27 @@ impl Room {
     /// # Errors
     /// When a listener fails for good.
     pub async fn run(self, keeper: Keeper, stop: CancellationToken) -> anyhow::Result<()> {
+        let (running, config) = watch::channel(Arc::new(RoomConfig::default()));
+        let mut follower = JoinSet::new();
+        follower.spawn(config::follow(keeper.clone(), self.options.config.clone(), running));
+        self.run_by(config, keeper, stop).await
+    }
+
+    /// As [`run`](Self::run), by values that somebody else follows. No device is let in before the first of them has
+    /// been sent: what the receiver holds until then is nobody's word yet.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_by(
+        self,
+        config: watch::Receiver<Arc<RoomConfig>>,
+        keeper: Keeper,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         let (device_address, inbox_address) = self.addresses()?;
         info!("devices connect to ws://{device_address}/connect, senders deliver to http://{inbox_address}");
         let Self { options, devices, senders } = self;
         let connections = Arc::new(Connections::default());
-        let (config_sender, config) = watch::channel(Arc::new(RoomConfig::default()));
         let endpoint = options.advertise.unwrap_or_else(|| inbox_address.to_string());
         let name = format!("{SERVICE}/{}", options.id);
         let instance = keeper.instance(SERVICE, options.id).endpoint(endpoint).zone(options.zone).ttl(options.ttl);
@@ -93,7 +109,6 @@ impl Room {
         let herald = Herald { name, events, connections: connections.clone(), stop: stop.clone(), drain: Some(drain) };
 
         let mut parts = JoinSet::new();
-        parts.spawn(config::follow(keeper.clone(), options.config, config_sender));
         let routes = inbox::routes(around.clone());
         parts.spawn(async move {
             if let Err(error) = axum::serve(senders, routes).await {
@@ -125,10 +140,13 @@ async fn empty(connections: &Connections, open: &mut JoinSet<()>) {
     }
 }
 
-/// Takes connections until asked to stop; hands back those that are open.
-async fn accept(devices: TcpListener, around: Surroundings, stop: CancellationToken) -> JoinSet<()> {
+/// Takes connections, once it is known what they are bound to, until asked to stop; hands back those that are open.
+async fn accept(devices: TcpListener, mut around: Surroundings, stop: CancellationToken) -> JoinSet<()> {
     let handshakes = Arc::new(Semaphore::new(limits::HANDSHAKES_MAX));
     let mut open = JoinSet::new();
+    // Topics are bound once: a device let in too early would go without them for as long as it stays. Until then it
+    // waits in the listener's backlog.
+    let Some(Ok(())) = stop.run_until_cancelled(around.config.changed()).await else { return open };
     loop {
         // Finished connections would otherwise be remembered for ever.
         while open.try_join_next().is_some() {}

@@ -1,15 +1,19 @@
 //! A room over real sockets, before any Keeper node answers: it holds connections, delivers, refuses and drains. What
 //! it does with a cluster is shown by `make demo`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{SinkExt, StreamExt};
 use keeper_client_sdk::Keeper;
-use keeper_push::room::{Options, Room};
+use keeper_push::{
+    config::{Bounded, RoomConfig},
+    room::{Options, Room},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::watch,
     task::JoinSet,
     time,
 };
@@ -27,11 +31,20 @@ type Device = WebSocketStream<MaybeTlsStream<TcpStream>>;
 struct Running {
     devices: SocketAddr,
     inbox: SocketAddr,
+    config: watch::Sender<Arc<RoomConfig>>,
     stop: CancellationToken,
     task: JoinSet<Result<()>>,
 }
 
+/// A room that knows what it runs by.
 async fn start() -> Result<Running> {
+    let room = wait_for_config().await?;
+    room.config.send_replace(Arc::default());
+    Ok(room)
+}
+
+/// A room that nobody has told yet what it runs by.
+async fn wait_for_config() -> Result<Running> {
     let any: SocketAddr = "127.0.0.1:0".parse()?;
     let options = Options {
         id: "room-1".into(),
@@ -48,8 +61,9 @@ async fn start() -> Result<Running> {
     let keeper = Keeper::builder().endpoint("127.0.0.1:1").build()?;
     let stop = CancellationToken::new();
     let mut task = JoinSet::new();
-    task.spawn(room.run(keeper, stop.clone()));
-    Ok(Running { devices, inbox, stop, task })
+    let (config, running) = watch::channel(Arc::default());
+    task.spawn(room.run_by(running, keeper, stop.clone()));
+    Ok(Running { devices, inbox, config, stop, task })
 }
 
 impl Running {
@@ -85,6 +99,39 @@ impl Running {
 async fn hear(device: &mut Device) -> Result<Message> {
     let heard = time::timeout(PATIENCE, device.next()).await.context("the room says nothing")?;
     Ok(heard.context("the room hung up")??)
+}
+
+#[tokio::test]
+async fn a_device_is_let_in_once_the_room_knows_what_it_runs_by() -> Result<()> {
+    let (waiting, ready) = (wait_for_config().await?, start().await?);
+    let url = format!("ws://{}/connect?user=ann", waiting.devices);
+    let mut early = JoinSet::new();
+    early.spawn(async move { connect_async(url).await });
+    // Both run on one thread: had the waiting room answered, it would have done so before a room is through with many
+    // devices that come later.
+    for number in 0..20 {
+        ready.connect(&format!("user-{number}")).await?;
+    }
+    ensure!(early.try_join_next().is_none(), "let in without a config");
+    let status = waiting.ask("GET /status", "").await?;
+    ensure!(status.contains(r#""connections":0"#), "{status}");
+
+    let published = RoomConfig { max_message_bytes: Bounded(3), topics: vec!["news".into()], ..RoomConfig::default() };
+    waiting.config.send_replace(Arc::new(published));
+    let joined = time::timeout(PATIENCE, early.join_next()).await.context("never let in")?;
+    let (mut device, _) = joined.context("one device")???;
+    device.send(Message::text("long")).await?;
+    let Message::Close(Some(frame)) = hear(&mut device).await? else { anyhow::bail!("not closed") };
+    assert_eq!(frame.reason.as_str(), "a message of 4 bytes; 3 are allowed", "what was published holds for it");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_room_that_never_learns_what_it_runs_by_can_be_stopped() -> Result<()> {
+    let mut room = wait_for_config().await?;
+    room.stop.cancel();
+    let ended = time::timeout(PATIENCE, room.task.join_next()).await.context("the room never ends")?;
+    ended.context("the room was running")??
 }
 
 #[tokio::test]
