@@ -64,8 +64,9 @@ pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
 /// Keys of one lookup frame: bounds how long it holds the state's lock.
 pub const LOOKUP_KEYS_MAX: usize = 1_024;
 
-/// Lookup frames of one stream under way at once.
-pub const LOOKUPS_IN_FLIGHT_MAX: usize = 16;
+/// Lookup frames of one stream under way at once, which is how many a client has in flight. Their answers lie ready
+/// while the client does not read.
+pub const LOOKUPS_IN_FLIGHT_MAX: usize = 4;
 
 /// Write frames of one stream under way at once: the same as the replies the state keeps for a retry, so that a resent
 /// frame always finds its answer.

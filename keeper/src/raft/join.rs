@@ -4,7 +4,7 @@
 //! that has nothing yet. The last change is the one that gives this node its addresses, so that a founding that was cut
 //! off can be repeated until it is complete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, RaftError};
@@ -45,6 +45,11 @@ impl RaftHandle {
         let own = *self.raft.node_id();
         let learners: BTreeMap<_, _> =
             members.iter().filter(|(id, _)| **id != own).map(|(id, it)| (*id, it.clone())).collect();
+        let replaced = self.replaced(&learners);
+        if !replaced.is_empty() {
+            // What an earlier try knew of them must be forgotten: their disks may have been lost since.
+            self.change(ChangeMembers::RemoveNodes(replaced)).await?;
+        }
         self.change(ChangeMembers::AddNodes(learners.clone())).await?;
         self.caught_up(&learners).await?;
         let reached = members.iter().filter(|(id, _)| **id == own).map(|(id, it)| (*id, it.clone())).collect();
@@ -58,6 +63,15 @@ impl RaftHandle {
         let metrics = self.raft.metrics();
         let seen = metrics.borrow_watched();
         seen.membership_config.membership().get_node(&id).is_some_and(|member| member.disk_id == disk_id)
+    }
+
+    /// Those that an earlier try has made learners with another directory or address.
+    fn replaced(&self, learners: &BTreeMap<u64, Member>) -> BTreeSet<u64> {
+        let metrics = self.raft.metrics();
+        let seen = metrics.borrow_watched();
+        let known = seen.membership_config.membership();
+        let differs = |(id, member): &(&u64, &Member)| known.get_node(id).is_some_and(|known| known != *member);
+        learners.iter().filter(differs).map(|(id, _)| *id).collect()
     }
 
     fn own_member(&self) -> Option<Member> {

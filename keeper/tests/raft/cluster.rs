@@ -99,6 +99,13 @@ impl Cluster {
         Ok(())
     }
 
+    /// Another machine in the place of this one, with nothing on its disk.
+    pub(crate) fn replace(&mut self, id: u64) {
+        self.kill(id);
+        self.places.insert(id, Place::new());
+        self.start(id);
+    }
+
     pub(crate) fn snapshots(&self, id: u64) -> &Path {
         self.places[&id].snapshots.path()
     }

@@ -116,6 +116,25 @@ async fn a_founding_that_was_cut_off_is_repeated() {
 }
 
 #[tokio::test]
+async fn a_member_that_was_replaced_while_a_founding_was_cut_off_is_taken_as_it_is_now() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = snapshot(&folder).await;
+    let mut cluster = Cluster::restored(2, &from, NEW);
+    let first = &cluster.nodes[&1];
+    let begun = first.reaches("a second member", |status| status.members.len() == 2);
+    tokio::select! {
+        biased;
+        _ = begun => {}
+        founded = first.handle.initialize(cluster.members()) => panic!("it was not cut off: {founded:?}"),
+    }
+    cluster.replace(2);
+    let first = &cluster.nodes[&1];
+    first.handle.initialize(cluster.members()).await.expect("a group");
+    cluster.nodes[&2].reaches("its vote", |status| status.members.values().all(|it| it.voter)).await;
+    assert_eq!(documents(&cluster, 2), 10);
+}
+
+#[tokio::test]
 async fn a_restored_node_may_be_founded_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let from = snapshot(&folder).await;
