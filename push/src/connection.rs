@@ -61,7 +61,7 @@ pub(crate) async fn serve(stream: TcpStream, around: Surroundings, permit: Owned
         ending = registering.run(&gateway, &mut held) => ending,
         ending = &mut line.end => ending.unwrap_or(Ending::GoingAway),
     };
-    debug!(connection = %line.id, ?ending, "connection ends");
+    debug!(connection = %line.id, %ending, "connection ends");
     drop(line);
     close(&mut socket, &ending).await;
     match held {

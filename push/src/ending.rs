@@ -1,5 +1,7 @@
 //! Why a connection ends, and what the device is told.
 
+use std::fmt;
+
 use keeper_client_sdk::{Error, Holder};
 use tokio_tungstenite::tungstenite::{
     Utf8Bytes,
@@ -58,21 +60,39 @@ impl Ending {
 
     /// What the device is told; nothing when it has gone itself.
     pub(crate) fn frame(&self) -> Option<CloseFrame> {
-        let (code, reason) = match self {
+        let code = match self {
             Self::Left | Self::Disconnected => return None,
-            Self::Idle { timeout_ms } => (CloseCode::Away, format!("silent for {timeout_ms} ms")),
-            Self::Slow => (CloseCode::Policy, "too slow: messages wait for longer than they may".to_owned()),
-            Self::TooLarge { bytes, bytes_max } => {
-                (CloseCode::Size, format!("a message of {bytes} bytes; {bytes_max} are allowed"))
-            }
-            Self::Displaced { to } => (CODE_DISPLACED.into(), format!("connected elsewhere: {to}")),
-            Self::Kicked { reason } => (CODE_KICKED.into(), format!("kicked: {reason}")),
-            Self::Superseded => (CODE_SUPERSEDED.into(), "a newer connection of this device is registered".to_owned()),
-            Self::Refused { reason } => (CloseCode::Policy, reason.clone()),
-            Self::Full => (CloseCode::Again, "this room is full".to_owned()),
-            Self::GoingAway => (CloseCode::Restart, "this room goes away".to_owned()),
+            Self::Idle { .. } => CloseCode::Away,
+            Self::Slow | Self::Refused { .. } => CloseCode::Policy,
+            Self::TooLarge { .. } => CloseCode::Size,
+            Self::Displaced { .. } => CODE_DISPLACED.into(),
+            Self::Kicked { .. } => CODE_KICKED.into(),
+            Self::Superseded => CODE_SUPERSEDED.into(),
+            Self::Full => CloseCode::Again,
+            Self::GoingAway => CloseCode::Restart,
         };
-        Some(CloseFrame { code, reason: cut(reason) })
+        Some(CloseFrame { code, reason: cut(self.to_string()) })
+    }
+}
+
+/// The words of the close and of the log.
+impl fmt::Display for Ending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Left => formatter.write_str("the device left"),
+            Self::Disconnected => formatter.write_str("the connection broke"),
+            Self::Idle { timeout_ms } => write!(formatter, "silent for {timeout_ms} ms"),
+            Self::Slow => formatter.write_str("too slow: messages wait for longer than they may"),
+            Self::TooLarge { bytes, bytes_max } => {
+                write!(formatter, "a message of {bytes} bytes; {bytes_max} are allowed")
+            }
+            Self::Displaced { to } => write!(formatter, "connected elsewhere: {to}"),
+            Self::Kicked { reason } => write!(formatter, "kicked: {reason}"),
+            Self::Superseded => formatter.write_str("a newer connection of this device is registered"),
+            Self::Refused { reason } => formatter.write_str(reason),
+            Self::Full => formatter.write_str("this room is full"),
+            Self::GoingAway => formatter.write_str("this room goes away"),
+        }
     }
 }
 
@@ -92,6 +112,7 @@ mod tests {
         assert_eq!((u16::from(frame.code), frame.reason.as_str()), (CODE_KICKED, "kicked: spam"));
         assert!(frame.code.is_allowed());
         assert_eq!(Ending::Disconnected.frame(), None);
+        assert_eq!(Ending::Disconnected.to_string(), "the connection broke");
     }
 
     #[test]

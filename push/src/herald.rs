@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keeper_client_sdk::{Addressed, Answer, GatewayEvent, GatewayEvents};
+use keeper_client_sdk::{Addressed, Answer, GatewayEvent, GatewayEvents, Lost};
 use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -48,9 +48,7 @@ impl Herald {
                     self.stop.cancel();
                 }
                 GatewayEvent::Opened { incarnation } => info!("{} holds incarnation {incarnation}", self.name),
-                GatewayEvent::Lost { incarnation, reason } => {
-                    warn!("incarnation {incarnation} is lost ({reason:?}): all connections register again in the next");
-                }
+                GatewayEvent::Lost { incarnation, reason } => warn!("{}", loss(incarnation, reason)),
                 GatewayEvent::Reregistered { .. } => info!("all connections are registered again"),
                 GatewayEvent::Unopened { error } => warn!("no lease yet: {error}"),
                 _ => {}
@@ -65,9 +63,27 @@ impl Herald {
     }
 }
 
+fn loss(incarnation: u64, reason: Lost) -> String {
+    format!("incarnation {incarnation} is lost: {reason}; all connections register again in the next")
+}
+
 async fn decline(action: Addressed) {
     let answer = Answer::Refused(format!("a room does not know {:?}", action.action));
     if let Err(error) = action.acknowledge(answer).await {
         warn!("{:?} is not answered: {error}", action.action);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_is_told_in_words() {
+        let told = loss(7, Lost::Rebuilt);
+        assert_eq!(told, "incarnation 7 is lost: the registry was rebuilt; all connections register again in the next");
+        for reason in [Lost::Ended, Lost::Silence, Lost::Closed] {
+            assert!(!loss(7, reason).contains(&format!("{reason:?}")), "{reason}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     time::Duration,
 };
 
@@ -19,6 +20,17 @@ pub enum Lost {
     Rebuilt,
     /// This process closed it.
     Closed,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Ended => "the cluster ended it",
+            Self::Silence => "no renewal was acknowledged for a full TTL",
+            Self::Rebuilt => "the registry was rebuilt",
+            Self::Closed => "this process closed it",
+        })
+    }
 }
 
 /// A third of a TTL: two renewals may be lost before the lease is.
@@ -173,7 +185,7 @@ impl Leases {
     fn end(&mut self, id: LeaseId, reason: Lost) -> bool {
         let Some(lease) = self.held.remove(&id) else { return false };
         lease.lost.send_replace(Some(reason));
-        tracing::info!(incarnation = id.incarnation, ?reason, "lease ended");
+        tracing::info!(incarnation = id.incarnation, %reason, "lease ended");
         true
     }
 }
