@@ -53,9 +53,9 @@ impl Counts {
         let [connected, opened, closed, refused, received] =
             [&self.connected, &self.opened, &self.closed, &self.refused, &self.received]
                 .map(|count| count.load(Relaxed));
+        let refused = if refused == 0 { String::new() } else { format!(", {refused} of them refused") };
         format!(
-            "{connected} of {devices} connected; {opened} opened, {closed} closed, {refused} of them refused, \
-             {received} messages received"
+            "{connected} of {devices} connected; {opened} opened, {closed} closed{refused}, {received} messages received"
         )
     }
 }
