@@ -15,6 +15,8 @@ const NOT_GRPC: &str = "grpc-status header missing";
 pub(crate) enum Kind {
     /// A decision of the cluster, or what was asked for does not exist.
     Refused,
+    /// No node did it, and why is still to be found out.
+    Unserved,
     /// No node answers.
     Unreachable,
     /// Something answers, and it is not what clients talk to.
@@ -40,6 +42,10 @@ impl Failure {
 
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused, message.into())
+    }
+
+    pub(crate) fn unserved(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unserved, message.into())
     }
 
     pub(crate) fn unreachable(message: impl Into<String>) -> Self {
@@ -72,7 +78,7 @@ impl Failure {
         self.message = match self.kind {
             Kind::Unreachable => format!("no node answers at {asked}; is it running? `keeper dev` starts one"),
             Kind::Stranger => format!("{asked}: {}", self.message),
-            Kind::Refused | Kind::Failed | Kind::ReaderGone => return self,
+            Kind::Refused | Kind::Unserved | Kind::Failed | Kind::ReaderGone => return self,
         };
         self.remedy("name other nodes with `--endpoints` or in KEEPER_ENDPOINTS")
     }
@@ -108,16 +114,13 @@ impl From<Error> for Failure {
                 Self::refused(message).remedy("name it with `--format`: toml, yaml, json or ini")
             }
             Error::Refused { .. } => Self::refused(message),
-            Error::Unavailable { reason, .. } if reason == "unreachable" => {
-                Self::unreachable("no node answers").remedy(format!("the last try: {message}"))
-            }
+            // A limit was met by a node that is well.
+            Error::Unavailable { reason, .. } if reason == "full" => Self::failed(message),
+            Error::Unavailable { .. } | Error::Timeout { .. } => Self::unserved(message),
             Error::Broken { reason, .. } if reason == "unimplemented" => Self::new(Kind::Stranger, message),
-            Error::Timeout { .. } => Self::failed(message).remedy("wait longer with `--timeout 30s`"),
-            Error::Unavailable { .. }
-            | Error::Broken { .. }
-            | Error::Invalid { .. }
-            | Error::Misfit { .. }
-            | Error::Ended { .. } => Self::failed(message),
+            Error::Broken { .. } | Error::Invalid { .. } | Error::Misfit { .. } | Error::Ended { .. } => {
+                Self::failed(message)
+            }
             _ => Self::failed(message),
         }
     }
@@ -164,16 +167,9 @@ mod tests {
 
     #[test]
     fn silence_is_told_with_what_to_do() {
-        let silence = told(Error::Unavailable {
-            reason: "unreachable".into(),
-            message: "connection refused".into(),
-            happened: Happened::No,
-            retry_after: None,
-        });
+        let endpoint = Endpoint::parse("a:7402").expect("host and port");
+        let silence = Failure::unreachable("no node answers").asked(&[endpoint]);
         assert_eq!(silence.message, "no node answers at a:7402; is it running? `keeper dev` starts one");
-        assert_eq!(
-            silence.remedies,
-            ["the last try: connection refused", "name other nodes with `--endpoints` or in KEEPER_ENDPOINTS"]
-        );
+        assert_eq!(silence.remedies, ["name other nodes with `--endpoints` or in KEEPER_ENDPOINTS"]);
     }
 }

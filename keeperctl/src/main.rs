@@ -55,7 +55,7 @@ fn main() -> ExitCode {
             match failure.kind {
                 Kind::ReaderGone => ExitCode::SUCCESS,
                 Kind::Refused => ExitCode::from(REFUSED),
-                Kind::Unreachable | Kind::Stranger | Kind::Failed => ExitCode::from(FAILED),
+                Kind::Unserved | Kind::Unreachable | Kind::Stranger | Kind::Failed => ExitCode::from(FAILED),
             }
         }
     }
@@ -83,7 +83,10 @@ async fn ask(options: &Options, noun: Noun, console: &mut Console<'_>) -> Result
         }
         Noun::Completions { shell } => completions(shell, admin.console),
     };
-    done.map_err(|failure| failure.asked(&admin.keeper.endpoints()))
+    match done {
+        Ok(()) => Ok(()),
+        Err(failure) => Err(cluster::diagnose(&admin, failure).await.asked(&admin.keeper.endpoints())),
+    }
 }
 
 fn completions(shell: clap_complete::Shell, console: &mut Console<'_>) -> Result<(), Failure> {

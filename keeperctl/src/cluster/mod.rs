@@ -4,6 +4,7 @@
 //! too.
 
 mod backup;
+mod diagnosis;
 mod report;
 mod survey;
 
@@ -11,6 +12,7 @@ use futures_util::future::join_all;
 use keeper_client_sdk::{Cluster, Endpoint};
 
 pub(crate) use backup::backup;
+pub(crate) use diagnosis::diagnose;
 
 use crate::{
     admin::Admin,

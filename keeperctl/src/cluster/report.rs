@@ -14,6 +14,9 @@ use crate::{
 /// What a node is that did not answer.
 const UNREACHABLE: &str = "unreachable";
 
+/// What all nodes say of a cluster that was never founded.
+pub(super) const UNINITIALIZED: &str = "the cluster is not initialized: run `keeper init`";
+
 /// The status of a cluster.
 #[derive(Debug, Serialize)]
 pub(super) struct Status {
@@ -119,7 +122,7 @@ impl Node {
 }
 
 /// Whoever leads in the highest term that anybody knows: a leader of an older one has been replaced and does not know.
-fn leader(answers: &[&NodeStatus]) -> Option<u64> {
+pub(super) fn leader(answers: &[&NodeStatus]) -> Option<u64> {
     let term = answers.iter().map(|status| status.term).max()?;
     let leads = |status: &&&NodeStatus| status.role == Role::Leader && status.term == term;
     answers.iter().find(leads).map(|status| status.node_id)
@@ -151,7 +154,7 @@ fn problems(answers: &[&NodeStatus], leader: Option<u64>) -> Vec<String> {
     }
     if leader.is_none() {
         let uninitialized = answers.iter().all(|status| status.role == Role::Uninitialized);
-        let remedy = if uninitialized { "the cluster is not initialized: run `keeper init`" } else { "no node leads" };
+        let remedy = if uninitialized { UNINITIALIZED } else { "no node leads" };
         problems.push(remedy.to_owned());
     }
     problems
@@ -184,4 +187,4 @@ impl Node {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

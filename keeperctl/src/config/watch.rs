@@ -12,7 +12,7 @@ pub(super) async fn watch(admin: &mut Admin<'_, '_>, watch: &WatchConfigs) -> Re
     let first = tokio::time::timeout(admin.timeout, next(&mut changes)).await;
     // A watch tries for ever, which is right once it has begun and would be silence before.
     let first =
-        first.map_err(|_| Failure::unreachable(format!("no node told its documents within {:?}", admin.timeout)))??;
+        first.map_err(|_| Failure::unserved(format!("no node told its documents within {:?}", admin.timeout)))??;
     let revision = first.revision;
     let mut follower = Follower::begin(first)?;
     let documents = follower.documents();

@@ -27,8 +27,7 @@ pub(super) async fn watch(admin: &mut Admin<'_, '_>, watch: &WatchSessions) -> R
         first = time::timeout(admin.timeout, next(&mut presence)) => first,
         () = interrupt.came() => return Err(Failure::failed("stopped before it had begun")),
     };
-    let first =
-        first.map_err(|_| Failure::unreachable(format!("no node told its facts within {:?}", admin.timeout)))?;
+    let first = first.map_err(|_| Failure::unserved(format!("no node told its facts within {:?}", admin.timeout)))?;
     let mut frame = match first {
         Ok(frame) => frame,
         Err(error) => return Err(instance::meant(admin, watch.instance.as_ref(), error.into()).await),

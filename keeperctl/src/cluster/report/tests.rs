@@ -18,7 +18,7 @@ fn member(node: u64) -> Member {
     }
 }
 
-fn status(node: u64, role: Role) -> NodeStatus {
+pub(in crate::cluster) fn status(node: u64, role: Role) -> NodeStatus {
     NodeStatus {
         cluster: "main".into(),
         node_id: node,
@@ -41,7 +41,7 @@ fn status(node: u64, role: Role) -> NodeStatus {
     }
 }
 
-fn survey(answers: Vec<NodeStatus>, silent: &[u64]) -> Survey {
+pub(in crate::cluster) fn survey(answers: Vec<NodeStatus>, silent: &[u64]) -> Survey {
     let mut survey = Survey::default();
     for status in answers {
         survey.hear(endpoint(status.node_id), Ok(status));
