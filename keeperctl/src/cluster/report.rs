@@ -46,8 +46,8 @@ struct Told {
     term: u64,
     committed: u64,
     applied: u64,
-    /// Entries that some node knows to be committed and this one has not applied.
-    lag: u64,
+    /// Entries that some node knows to be committed and this one has not applied; a node of no cluster lags nobody.
+    lag: Option<u64>,
     snapshot: u64,
     state_id: String,
     state_hash: String,
@@ -96,7 +96,7 @@ impl Node {
             term: status.term,
             committed: status.committed_index,
             applied: status.applied_index,
-            lag: committed.saturating_sub(status.applied_index),
+            lag: (status.role != Role::Uninitialized).then(|| committed.saturating_sub(status.applied_index)),
             snapshot: status.snapshot_index,
             state_id: render::hex(status.state_id),
             state_hash: render::hex(status.state_hash),
@@ -137,6 +137,15 @@ fn problems(answers: &[&NodeStatus], leader: Option<u64>) -> Vec<String> {
             "the nodes belong to different clusters: {} to {a}, {} to {b}",
             first.node_id, other.node_id
         ));
+    } else if let Some((one, other)) = histories(answers) {
+        // A cluster that was restored beside members of the former one, which has the same name.
+        problems.push(format!(
+            "the nodes belong to different clusters: {} to the history {}, {} to {}",
+            one.node_id,
+            render::hex(one.state_id),
+            other.node_id,
+            render::hex(other.state_id)
+        ));
     }
     // Replicas are compared at the same entry only: elsewhere they differ because one is ahead.
     for (index, one) in answers.iter().enumerate() {
@@ -160,6 +169,13 @@ fn problems(answers: &[&NodeStatus], leader: Option<u64>) -> Vec<String> {
     problems
 }
 
+/// Two nodes whose states began apart. One without a state has yet to hear of its beginning.
+fn histories<'a>(answers: &[&'a NodeStatus]) -> Option<(&'a NodeStatus, &'a NodeStatus)> {
+    let mut begun = answers.iter().filter(|status| status.state_id != 0);
+    let one = begun.next()?;
+    begun.find(|other| other.state_id != one.state_id).map(|other| (*one, *other))
+}
+
 impl Report for Status {
     fn table(&self) -> String {
         let headings =
@@ -178,7 +194,7 @@ impl Node {
             told(|it| it.term.to_string()),
             told(|it| it.committed.to_string()),
             told(|it| it.applied.to_string()),
-            told(|it| it.lag.to_string()),
+            told(|it| it.lag.map(|lag| lag.to_string()).unwrap_or_default()),
             told(|it| it.state_hash.clone()),
             told(|it| it.version.clone()),
             told(|it| it.sessions.to_string()),

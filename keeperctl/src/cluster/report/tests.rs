@@ -119,9 +119,24 @@ fn other_clusters_are_a_problem() {
 }
 
 #[test]
+fn other_histories_are_a_problem_under_the_same_name_too() {
+    let unborn = NodeStatus { state_id: 0, ..status(2, Role::Follower) };
+    let restored = NodeStatus { state_id: 9, ..status(3, Role::Leader) };
+    let expected = "the nodes belong to different clusters: 1 to the history 0000000000000abc, 3 to 0000000000000009";
+    assert_eq!(problem(vec![status(1, Role::Leader), unborn, restored]), expected);
+}
+
+#[test]
 fn a_cluster_that_never_began_says_how_to_begin() {
     let fresh = NodeStatus { term: 0, members: Vec::new(), ..status(1, Role::Uninitialized) };
     assert_eq!(problem(vec![fresh]), "the cluster is not initialized: run `keeper init`");
+}
+
+#[test]
+fn a_node_of_no_cluster_lags_nobody() {
+    let fresh = NodeStatus { applied_index: 0, members: Vec::new(), ..status(2, Role::Uninitialized) };
+    let table = Status::of(&survey(vec![status(1, Role::Leader), fresh], &[])).table();
+    assert!(table.contains("uninitialized  3     118        0        -    "), "{table}");
 }
 
 #[test]
