@@ -94,7 +94,7 @@ impl Failure {
         }
     }
 
-    /// A command that differs from the one typed by a name.
+    /// A command, or a part of one, that differs from what was typed by a name.
     pub(crate) fn did_you_mean(self, command: &str) -> Self {
         self.remedy(format!("did you mean: `{command}`"))
     }

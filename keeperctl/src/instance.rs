@@ -13,11 +13,16 @@ use crate::{
     render::{self, Report},
 };
 
+/// How a name that was probably meant is typed.
+const SHOW: &str = "keeperctl instance show";
+const LIST: &str = "keeperctl instance list";
+const FLAG: &str = "--instance";
+
 pub(crate) async fn run(admin: &mut Admin<'_, '_>, verb: InstanceVerb) -> Result<(), Failure> {
     match verb {
         InstanceVerb::List { service } => list(admin, service).await,
         InstanceVerb::Show { name } => {
-            let instance = find(admin, &name).await?;
+            let instance = find(admin, &name, SHOW).await?;
             admin.console.print(&instance)
         }
     }
@@ -39,21 +44,21 @@ async fn list(admin: &mut Admin<'_, '_>, service: Option<String>) -> Result<(), 
     }
 }
 
-/// The instance of that name, or the names that were probably meant.
-pub(crate) async fn find(admin: &Admin<'_, '_>, name: &InstanceName) -> Result<Row, Failure> {
+/// The instance of that name, or the names that were probably meant, as they are typed after `before`.
+async fn find(admin: &Admin<'_, '_>, name: &InstanceName, before: &str) -> Result<Row, Failure> {
     let instances = admin.keeper.instances();
     if let Some(instance) = instances.get(name.service.clone(), name.id.clone()).await? {
         return Ok(Row::from(instance));
     }
     let others = instances.list("").await?.into_iter().map(|it| format!("{}/{}", it.service, it.id));
     let failure = Failure::refused(format!("there is no live instance {name}"));
-    Err(instead(failure, nearest(&name.to_string(), others), "instance show"))
+    Err(instead(failure, nearest(&name.to_string(), others), before))
 }
 
 /// A refusal may be about the instance that was named; then the names are offered that were probably meant.
 pub(crate) async fn meant(admin: &Admin<'_, '_>, named: Option<&InstanceName>, failure: Failure) -> Failure {
     match named {
-        Some(name) if failure.kind == Kind::Refused => find(admin, name).await.err().unwrap_or(failure),
+        Some(name) if failure.kind == Kind::Refused => find(admin, name, FLAG).await.err().unwrap_or(failure),
         Some(_) | None => failure,
     }
 }
@@ -64,7 +69,7 @@ pub(crate) async fn nobody(admin: &Admin<'_, '_>, target: &Target) -> Result<Fai
         None => unknown_service(admin, &target.service).await,
         Some(id) => {
             let name = InstanceName { service: target.service.clone(), id: id.clone() };
-            let absent = find(admin, &name).await.err();
+            let absent = find(admin, &name, SHOW).await.err();
             Ok(absent.unwrap_or_else(|| Failure::refused(format!("instance {name} has only just come: try again"))))
         }
     }
@@ -75,14 +80,14 @@ async fn unknown_service(admin: &Admin<'_, '_>, service: &str) -> Result<Failure
     services.sort();
     services.dedup();
     let failure = Failure::refused(format!("there is no live instance of service {service:?}"));
-    Ok(instead(failure, nearest(service, services), "instance list"))
+    Ok(instead(failure, nearest(service, services), LIST))
 }
 
-fn instead(failure: Failure, names: Vec<String>, command: &str) -> Failure {
+fn instead(failure: Failure, names: Vec<String>, before: &str) -> Failure {
     if names.is_empty() {
         return failure.remedy("see all with `keeperctl instance list`");
     }
-    names.into_iter().fold(failure, |failure, name| failure.did_you_mean(&format!("keeperctl {command} {name}")))
+    names.into_iter().fold(failure, |failure, name| failure.did_you_mean(&format!("{before} {name}")))
 }
 
 /// An instance as it is printed.

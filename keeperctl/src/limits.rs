@@ -48,3 +48,6 @@ pub(crate) const SCAN_PARTS_MAX: u32 = 64;
 
 /// Pause between two looks at something that is waited for: a person notices no delay, and a cluster no load.
 pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long a kick that is not waited for is looked at: enough for the end of a small one, and no wait.
+pub(crate) const KICK_GLANCE: Duration = Duration::from_millis(500);

@@ -65,8 +65,10 @@ fn instances_as_json() {
 
 #[test]
 fn an_unknown_name_is_answered_with_those_meant() {
-    let failure = instead(Failure::refused("no"), vec!["room/room-1".into()], "instance show");
+    let failure = instead(Failure::refused("no"), vec!["room/room-1".into()], SHOW);
     assert_eq!(failure.remedies, ["did you mean: `keeperctl instance show room/room-1`"]);
-    let failure = instead(Failure::refused("no"), Vec::new(), "instance show");
+    let failure = instead(Failure::refused("no"), vec!["room/room-1".into()], FLAG);
+    assert_eq!(failure.remedies, ["did you mean: `--instance room/room-1`"]);
+    let failure = instead(Failure::refused("no"), Vec::new(), SHOW);
     assert_eq!(failure.remedies, ["see all with `keeperctl instance list`"]);
 }

@@ -61,6 +61,7 @@ pub(super) struct Gateway {
 }
 
 const WAITING: &str = "waiting";
+const GONE: &str = "gone";
 
 impl Status {
     /// Whether all is closed, and every gateway has said so or is gone.
@@ -69,14 +70,20 @@ impl Status {
     }
 
     fn waiting(&self) -> usize {
-        self.gateways.iter().filter(|gateway| gateway.confirmation == WAITING).count()
+        self.standing(WAITING)
+    }
+
+    fn standing(&self, confirmation: &str) -> usize {
+        self.gateways.iter().filter(|gateway| gateway.confirmation == confirmation).count()
     }
 
     fn state(&self) -> &'static str {
-        match (&self.finished_at, self.waiting()) {
-            (None, _) => "under way",
-            (Some(_), 0) => "confirmed",
-            (Some(_), _) => "closed, not confirmed",
+        match (&self.finished_at, self.waiting(), self.standing(GONE)) {
+            (None, ..) => "under way",
+            (Some(_), 0, 0) if self.closed == 0 => "nothing to close",
+            (Some(_), 0, 0) => "confirmed",
+            (Some(_), 0, _) => "closed, some gone",
+            (Some(_), ..) => "closed, not confirmed",
         }
     }
 }
@@ -111,7 +118,7 @@ impl From<sdk::KickGateway> for Gateway {
         let confirmation = match gateway.confirmation {
             Confirmation::Waiting => WAITING,
             Confirmation::Confirmed => "confirmed",
-            Confirmation::Gone => "gone",
+            Confirmation::Gone => GONE,
         };
         Self {
             instance: format!("{}/{}", gateway.service, gateway.instance),
@@ -227,12 +234,20 @@ room/r1   9            2       waiting
             kick(None, &[Confirmation::Confirmed]),
             kick(Some(1), &[Confirmation::Waiting, Confirmation::Gone]),
             kick(Some(1), &[Confirmation::Confirmed, Confirmation::Gone]),
+            kick(Some(1), &[Confirmation::Confirmed]),
+            kick(Some(1), &[]),
         ]
         .iter()
         .map(|kick| (kick.state(), kick.is_settled()))
         .collect();
-        let expected =
-            [("under way", false), ("under way", false), ("closed, not confirmed", false), ("confirmed", true)];
+        let expected = [
+            ("under way", false),
+            ("under way", false),
+            ("closed, not confirmed", false),
+            ("closed, some gone", true),
+            ("confirmed", true),
+            ("nothing to close", true),
+        ];
         assert_eq!(states, expected);
     }
 
@@ -240,9 +255,9 @@ room/r1   9            2       waiting
     fn kicks_in_columns() {
         let user = Status { whom: "ann".into(), reason: String::new(), ..kick(Some(1), &[]) };
         let expected = "\
-KICK  STARTED               STATE      CLOSED  WAITING  WHOM          BY        REASON
-61    2026-11-22T15:36:02Z  under way  2       1        --topic news  ann@desk  gone
-61    2026-11-22T15:36:02Z  confirmed  0       0        ann           ann@desk  -
+KICK  STARTED               STATE             CLOSED  WAITING  WHOM          BY        REASON
+61    2026-11-22T15:36:02Z  under way         2       1        --topic news  ann@desk  gone
+61    2026-11-22T15:36:02Z  nothing to close  0       0        ann           ann@desk  -
 ";
         assert_eq!(Kicks(vec![kick(None, &[Confirmation::Waiting]), user]).table(), expected);
     }
