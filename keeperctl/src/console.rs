@@ -10,12 +10,23 @@ use clap::ValueEnum;
 use crate::{failure::Failure, render, render::Report};
 
 /// The form of data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     /// For people
+    #[default]
     Table,
     /// For programs: one object or array a command; one object a line from watches and scans
     Json,
+}
+
+impl Output {
+    /// What ends a command to be pasted, so that it goes on in the same form.
+    pub(crate) const fn typed(self) -> &'static str {
+        match self {
+            Self::Table => "",
+            Self::Json => " -o json",
+        }
+    }
 }
 
 /// The two streams of a command.

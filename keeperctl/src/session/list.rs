@@ -34,7 +34,8 @@ pub(super) async fn list(admin: &mut Admin<'_, '_>, list: &ListSessions) -> Resu
     };
     admin.console.write(printer.end().as_bytes())?;
     if let Some(next) = next {
-        admin.console.say(format_args!("there may be more: `--after {}` goes on, `--all` shows all", hex(&next)));
+        let (next, output) = (hex(&next), admin.console.output.typed());
+        admin.console.say(format_args!("there may be more: `--after {next}{output}` goes on, `--all` shows all"));
     }
     if printer.printed == 0 {
         admin.console.say("no session is like that");

@@ -41,12 +41,13 @@ pub(super) async fn watch(admin: &mut Admin<'_, '_>, watch: &WatchSessions) -> R
         }
         frame = tokio::select! {
             frame = next(&mut presence) => {
-                frame.map_err(|error| Failure::from(error).remedy(go_on(watch, &told.token)))?
+                let output = admin.console.output;
+                frame.map_err(|error| Failure::from(error).remedy(go_on(watch, &told.token, output)))?
             }
             () = interrupt.came() => break,
         };
     }
-    admin.console.say(go_on(watch, &told.token));
+    admin.console.say(go_on(watch, &told.token, admin.console.output));
     Ok(())
 }
 
@@ -80,9 +81,10 @@ impl Told {
         let token = frame.token.to_vec();
         if frame.reset {
             admin.console.say(format_args!(
-                "reset: facts before revision {} are gone; see who is there with `{}`, the watch goes on",
+                "reset: facts before revision {} are gone; see who is there with `{}{}`, the watch goes on",
                 frame.revision,
-                line("keeperctl session scan", watch)
+                line("keeperctl session scan", watch),
+                admin.console.output.typed()
             ));
             if admin.console.output == Output::Json {
                 admin.console.print(&Reset { reset: true, revision: frame.revision, token: hex(&token) })?;
@@ -103,9 +105,10 @@ impl Told {
     }
 }
 
-fn go_on(watch: &WatchSessions, token: &[u8]) -> String {
+fn go_on(watch: &WatchSessions, token: &[u8], output: Output) -> String {
     let reconnects = if watch.reconnects { " --reconnects" } else { "" };
-    format!("go on with `{}{reconnects} --token {}`", line("keeperctl session watch", watch), hex(token))
+    let (line, output) = (line("keeperctl session watch", watch), output.typed());
+    format!("go on with `{line}{reconnects} --token {}{output}`", hex(token))
 }
 
 fn line(command: &str, watch: &WatchSessions) -> String {
@@ -145,5 +148,25 @@ struct Reset {
 impl Report for Reset {
     fn table(&self) -> String {
         String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Noun, SessionVerb, Typed};
+
+    #[test]
+    fn a_watch_goes_on_in_the_form_it_had() {
+        for line in ["keeperctl session watch", "keeperctl session watch --topic news --reconnects"] {
+            for output in [Output::Table, Output::Json] {
+                let typed = Typed::try_parse_from(line.split(' ')).expect(line);
+                let Noun::Session { verb: SessionVerb::Watch(watch) } = typed.noun else { panic!("no watch") };
+                let expected = format!("go on with `{line} --token 0x01ff{}`", output.typed());
+                assert_eq!(go_on(&watch, &[1, 0xff], output), expected);
+            }
+        }
     }
 }

@@ -29,7 +29,8 @@ use crate::{
 pub(super) async fn scan(admin: &mut Admin<'_, '_>, scan: &ScanSessions) -> Result<(), Failure> {
     let standing = scan.resume.clone().unwrap_or_else(|| Standing(vec![PartStanding::New; scan.parts as usize]));
     let walks = walks(scan, &standing, admin.timeout)?;
-    let typed = Typed { select: scan.select.clone(), rate: scan.rate, since: scan.since.clone() };
+    let typed =
+        Typed { select: scan.select.clone(), rate: scan.rate, since: scan.since.clone(), output: admin.console.output };
     let mut progress = Progress::new(typed, standing);
     if walks.is_empty() {
         admin.console.say("nothing is left to walk: every part was walked to its end");

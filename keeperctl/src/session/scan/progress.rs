@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     args::{PartStanding, SelectSessions, Standing},
+    console::Output,
     render::{self, Report},
 };
 
@@ -17,6 +18,7 @@ pub(super) struct Typed {
     pub(super) rate: Option<u32>,
     /// One for all parts, or one for each; none: 0.
     pub(super) since: Vec<u64>,
+    pub(super) output: Output,
 }
 
 /// How far a walk has come.
@@ -63,7 +65,7 @@ impl Progress {
         if !self.typed.since.is_empty() {
             line += &format!(" --since {}", render::list(&self.typed.since));
         }
-        format!("{line} --resume {standing}")
+        format!("{line} --resume {standing}{}", self.typed.output.typed())
     }
 
     /// The command that walks over what was registered since; none before every part has begun.
@@ -72,7 +74,7 @@ impl Progress {
         let (first, others) = revisions.split_first()?;
         let since = if others.iter().all(|it| it == first) { first.to_string() } else { render::list(&revisions) };
         let parts = if others.is_empty() { String::new() } else { format!(" --parts {}", revisions.len()) };
-        Some(format!("{}{parts} --since {since}", self.command()))
+        Some(format!("{}{parts} --since {since}{}", self.command(), self.typed.output.typed()))
     }
 
     pub(super) fn counted(&self) -> Counted {
@@ -127,11 +129,11 @@ mod tests {
     #[test]
     fn a_stopped_walk_says_how_to_go_on() {
         let select = SelectSessions { topic: Some("news".parse().expect("a topic")), ..SelectSessions::default() };
-        let typed = Typed { select, rate: Some(50_000), since: vec![7] };
+        let typed = Typed { select, rate: Some(50_000), since: vec![7], output: Output::Json };
         let mut progress = progress(3, typed);
         progress.told(0, 41, 10, Some(&[0xab]));
         progress.told(2, 42, 5, None);
-        let expected = "keeperctl session scan --topic news --rate 50000 --since 7 --resume 0xab,new,done@42";
+        let expected = "keeperctl session scan --topic news --rate 50000 --since 7 --resume 0xab,new,done@42 -o json";
         assert_eq!(progress.resume(), expected);
         assert_eq!(progress.matched(), 15);
         assert_eq!(progress.tail(), None, "one part has no beginning yet");
@@ -144,7 +146,8 @@ mod tests {
         progress.told(1, 41, 0, None);
         assert_eq!(progress.tail().as_deref(), Some("keeperctl session scan --parts 2 --since 41"));
         progress.told(1, 43, 0, None);
-        assert_eq!(progress.tail().as_deref(), Some("keeperctl session scan --parts 2 --since 41,43"));
+        progress.typed.output = Output::Json;
+        assert_eq!(progress.tail().as_deref(), Some("keeperctl session scan --parts 2 --since 41,43 -o json"));
     }
 
     #[test]
