@@ -1,8 +1,8 @@
 //! Why nobody did what was asked.
 //!
-//! A call that failed knows its last try alone: a connection refused, a deadline, the name of a leader that is dead. The
-//! nodes are asked for themselves, which they answer without their peers, so that silence is told from a cluster that
-//! has lost its majority.
+//! A call that failed knows its last try alone: a connection refused, a deadline, the name of a leader that is dead.
+//! The nodes are asked for themselves, which they answer without their peers, so that silence is told from a cluster
+//! that has lost its majority.
 
 use keeper_client_sdk::{NodeStatus, Role};
 
