@@ -87,6 +87,7 @@ impl fmt::Display for Ending {
                 write!(formatter, "a message of {bytes} bytes; {bytes_max} are allowed")
             }
             Self::Displaced { to } => write!(formatter, "connected elsewhere: {to}"),
+            Self::Kicked { reason } if reason.is_empty() => formatter.write_str("kicked"),
             Self::Kicked { reason } => write!(formatter, "kicked: {reason}"),
             Self::Superseded => formatter.write_str("a newer connection of this device is registered"),
             Self::Refused { reason } => formatter.write_str(reason),
@@ -111,6 +112,7 @@ mod tests {
         let frame = Ending::Kicked { reason: "spam".into() }.frame().unwrap();
         assert_eq!((u16::from(frame.code), frame.reason.as_str()), (CODE_KICKED, "kicked: spam"));
         assert!(frame.code.is_allowed());
+        assert_eq!(Ending::Kicked { reason: String::new() }.to_string(), "kicked");
         assert_eq!(Ending::Disconnected.frame(), None);
         assert_eq!(Ending::Disconnected.to_string(), "the connection broke");
     }
