@@ -39,8 +39,8 @@ const OFFLINE: u64 = 50_000;
 /// Facts that a subscriber catches up with, at least, however many there are.
 const FACTS_LEAST: u64 = 5_000;
 
-/// Facts a second: the churn of 35,000,000 online users, about what `mixed` holds on two cores.
-const FACTS_PER_S: u64 = 70_000;
+/// Facts a second: the churn of 65,000,000 online users, the most that `mixed` held on two cores.
+const FACTS_PER_S: u64 = 130_000;
 
 /// How many all subscribers together are told at most. They share those two cores with nodes and writers, and a fact
 /// costs a microsecond on its way to each.
