@@ -98,6 +98,7 @@ impl Watches {
             silence,
         };
         if let Some(token) = token
+            && token.state != StateId::default()
             && Extent::of(&self.replica).covers(token)
         {
             return Ok(watch(token, None));
@@ -105,6 +106,10 @@ impl Watches {
         // From here on this node has everything that could have been told anywhere before.
         self.raft.read_index().await?;
         let extent = Extent::of(&self.replica);
+        if extent.newest.state == StateId::default() {
+            // A place in a history that has not begun would be reset as soon as it has.
+            return Err(Problem::Unconfirmed { reason: "this node's state has not been founded yet" });
+        }
         match token {
             None => Ok(watch(extent.newest, Some(First::Token(extent.settled())))),
             Some(token) if extent.covers(token) => Ok(watch(token, None)),

@@ -117,7 +117,7 @@ async fn without_a_quorum_nothing_is_acknowledged_and_reads_are_refused() {
     }
     let alone = cluster.client(leader).await;
     let lookup = alone.lookup();
-    let lonely = tokio::time::timeout(std::time::Duration::from_secs(3), lookup.session(&user(1))).await;
+    let lonely = tokio::time::timeout(Duration::from_secs(3), lookup.session(&user(1))).await;
     assert!(!matches!(lonely, Ok(Ok(_))), "a leader without a quorum must not answer: {lonely:?}");
     for at in others {
         cluster.restart(at).await;
