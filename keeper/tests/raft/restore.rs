@@ -98,11 +98,8 @@ async fn a_node_that_restarts_before_it_was_founded_is_founded_all_the_same() {
     assert_eq!(documents(&cluster, 2), 10);
 }
 
-#[tokio::test]
-async fn a_founding_that_was_cut_off_is_repeated() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let from = snapshot(&folder).await;
-    let cluster = Cluster::restored(2, &from, NEW);
+/// Founds a group of two, and is cut off as soon as the second is a member.
+async fn begin_to_found(cluster: &Cluster) {
     let first = &cluster.nodes[&1];
     let begun = first.reaches("a second member", |status| status.members.len() == 2);
     tokio::select! {
@@ -110,6 +107,15 @@ async fn a_founding_that_was_cut_off_is_repeated() {
         _ = begun => {}
         founded = first.handle.initialize(cluster.members()) => panic!("it was not cut off: {founded:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_founding_that_was_cut_off_is_repeated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = snapshot(&folder).await;
+    let cluster = Cluster::restored(2, &from, NEW);
+    begin_to_found(&cluster).await;
+    let first = &cluster.nodes[&1];
     assert_eq!(first.handle.standing().await, Ok(Standing::Restored));
     first.handle.initialize(cluster.members()).await.expect("a group");
     cluster.nodes[&2].reaches("its vote", |status| status.members.values().all(|it| it.voter)).await;
@@ -120,13 +126,7 @@ async fn a_member_that_was_replaced_while_a_founding_was_cut_off_is_taken_as_it_
     let folder = tempfile::tempdir().expect("a folder");
     let from = snapshot(&folder).await;
     let mut cluster = Cluster::restored(2, &from, NEW);
-    let first = &cluster.nodes[&1];
-    let begun = first.reaches("a second member", |status| status.members.len() == 2);
-    tokio::select! {
-        biased;
-        _ = begun => {}
-        founded = first.handle.initialize(cluster.members()) => panic!("it was not cut off: {founded:?}"),
-    }
+    begin_to_found(&cluster).await;
     cluster.replace(2);
     let first = &cluster.nodes[&1];
     first.handle.initialize(cluster.members()).await.expect("a group");
