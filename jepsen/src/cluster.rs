@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use keeper_client_sdk::{Keeper, NodeStatus};
+use keeper_client_sdk::{Endpoint, Error, Keeper, NodeStatus};
 use tokio::time::{self, Instant};
 
 use crate::{
@@ -23,8 +23,15 @@ const STATUS_TIMEOUT: Duration = Duration::from_millis(700);
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     ledger: Arc<Ledger>,
-    /// Asks the nodes about themselves.
-    asker: Keeper,
+    asker: Asker,
+}
+
+/// Asks the nodes about themselves.
+#[derive(Clone)]
+pub(crate) struct Asker {
+    keeper: Keeper,
+    /// Where each is reached: its number in the cluster's books changes with its disk.
+    endpoints: Vec<Endpoint>,
 }
 
 /// What a cluster is made of.
@@ -56,9 +63,7 @@ impl Cluster {
             let equipment = Equipment { prefix: network.prefix(number), addresses, folder, image, shim, log };
             nodes.push(Node::new(plan.keeper, number, equipment)?);
         }
-        let endpoints = nodes.iter().map(Node::client);
-        let asker = Keeper::builder().endpoints(endpoints).name("monitor").operation_timeout(STATUS_TIMEOUT);
-        let asker = asker.attempt_timeout(STATUS_TIMEOUT).connect_timeout(STATUS_TIMEOUT).build()?;
+        let asker = Asker::new(&nodes)?;
         let mut cluster = Self { nodes, ledger, asker };
         cluster.launch_all()?;
         cluster.found().await?;
@@ -88,7 +93,7 @@ impl Cluster {
         self.nodes.iter().filter(|node| node.standing == standing).map(|node| node.number).collect()
     }
 
-    pub(crate) fn asker(&self) -> Keeper {
+    pub(crate) fn asker(&self) -> Asker {
         self.asker.clone()
     }
 
@@ -112,7 +117,7 @@ impl Cluster {
 
     async fn elected(&self, deadline: Instant) -> Result<()> {
         let elected = async {
-            while !statuses(&self.asker).await.iter().any(|it| it.leader_id == Some(it.node_id)) {
+            while !self.asker.statuses().await.iter().any(|(_, it)| it.leader_id == Some(it.node_id)) {
                 time::sleep(LOOK_AGAIN).await;
             }
         };
@@ -122,18 +127,28 @@ impl Cluster {
     /// The cluster loses all it has, and is founded anew.
     pub(crate) async fn lose_everything(&mut self) -> Result<()> {
         for node in &mut self.nodes {
-            node.kill().await?;
-            let data = node.data();
-            if data.exists() {
-                fs::remove_dir_all(&data).with_context(|| format!("{} cannot be removed", data.display()))?;
-            }
+            node.wipe().await?;
         }
         self.launch_all()?;
         self.found().await
     }
 }
 
-/// What the nodes that answer say about themselves.
-pub(crate) async fn statuses(asker: &Keeper) -> Vec<NodeStatus> {
-    asker.cluster().status().await.into_iter().filter_map(|(_, status)| status.ok()).collect()
+impl Asker {
+    fn new(nodes: &[Node]) -> Result<Self> {
+        let endpoints: Vec<String> = nodes.iter().map(Node::client).collect();
+        let builder = Keeper::builder().endpoints(endpoints.clone()).name("monitor").operation_timeout(STATUS_TIMEOUT);
+        let keeper = builder.attempt_timeout(STATUS_TIMEOUT).connect_timeout(STATUS_TIMEOUT).build()?;
+        let endpoints: std::result::Result<_, _> = endpoints.iter().map(|it| Endpoint::parse(it)).collect();
+        Ok(Self { keeper, endpoints: endpoints? })
+    }
+
+    /// What the nodes that answer say about themselves, each with its place in the run.
+    pub(crate) async fn statuses(&self) -> Vec<(usize, NodeStatus)> {
+        let answers = self.keeper.cluster().status().await.into_iter();
+        let answer = |(endpoint, status): (Endpoint, std::result::Result<NodeStatus, Error>)| {
+            Some((self.endpoints.iter().position(|it| *it == endpoint)?, status.ok()?))
+        };
+        answers.filter_map(answer).collect()
+    }
 }

@@ -6,6 +6,7 @@
 mod check;
 mod cluster;
 mod command;
+mod failover;
 mod history;
 mod image;
 mod leftovers;
@@ -18,6 +19,7 @@ mod probe;
 mod results;
 mod run;
 mod suite;
+mod tally;
 mod timeline;
 mod workload;
 mod world;

@@ -128,10 +128,16 @@ impl Needs {
     }
 }
 
-/// How long a fault lasts: mostly short, now and then longer than any election or lease of a run.
+/// The longest that a fault lasts.
+pub(crate) const LASTS_MAX: Duration = Duration::from_secs(8);
+
+/// Longer than any election or lease of a run.
+const LONG: Duration = Duration::from_secs(4);
+
+/// How long a fault lasts: mostly short, now and then [`LONG`].
 fn lasting(random: &mut StdRng) -> Duration {
-    let long = random.random_bool(0.25);
-    Duration::from_millis(if long { random.random_range(4_000..8_000) } else { random.random_range(300..2_500) })
+    let is_long = random.random_bool(0.25);
+    if is_long { random.random_range(LONG..LASTS_MAX) } else { Duration::from_millis(random.random_range(300..2_500)) }
 }
 
 /// One of them, if there is one.

@@ -157,6 +157,17 @@ impl Node {
         Ok(())
     }
 
+    /// Kills it and takes its disk away. What it is started on next is another, and sound.
+    pub(crate) async fn wipe(&mut self) -> Result<()> {
+        self.kill().await?;
+        let data = self.data();
+        if data.exists() {
+            fs::remove_dir_all(&data).with_context(|| format!("{} cannot be removed", data.display()))?;
+        }
+        (self.standing, self.is_damaged) = (Standing::Down, false);
+        Ok(())
+    }
+
     /// SIGTERM, and waits for the end.
     pub(crate) async fn end(&mut self) -> Result<ExitStatus> {
         self.signal("TERM")?;

@@ -8,16 +8,29 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     check::Violation,
+    failover::{failovers_ms, median},
     history::{Event, Kind, NEMESIS},
+    nemesis::Fault,
     run::{Order, Verdict},
+    tally::counted,
 };
 
 /// Violations that are told; the first is the one that the fewest lines explain.
 const TOLD_MAX: usize = 5;
+
+/// Every invariant held.
+pub(crate) const HELD: &str = "held";
+
+/// One did not.
+pub(crate) const VIOLATED: &str = "violated";
+
+/// A disk with less than this is full to the last byte; what is left is what no file system gives away.
+const LAST_BYTES: u64 = 1 << 20;
 
 /// A run, as the file keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,22 +39,25 @@ pub(crate) struct Kept {
     pub(crate) build: String,
     pub(crate) workload: String,
     pub(crate) nemesis: Vec<String>,
+    pub(crate) nodes: usize,
     pub(crate) seed: u64,
     pub(crate) seconds: u64,
     /// Acknowledged.
     pub(crate) operations: usize,
     pub(crate) unknown: usize,
+    /// By class.
     pub(crate) faults: BTreeMap<String, usize>,
-    /// `held`, `violated`, or why there was no run.
+    pub(crate) failovers_ms: Vec<u64>,
+    /// [`HELD`], [`VIOLATED`], or why the run proves nothing.
     pub(crate) outcome: String,
 }
 
 impl Kept {
     pub(crate) fn new(build: &str, order: &Order, ended: &Result<Verdict>) -> Self {
         let outcome = match ended {
-            Ok(verdict) if !verdict.violations.is_empty() => "violated".to_owned(),
-            Ok(verdict) if !verdict.missing.is_empty() => format!("vacuous: {}", verdict.missing.join("; ")),
-            Ok(_) => "held".to_owned(),
+            Ok(verdict) if !verdict.violations.is_empty() => VIOLATED.to_owned(),
+            Ok(verdict) if !verdict.missing.is_empty() => format!("void: {}", verdict.missing.join("; ")),
+            Ok(_) => HELD.to_owned(),
             Err(error) => format!("no run: {error:#}"),
         };
         let events = ended.as_ref().map_or(&[][..], |verdict| &verdict.events);
@@ -49,13 +65,19 @@ impl Kept {
             build: build.to_owned(),
             workload: order.workload.name().to_owned(),
             nemesis: order.faults.iter().map(|fault| fault.name().to_owned()).collect(),
+            nodes: order.nodes,
             seed: order.seed,
             seconds: order.seconds,
             operations: count(events, Kind::Ok),
             unknown: count(events, Kind::Info),
             faults: faults(events),
+            failovers_ms: failovers_ms(events),
             outcome,
         }
+    }
+
+    pub(crate) fn has_proven(&self) -> bool {
+        [HELD, VIOLATED].contains(&&*self.outcome)
     }
 
     pub(crate) fn is_of(&self, build: &str, order: &Order) -> bool {
@@ -63,6 +85,8 @@ impl Kept {
         self.build == build
             && self.workload == order.workload.name()
             && self.seed == order.seed
+            && self.seconds == order.seconds
+            && self.nodes == order.nodes
             && self.nemesis.iter().map(String::as_str).eq(nemesis)
     }
 }
@@ -71,18 +95,29 @@ fn count(events: &[Event], kind: Kind) -> usize {
     events.iter().filter(|it| it.process >= 0 && it.kind == kind).count()
 }
 
+/// How often each class of faults was made.
 fn faults(events: &[Event]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    for event in events.iter().filter(|it| it.process == NEMESIS) {
-        // What ends a fault is none.
-        if !matches!(
-            &*event.f,
-            "arm" | "start" | "resume" | "join" | "calm" | "relieved" | "heal" | "found" | "retired"
-        ) {
-            *counts.entry(event.f.to_string()).or_default() += 1;
-        }
+    for class in events.iter().filter(|it| it.process == NEMESIS).filter_map(class) {
+        *counts.entry(class).or_default() += 1;
     }
     counts
+}
+
+/// The kind of a fault and whom it hit, or how; none of what ends a fault.
+fn class(event: &Event) -> Option<String> {
+    let names = |fault: &Fault| fault.name() == event.f;
+    let fault = Fault::value_variants().iter().copied().find(names)?;
+    let how = event.value["how"].as_str().unwrap_or_default();
+    Some(match fault {
+        Fault::Kill | Fault::Power | Fault::Partition => format!("{} {}", event.f, event.key),
+        Fault::Pause if event.value["is_long"] == true => format!("pause {}, longer than a lease", event.key),
+        Fault::Pause => format!("pause {}", event.key),
+        Fault::Clock | Fault::Disk | Fault::Damage | Fault::Membership => format!("{} {how}", event.f),
+        Fault::Full if event.value["free_bytes"].as_u64() < Some(LAST_BYTES) => "full to the last byte".to_owned(),
+        Fault::Full => "full within the reserve".to_owned(),
+        Fault::Packets | Fault::Rolling | Fault::Transfer => event.f.to_string(),
+    })
 }
 
 /// Every run that is kept; none when there is no file.
@@ -105,11 +140,18 @@ pub(crate) fn append(path: &Path, kept: &Kept) -> Result<()> {
 /// A run in a few lines.
 pub(crate) fn summary(order: &Order, verdict: &Verdict) -> String {
     let (ok, unknown) = (count(&verdict.events, Kind::Ok), count(&verdict.events, Kind::Info));
-    let faults: Vec<String> = faults(&verdict.events).iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let faults = counted(&faults(&verdict.events));
     let (workload, seed, path) = (order.workload.name(), order.seed, order.history.display());
     let told = told(&verdict.violations);
-    let faults = if faults.is_empty() { "none".to_owned() } else { faults.join(", ") };
-    format!("{workload} seed {seed}: {ok} acknowledged, {unknown} unknown; faults: {faults}; history in {path}\n{told}")
+    let nodes = order.nodes;
+    let failovers = failovers_ms(&verdict.events);
+    let of = failovers.len();
+    let failover = median(failovers).map(|ms| format!("; leader killed to next write: median {ms} ms of {of}"));
+    format!(
+        "{workload} seed {seed}, {nodes} nodes: {ok} acknowledged, {unknown} unknown; faults: {faults}{}; history in \
+         {path}\n{told}",
+        failover.unwrap_or_default()
+    )
 }
 
 pub(crate) fn told(violations: &[Violation]) -> String {

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    cluster::{Cluster, statuses},
+    cluster::Cluster,
     history::{History, Kind, MONITOR},
     nemesis::{Fault, Packets},
     network::Network,
@@ -88,16 +88,17 @@ impl World {
     pub(crate) async fn watch(&self) -> Result<std::convert::Infallible> {
         let asker = self.cluster.lock().await.asker();
         loop {
-            let statuses = statuses(&asker).await;
+            let statuses = asker.statuses().await;
             self.note(&statuses)?;
             self.bury().await?;
             time::sleep(LOOK_AGAIN).await;
         }
     }
 
-    fn note(&self, statuses: &[NodeStatus]) -> Result<()> {
-        for status in statuses {
+    fn note(&self, statuses: &[(usize, NodeStatus)]) -> Result<()> {
+        for (at, status) in statuses {
             let value = json!({
+                "id": status.node_id,
                 "role": status.role.as_str(),
                 "term": status.term,
                 "cluster": format!("{:x}", status.state_id),
@@ -106,11 +107,13 @@ impl World {
                 "hash": format!("{:x}", status.state_hash),
                 "snapshot": status.snapshot_index,
             });
-            self.history.add(MONITOR, Kind::Info, "status", &format!("node-{}", status.node_id), value)?;
+            self.history.add(MONITOR, Kind::Info, "status", &format!("node-{}", at + 1), value)?;
         }
-        let leading = statuses.iter().filter(|it| it.role == Role::Leader).max_by_key(|it| it.term);
-        if let Some(leader) = leading {
-            *self.leader.lock() = usize::try_from(leader.node_id)?.checked_sub(1);
+        // Within a term, only a node of a higher number can follow another.
+        let leading =
+            statuses.iter().filter(|(_, it)| it.role == Role::Leader).max_by_key(|(_, it)| (it.term, it.node_id));
+        if let Some((leader, _)) = leading {
+            *self.leader.lock() = Some(*leader);
         }
         Ok(())
     }
@@ -154,22 +157,22 @@ impl World {
 
     /// Waits until the nodes hold the same, and writes down whether they came to it.
     pub(crate) async fn converge(&self) -> Result<()> {
-        let (asker, sound): (_, Vec<u64>) = {
+        let (asker, sound): (_, Vec<usize>) = {
             let cluster = self.cluster.lock().await;
             let sound = cluster.nodes.iter().filter(|node| !node.is_damaged);
-            (cluster.asker(), sound.map(|node| node.number as u64 + 1).collect())
+            (cluster.asker(), sound.map(|node| node.number).collect())
         };
         let deadline = Instant::now() + CONVERGE_TIMEOUT;
         loop {
-            let all = statuses(&asker).await;
+            let all = asker.statuses().await;
             self.note(&all)?;
             self.bury().await?;
             self.cluster.lock().await.launch_all()?;
-            let seen: Vec<_> = all.iter().filter(|it| sound.contains(&it.node_id)).collect();
+            let seen: Vec<_> = all.iter().filter(|(at, _)| sound.contains(at)).map(|(_, it)| it).collect();
             let first = seen.first().map(|it| (it.state_id, it.applied_index, it.state_hash));
             let is_one = seen.len() == sound.len()
                 && seen.iter().all(|it| Some((it.state_id, it.applied_index, it.state_hash)) == first)
-                && all.iter().any(|it| it.role == Role::Leader);
+                && all.iter().any(|(_, it)| it.role == Role::Leader);
             if is_one || Instant::now() > deadline {
                 let nodes: Vec<_> =
                     seen.iter().map(|it| (it.node_id, it.role.as_str(), it.applied_index, it.state_hash)).collect();

@@ -52,21 +52,23 @@ async fn look(nodes: &Nodes) -> Heard {
     heard
 }
 
-/// Believes who says of itself that it leads, the highest term most. What followers say about a leader is not believed:
-/// for as long as an election takes they name the dead one.
+/// Believes who says of itself that it leads, the highest term most, and within a term the highest number: a term may have
+/// a second leader, and only a node of a higher number can follow in it. What followers say about a leader is not
+/// believed: for as long as an election takes they name the dead one.
 async fn ask_all(nodes: &Nodes, endpoints: Vec<Endpoint>) -> Heard {
     let mut answers: FuturesUnordered<_> = endpoints.into_iter().map(|endpoint| ask(nodes, endpoint)).collect();
     let mut heard = Heard::Nobody;
-    let mut term = 0;
+    let mut newest = (0, 0);
     while let Some(answer) = answers.next().await {
         let Some((endpoint, status)) = answer else { continue };
         heard = Heard::Somebody;
-        if status.term >= term {
+        if status.term >= newest.0 {
             nodes.members(&members(&status));
         }
         // At once, not after the last answer: a dead node takes long to say nothing.
-        if status.role == "leader" && status.term > term {
-            term = status.term;
+        let claimed = (status.term, status.node_id);
+        if status.role == "leader" && claimed > newest {
+            newest = claimed;
             nodes.leads(&endpoint);
         }
     }

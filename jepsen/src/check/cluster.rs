@@ -1,7 +1,7 @@
 //! What holds for every workload: the nodes themselves, and the end of a run.
 //!
-//! That a term has one leader is not among it: a leader is named by term and node, and a node of a higher number may
-//! follow another within a term. That no leader lacks what was acknowledged is what the workloads show.
+//! That a term has one leader is not among it: see "Leaders and terms" in `SEMANTICS.md`. That no leader lacks what was
+//! acknowledged is what the workloads show.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ pub(super) fn check(events: &[Event]) -> Vec<Violation> {
     let mut violations = replicas(events);
     violations.extend(end(events));
     violations.extend(unsound_syncs(events));
+    violations.extend(lost_logs(events));
     violations
 }
 
@@ -63,4 +64,32 @@ fn unsound_syncs(events: &[Event]) -> Vec<Violation> {
     let failed = numbered.filter(|(_, it)| it.process == NEMESIS && it.f == "disk");
     let failed = failed.filter(|(_, it)| text(&it.value, "how") == "sync error" && it.value["ended"] == false);
     failed.map(|(line, it)| Violation::new("K4", [line], format!("{} went on after a failed sync", it.key))).collect()
+}
+
+/// K5: whose log was lost takes no part in the cluster any more, under the number that it had.
+fn lost_logs(events: &[Event]) -> Vec<Violation> {
+    let mut numbers: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut lost: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
+    let mut violations = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        let key = event.key.as_str();
+        match (event.process, &*event.f) {
+            (NEMESIS, "retired") if event.value.as_str().is_some_and(|said| said.contains("log lost")) => {
+                lost.insert(key, (numbers.get(key).copied().unwrap_or_default(), at + 1));
+            }
+            (NEMESIS, "lose") => lost.clear(),
+            (MONITOR, "status") => {
+                let id = number(&event.value, "id").unwrap_or_default();
+                numbers.insert(key, id);
+                let role = text(&event.value, "role");
+                let votes = ["leader", "candidate", "follower"].contains(&role);
+                if let Some((_, line)) = lost.get(key).filter(|(former, _)| votes && *former == id) {
+                    let why = format!("{key} is a {role} as node {id}, although its log was lost");
+                    violations.push(Violation::new("K5", [*line, at + 1], why));
+                }
+            }
+            _ => {}
+        }
+    }
+    violations
 }

@@ -1,22 +1,27 @@
 //! A file of a node is damaged while the node is down: a bit flips, or its end is gone.
 //!
 //! The same node every time, so that never a majority is damaged: what two of three disks forgot nobody can know. It
-//! may refuse to start, or report its log lost and not vote, and is then left down for the rest of the run. It must
-//! not serve what is wrong, or help elect a leader that lacks what was acknowledged; the workload tells.
+//! may refuse to start, or report its log lost and not vote; it is then started again now and then, and must say so again.
+//! It must not serve what is wrong, or help elect a leader that lacks what was acknowledged; the workload tells.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
     fs::{self, OpenOptions},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use anyhow::Result;
-use rand::{RngExt, rngs::StdRng};
-use serde_json::json;
+use anyhow::{Context, Result};
+use rand::{
+    RngExt,
+    rngs::StdRng,
+    seq::{IndexedRandom, IteratorRandom},
+};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::one_of;
 use crate::{node::Standing, world::World};
 
 /// How long a damaged node may take to say that it does not start.
@@ -28,20 +33,21 @@ const VICTIM: usize = 0;
 
 pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     let mut cluster = world.cluster.lock().await;
-    if cluster.nodes[VICTIM].standing == Standing::Retired {
-        return Ok(());
-    }
-    if cluster.nodes[VICTIM].standing != Standing::Up {
-        return Ok(());
-    }
     let node = &mut cluster.nodes[VICTIM];
-    node.kill().await?;
-    node.is_damaged = true;
-    let (data, name) = (node.data(), node.name());
-    let how = damage(&data, random)?;
+    let name = node.name();
+    let (f, value) = match node.standing {
+        Standing::Up => {
+            node.kill().await?;
+            node.is_damaged = true;
+            ("damage", damage(&node.data(), random)?)
+        }
+        // As whoever watches over it would. It must not change its mind.
+        Standing::Retired => ("again", json!(null)),
+        Standing::Paused | Standing::Down => return Ok(()),
+    };
     cluster.launch(VICTIM)?;
     drop(cluster);
-    world.history.fault("damage", &name, json!(how))?;
+    world.history.fault(f, &name, value)?;
     let deadline = Instant::now() + REFUSES_WITHIN;
     while Instant::now() < deadline && !world.is_over() {
         world.bury().await?;
@@ -56,17 +62,22 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     Ok(())
 }
 
-/// Damages one file, and says how.
-fn damage(folder: &Path, random: &mut StdRng) -> Result<String> {
-    let files = files(folder)?;
-    let numbers: Vec<usize> = (0..files.len()).collect();
-    let Some(file) = one_of(&numbers, random).map(|at| &files[at]) else { return Ok("no file".to_owned()) };
+/// Damages one file of one kind, and says which and how. Kinds are chosen first: most files are of few kinds.
+fn damage(folder: &Path, random: &mut StdRng) -> Result<Value> {
+    let mut kinds: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
+    for file in files(folder)? {
+        kinds.entry(kind(file.strip_prefix(folder)?)).or_default().push(file);
+    }
+    let Some((kind, files)) = kinds.iter().choose(random) else { return Ok(json!({ "how": "no file" })) };
+    let file = files.choose(random).context("a kind has files")?;
     let length = fs::metadata(file)?.len();
-    let told = file.strip_prefix(folder).unwrap_or(file).display().to_string();
-    if random.random_bool(0.4) {
-        let left = length - random.random_range(1..=length.min(4_096));
+    let told = file.strip_prefix(folder)?.display().to_string();
+    if random.random_bool(0.5) {
+        // By a few bytes, or by most of it.
+        let most = if random.random_bool(0.5) { length.min(4_096) } else { length };
+        let left = length - random.random_range(1..=most);
         OpenOptions::new().write(true).open(file)?.set_len(left)?;
-        return Ok(format!("{told} cut from {length} to {left}"));
+        return Ok(json!({ "how": format!("{kind}: cut"), "file": told, "length": length, "left": left }));
     }
     let at = random.random_range(0..length);
     let opened = OpenOptions::new().read(true).write(true).open(file)?;
@@ -74,7 +85,27 @@ fn damage(folder: &Path, random: &mut StdRng) -> Result<String> {
     opened.read_exact_at(&mut byte, at)?;
     byte[0] ^= 1 << random.random_range(0..8);
     opened.write_all_at(&byte, at)?;
-    Ok(format!("{told} has a bit flipped at {at} of {length}"))
+    Ok(json!({ "how": format!("{kind}: bit flipped"), "file": told, "length": length, "at": at }))
+}
+
+/// What a file is for, by its name.
+fn kind(path: &Path) -> &'static str {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let has_extension = |extension: &str| Path::new(name).extension().is_some_and(|it| it == extension);
+    match name {
+        "CURRENT" => "log pointer",
+        "LOG" => "log journal",
+        "IDENTITY" => "log identity",
+        _ if name.starts_with("MANIFEST") => "log manifest",
+        _ if name.starts_with("OPTIONS") => "log options",
+        _ if name.starts_with("LOG.old") => "log journal",
+        _ if has_extension("log") => "log",
+        _ if has_extension("sst") => "log table",
+        _ if path.parent().is_some_and(|it| it.ends_with("snapshots")) => "snapshot",
+        "mark" => "mark",
+        "identity" => "identity",
+        _ => "other file",
+    }
 }
 
 /// Every file that holds anything.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use rand::{RngExt, rngs::StdRng};
 use serde_json::json;
 
-use super::{lasting, one_of};
+use super::{LONG, lasting, one_of};
 use crate::{node::Standing, world::World};
 
 pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
@@ -26,8 +26,9 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     if paused.is_empty() {
         return Ok(());
     }
-    world.history.fault("pause", whom, json!(paused))?;
-    world.rest(lasting(random)).await;
+    let lasts = lasting(random);
+    world.history.fault("pause", whom, json!({ "nodes": paused, "is_long": lasts >= LONG }))?;
+    world.rest(lasts).await;
     let mut cluster = world.cluster.lock().await;
     for at in &paused {
         if cluster.nodes[*at].standing == Standing::Paused {

@@ -10,10 +10,10 @@ use crate::{node::Standing, world::World};
 pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     let mut cluster = world.cluster.lock().await;
     let up = cluster.standing(Standing::Up);
-    let victims: Vec<usize> = match random.random_range(0..10) {
-        0..3 => up,
-        3..7 => world.leader().filter(|leader| up.contains(leader)).into_iter().collect(),
-        _ => one_of(&up, random).into_iter().collect(),
+    let (whom, victims): (_, Vec<usize>) = match random.random_range(0..10) {
+        0..3 => ("all", up),
+        3..7 => ("leader", world.leader().filter(|leader| up.contains(leader)).into_iter().collect()),
+        _ => ("one", one_of(&up, random).into_iter().collect()),
     };
     if victims.is_empty() {
         return Ok(());
@@ -27,7 +27,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
         node.kill().await?;
         node.image().context("a power cut needs an image")?.restore()?;
     }
-    world.history.fault("power", if victims.len() > 1 { "all" } else { "one" }, json!(victims))?;
+    world.history.fault("power", whom, json!(victims))?;
     drop(cluster);
     world.rest(lasting(random)).await;
     let mut cluster = world.cluster.lock().await;

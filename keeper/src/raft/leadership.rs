@@ -1,4 +1,14 @@
 //! Who leads, as this node sees it.
+//!
+//! **A term may have two leaders.** openraft names a leader by term and node, and orders the names: a voter that has
+//! granted (7, node 1) still grants (7, node 2), which deposes the former as a higher term would. It spares the round
+//! that split votes cost. So a term alone names a leader only on the node that led in it: a candidate always begins a
+//! term of its own, above every vote it knows, so no node leads twice in one.
+//!
+//! What follows from it, everywhere in this crate: votes and log ids are compared whole, term and node, also as bytes
+//! (the synced mark); an entry is proposed under the full name of its leader; and the bare terms that leases and the
+//! proposer keep are compared with other offices of the same node, never with what another node said. Where a read
+//! round hands a term over, the node in the name is checked first.
 
 use openraft::ServerState;
 use openraft::alias::LeaderIdOf;

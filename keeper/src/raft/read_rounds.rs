@@ -206,7 +206,12 @@ impl ReadRounds {
     async fn read_index(&self) -> Result<Confirmed, ReadError> {
         let linearizer = self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await.map_err(not_confirmed)?;
         let read = linearizer.read_log_id();
-        Ok(Confirmed { term: read.committed_leader_id().term, index: read.index() })
+        let office = read.committed_leader_id();
+        // Leases compare the bare term with that of their own office, which is sound only among offices of one node.
+        if office.node_id != *self.raft.node_id() {
+            return Err(ReadError::Unconfirmed("the index to read at is another leader's"));
+        }
+        Ok(Confirmed { term: office.term, index: read.index() })
     }
 
     async fn ask(&self, leader: u64, member: &Member) -> Result<Confirmed, ReadError> {

@@ -122,10 +122,11 @@ impl Node {
 }
 
 /// Whoever leads in the highest term that anybody knows: a leader of an older one has been replaced and does not know.
+/// So has one of two within a term, where only a node of a higher number can follow.
 pub(super) fn leader(answers: &[&NodeStatus]) -> Option<u64> {
     let term = answers.iter().map(|status| status.term).max()?;
     let leads = |status: &&&NodeStatus| status.role == Role::Leader && status.term == term;
-    answers.iter().find(leads).map(|status| status.node_id)
+    answers.iter().filter(leads).map(|status| status.node_id).max()
 }
 
 fn problems(answers: &[&NodeStatus], leader: Option<u64>) -> Vec<String> {

@@ -68,3 +68,19 @@ fn a_run_in_which_nothing_happened_proves_nothing() {
     assert_eq!(missing(&story), [""; 0]);
     assert!(!missing(&Story::default()).is_empty());
 }
+
+#[test]
+fn a_node_that_votes_after_its_log_was_lost_is_found() {
+    let role = |story: Story, id: u64, role: &str| {
+        let value = json!({ "id": id, "role": role, "state": "s", "applied": id, "hash": "aa" });
+        story.nodes("status", "node-1", value)
+    };
+    let before = role(Story::default(), 1, "follower");
+    let retired = |said: &str| before.clone().add(NEMESIS, Kind::Info, "retired", "node-1", json!(said));
+    let lost = retired("keeper: log lost: record 7 was synced, but the log ends at 3");
+    assert_eq!(found(&role(lost.clone(), 1, "follower")), ["K5"]);
+    assert_eq!(found(&role(lost.clone(), 4, "follower")), [""; 0]);
+    assert_eq!(found(&role(lost.clone(), 1, "uninitialized")), [""; 0]);
+    assert_eq!(found(&role(lost.add(NEMESIS, Kind::Info, "lose", "all", Value::Null), 1, "leader")), [""; 0]);
+    assert_eq!(found(&role(retired("a block is damaged"), 1, "follower")), [""; 0]);
+}

@@ -105,6 +105,14 @@ fn a_leader_of_an_older_term_leads_nobody() {
 }
 
 #[test]
+fn of_two_leaders_of_a_term_the_one_of_the_higher_number_leads() {
+    for nodes in [[1, 2], [2, 1]] {
+        let claims = nodes.map(|node| status(node, Role::Leader));
+        assert_eq!(leader(&claims.iter().collect::<Vec<_>>()), Some(2));
+    }
+}
+
+#[test]
 fn replicas_that_differ_are_a_problem() {
     let other = NodeStatus { state_hash: 7, ..status(2, Role::Follower) };
     let expected = "the states of nodes 1 and 2 differ at index 118: keep their data and report it";
