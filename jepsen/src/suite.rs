@@ -107,8 +107,8 @@ impl Suite {
         Ok(tally.violated() == 0)
     }
 
-    /// Every workload twice: under everything at once, and under one mix. The mixes move on from seed to seed, and every
-    /// third run has five nodes.
+    /// Every workload twice: under everything at once, and under one mix. The mixes move on from seed to seed, and
+    /// every third run has five nodes.
     fn orders(&self, seed: u64, keeper: &Path) -> Vec<Order> {
         let all = if self.workload.is_empty() { Workload::value_variants() } else { &self.workload };
         let shift = usize::try_from(seed).unwrap_or_default();

@@ -52,8 +52,8 @@ async fn look(nodes: &Nodes) -> Heard {
     heard
 }
 
-/// Believes who says of itself that it leads, the highest term most, and within a term the highest number: a term may have
-/// a second leader, and only a node of a higher number can follow in it. What followers say about a leader is not
+/// Believes who says of itself that it leads, the highest term most, and within a term the highest number: a term may
+/// have a second leader, and only a node of a higher number can follow in it. What followers say about a leader is not
 /// believed: for as long as an election takes they name the dead one.
 async fn ask_all(nodes: &Nodes, endpoints: Vec<Endpoint>) -> Heard {
     let mut answers: FuturesUnordered<_> = endpoints.into_iter().map(|endpoint| ask(nodes, endpoint)).collect();

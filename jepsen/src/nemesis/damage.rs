@@ -1,8 +1,8 @@
 //! A file of a node is damaged while the node is down: a bit flips, or its end is gone.
 //!
 //! The same node every time, so that never a majority is damaged: what two of three disks forgot nobody can know. It
-//! may refuse to start, or report its log lost and not vote; it is then started again now and then, and must say so again.
-//! It must not serve what is wrong, or help elect a leader that lacks what was acknowledged; the workload tells.
+//! may refuse to start, or report its log lost and not vote; it is then started again now and then, and must say so
+//! again. It must not serve what is wrong, or help elect a leader that lacks what was acknowledged; the workload tells.
 
 use std::{
     collections::BTreeMap,
