@@ -25,6 +25,9 @@ mod config;
 mod connection;
 mod control;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod gateway;
 mod instance;
 mod keeper;

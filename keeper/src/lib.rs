@@ -15,6 +15,9 @@ pub mod batch;
 pub mod clock;
 pub mod codec;
 pub mod format;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod govern;
 pub mod http;
 pub mod lease;

@@ -56,7 +56,7 @@ pub(crate) struct Results {
 
 impl Frame {
     /// Finds the parts of `keeper.v1.LookupReply`.
-    fn read(bytes: Bytes) -> Result<Self, Error> {
+    pub(super) fn read(bytes: Bytes) -> Result<Self, Error> {
         let mut head = v1::LookupReply::default();
         let (mut keys, mut users) = (Vec::new(), Vec::new());
         let mut fields = Fields::of(&bytes);

@@ -15,6 +15,8 @@ mod consistency;
 mod explain;
 mod formerly;
 pub(crate) mod from_proto;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod holder;
 mod key;
 mod kick;
@@ -40,6 +42,8 @@ pub use cache::{CacheSettings, CacheStats, CachedLookup};
 pub use consistency::Consistency;
 pub use explain::Explained;
 pub use formerly::{FormerState, Formerly, Rebuilding};
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::PROPERTIES as FUZZ;
 pub use holder::Holder;
 pub use key::{Epoch, SessionKey};
 pub use kick::{

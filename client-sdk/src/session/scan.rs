@@ -7,6 +7,9 @@
 //! at all. What is registered after `at_revision` does not come: it is the [tail](Scan::tail), a second walk over just
 //! that. Nothing is pinned for a walk, so it may take hours.
 
+#[cfg(any(test, fuzzing))]
+pub(in crate::session) mod fuzz;
+
 use std::{
     fmt,
     pin::Pin,

@@ -21,6 +21,8 @@
 //! sessions that gateways register again anyway.
 
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod handle;
 mod head;
 mod limits;

@@ -8,6 +8,8 @@
 mod answer;
 pub mod batch;
 mod command;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod kick;
 mod names;
 mod policy;

@@ -17,6 +17,8 @@ mod from_ini;
 mod from_json;
 mod from_toml;
 mod from_yaml;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod limits;
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,8 @@ mod status;
 mod type_config;
 
 pub use driver::{RaftDriver, RaftFailed};
+#[cfg(any(test, fuzzing))]
+pub(crate) use encode::fuzz::PROPERTIES as FUZZ;
 pub use entropy::Entropy;
 pub use handle::{InitializeRefused, RaftHandle};
 pub use identity::Identity;

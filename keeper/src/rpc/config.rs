@@ -161,7 +161,7 @@ fn change_bytes(change: &wire::publish_request::Change) -> usize {
     }
 }
 
-fn change(position: usize, change: wire::publish_request::Change) -> Result<DocumentChange, Problem> {
+pub(super) fn change(position: usize, change: wire::publish_request::Change) -> Result<DocumentChange, Problem> {
     use wire::publish_request::change::Action;
     let action = match change.action {
         None => return Err(invalid(format!("changes[{position}].action"), "neither `put` nor `delete` is given")),

@@ -8,6 +8,8 @@ mod config;
 mod control;
 mod error;
 mod from_proto;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod instance;
 mod presence;
 mod session;

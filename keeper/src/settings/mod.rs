@@ -10,11 +10,15 @@
 
 mod error;
 mod file;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 #[cfg(test)]
 mod tests;
 mod validate;
 
 pub use error::{SettingsError, Violation};
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::PROPERTIES as FUZZ;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -8,6 +8,8 @@
 pub mod directory;
 pub mod engine;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod mark;
 pub mod memory;
 pub mod rocks;

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The crates of the workspace, and the ones each may name.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("keeper-registry", &[]),
     ("keeper-proto", &[]),
     ("keeper", &["keeper-registry", "keeper-proto"]),
@@ -17,6 +17,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("keeper-sim", &["keeper", "keeper-client-sdk", "keeper-registry"]),
     ("keeper-jepsen", &["keeper-client-sdk"]),
     ("keeper-bench", &["keeper-client-sdk"]),
+    ("keeper-fuzz", &["keeper", "keeper-client-sdk"]),
 ];
 
 /// What the pure state may name beyond the workspace: containers, a hash, derived errors; no runtime, no clock, no
@@ -24,8 +25,9 @@ const CRATES: [(&str, &[&str]); 10] = [
 const STATE_NEEDS: [&str; 5] = ["bytes", "hashbrown", "smallvec", "thiserror", "xxhash-rust"];
 
 /// The modules of the daemon, top to bottom, and the ones each may import beside [`BASE`].
-const MODULES: [(&str, &[&str]); 14] = [
+const MODULES: [(&str, &[&str]); 15] = [
     ("main", &["cli", "http", "node"]),
+    ("fuzz", &["backup", "rpc", "raft", "store"]),
     ("cli", &["backup", "http", "node"]),
     ("node", &["backup", "rpc", "http", "lease", "propose", "view", "watch", "raft", "replica", "store"]),
     ("rpc", &["backup", "lease", "propose", "view", "watch"]),

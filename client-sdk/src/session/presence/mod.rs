@@ -24,6 +24,8 @@
 mod fact;
 mod follower;
 mod from_proto;
+#[cfg(any(test, fuzzing))]
+pub(in crate::session) mod fuzz;
 #[expect(clippy::module_inception, reason = "a file is named after its one type")]
 mod presence;
 mod subscription;

@@ -11,6 +11,8 @@
 //! The payload of an entry is copied once when it is written; when it is read it shares the input's memory.
 
 mod entry;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod membership;
 mod message;
 

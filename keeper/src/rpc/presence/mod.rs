@@ -8,6 +8,8 @@ mod explain;
 mod facts;
 mod feeds;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(in crate::rpc) mod fuzz;
 mod route;
 mod subscription;
 mod token;

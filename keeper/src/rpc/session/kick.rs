@@ -70,7 +70,7 @@ fn nobody(target: &KickTarget) -> Problem {
 }
 
 /// Whom a kick is about: exactly one of a user and a selector that says something.
-fn target(
+pub(super) fn target(
     user: bytes::Bytes,
     slot: Option<bytes::Bytes>,
     selector: Option<wire::SessionSelector>,

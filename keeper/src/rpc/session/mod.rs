@@ -6,6 +6,8 @@
 //! becomes messages behind it.
 
 mod count;
+#[cfg(any(test, fuzzing))]
+pub(in crate::rpc) mod fuzz;
 mod kick;
 mod list;
 mod lookup;

@@ -11,6 +11,8 @@
 //! A directory belongs to one node of one cluster for ever: a vote cast under one id must never count under another. A
 //! directory that is neither empty nor ours is left untouched.
 
+#[cfg(any(test, fuzzing))]
+pub(in crate::store) mod fuzz;
 mod identity;
 mod unclaimed;
 

@@ -18,7 +18,7 @@ use crate::store::directory::sync_directory;
 use crate::store::engine::Position;
 
 /// A slot: what a disk writes at once. Holds the marks of about fifty groups.
-const SLOT_BYTES: usize = 4_096;
+pub(super) const SLOT_BYTES: usize = 4_096;
 
 /// Checksum, then the length of the body.
 const HEADER_BYTES: usize = 8;
@@ -137,7 +137,7 @@ impl MarkFile {
 }
 
 /// A page with its checksum in front; `None` if the marks do not fit.
-fn encode(sequence: u64, marks: &Marks) -> Option<Vec<u8>> {
+pub(super) fn encode(sequence: u64, marks: &Marks) -> Option<Vec<u8>> {
     let mut body = Output::versioned(VERSION, SLOT_BYTES);
     // Fixed in width and in front, so that slots can be ordered before they are decoded.
     body.raw(&sequence.to_be_bytes());
@@ -161,7 +161,7 @@ fn encode(sequence: u64, marks: &Marks) -> Option<Vec<u8>> {
 }
 
 /// The sequence and the body of a page whose checksum holds.
-fn body(page: &Bytes) -> Option<(u64, Bytes)> {
+pub(super) fn body(page: &Bytes) -> Option<(u64, Bytes)> {
     let checksum = u32::from_be_bytes(page.get(..4)?.try_into().ok()?);
     let length = page.get(4..HEADER_BYTES)?;
     let end = HEADER_BYTES.checked_add(usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?)?;
@@ -173,7 +173,7 @@ fn body(page: &Bytes) -> Option<(u64, Bytes)> {
     Some((sequence, page.slice(HEADER_BYTES..end)))
 }
 
-fn decode(body: Bytes) -> Result<(u64, Marks), DecodeError> {
+pub(super) fn decode(body: Bytes) -> Result<(u64, Marks), DecodeError> {
     let (_, mut input) = Input::versioned("a synced mark", VERSION, body)?;
     let mut sequence = [0; 8];
     sequence.copy_from_slice(&input.raw(8)?);

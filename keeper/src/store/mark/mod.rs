@@ -13,6 +13,8 @@
 //! cut together with damage to the last records synced within that time goes unnoticed.
 
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(in crate::store) mod fuzz;
 
 pub use file::{MarkError, MarkFile};
 

@@ -15,6 +15,8 @@
 
 mod error;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(in crate::store) mod fuzz;
 mod reader;
 mod receiver;
 mod store;

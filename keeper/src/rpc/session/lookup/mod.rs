@@ -7,6 +7,8 @@
 //! them has a way of its own past generated code ([`route`]).
 
 mod answer;
+#[cfg(any(test, fuzzing))]
+pub(in crate::rpc::session) mod fuzz;
 mod question;
 mod route;
 

@@ -48,7 +48,7 @@ impl Question {
     }
 
     /// What is odd is left to generated code, which knows whether it can be meant, and what is wrong with it.
-    fn of(bytes: Bytes) -> Result<Self, DecodeError> {
+    pub(super) fn of(bytes: Bytes) -> Result<Self, DecodeError> {
         Self::in_place(&bytes).or_else(|Unreadable| wire::LookupRequest::decode(bytes).map(Self::from))
     }
 

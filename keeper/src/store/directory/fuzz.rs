@@ -1,0 +1,15 @@
+//! The identity of a directory: whatever is taken for this node's own says so when it is written again.
+
+use std::path::Path;
+
+use super::Identity;
+
+pub(in crate::store) fn identity(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let path = Path::new("identity");
+    let own = Identity { cluster: "prod".to_owned(), node_id: 1, created_at_ms: 0, disk_id: 0 };
+    let Ok(found) = own.confirm(text, path) else { return };
+    assert_eq!((&found.cluster, found.node_id), (&own.cluster, own.node_id));
+    let again = own.confirm(&found.to_text(), path).expect("what was written can be read");
+    assert_eq!(again, found);
+}
