@@ -15,7 +15,7 @@ use std::path::Path;
 
 use bounds::{Property, hold};
 
-/// Mutants of each target and run.
+/// Mutants of each target and run; `MUTANTS` asks for others.
 const MUTANTS: usize = 400;
 
 /// What lengths, tags and versions are often mistaken about.
@@ -43,14 +43,15 @@ pub(super) fn corpora(areas: &[&[(&str, Property)]]) {
     }
 }
 
-/// Tries mutants of what the corpora hold. `MUTANTS_SEED` repeats a run.
+/// Tries mutants of what the corpora hold. `MUTANTS_SEED` repeats a run of as many.
 pub(super) fn mutants(areas: &[&[(&str, Property)]]) {
-    let given = std::env::var("MUTANTS_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+    let given = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    let seed = given("MUTANTS_SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish());
+    let count = given("MUTANTS").map_or(MUTANTS, |count| usize::try_from(count).unwrap_or(MUTANTS));
     let mut chance = Chance(seed | 1);
     for (name, property) in areas.iter().flat_map(|area| *area) {
         let corpus = corpus(name);
-        for _ in 0..MUTANTS {
+        for _ in 0..count {
             let input = mutant(&corpus, &mut chance);
             attempt(name, *property, &input, &format!("MUTANTS_SEED={seed}"));
         }

@@ -14,6 +14,7 @@ mod gateway;
 mod instance;
 mod kick;
 mod limits;
+mod monitoring;
 mod presence;
 mod processes;
 mod rebuild;
