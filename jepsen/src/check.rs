@@ -1,7 +1,7 @@
 //! The invariants of `SEMANTICS.md`, on a history alone: a saved one can be judged again, also by others.
 //!
 //! Each check is a pure function from operations to violations. Necessary conditions come first and explain best;
-//! linearizability is decided by [`linearize`](crate::linearize) and needs no further rule.
+//! linearizability is decided by [`keeper_linearize`] and needs no further rule.
 
 mod cas;
 mod cluster;

@@ -10,7 +10,6 @@ mod failover;
 mod history;
 mod image;
 mod leftovers;
-mod linearize;
 mod nemesis;
 mod network;
 mod node;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The end of an operation that never ended: after everything.
-pub(crate) const NEVER: usize = usize::MAX;
+pub(crate) use keeper_linearize::NEVER;
 
 /// An operation of a client. Lines count from 1.
 #[derive(Debug, Clone, Copy)]

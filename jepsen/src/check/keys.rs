@@ -1,10 +1,8 @@
 //! What the checks on registers share: linearizability by key, and the newest value known at a line.
 
-use crate::{
-    check::Violation,
-    linearize::{self, Action, STEPS_MAX, Step},
-    operation::Operation,
-};
+use keeper_linearize::{self as linearize, Action, STEPS_MAX, Step};
+
+use crate::{check::Violation, operation::Operation};
 
 /// Whether one copy could have given these answers.
 pub(super) fn linearizable<'a: 'o, 'o>(

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use keeper_linearize::Action;
+
 use crate::{
     check::{
         Violation,
@@ -9,7 +11,6 @@ use crate::{
         keys::{Newest, linearizable},
     },
     history::Kind,
-    linearize::Action,
     operation::{Operation, by_key},
 };
 

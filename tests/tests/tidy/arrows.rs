@@ -14,8 +14,9 @@ const CRATES: [(&str, &[&str]); 11] = [
     ("keeperctl", &["keeper-client-sdk"]),
     ("keeper-push", &["keeper-client-sdk"]),
     ("keeper-tests", &["keeper", "keeper-client-sdk", "keeper-registry", "keeper-proto"]),
-    ("keeper-sim", &["keeper", "keeper-client-sdk", "keeper-registry"]),
-    ("keeper-jepsen", &["keeper-client-sdk"]),
+    ("keeper-linearize", &[]),
+    ("keeper-sim", &["keeper", "keeper-client-sdk", "keeper-linearize", "keeper-registry"]),
+    ("keeper-jepsen", &["keeper-client-sdk", "keeper-linearize"]),
     ("keeper-bench", &["keeper-client-sdk"]),
     ("keeper-fuzz", &["keeper", "keeper-client-sdk"]),
 ];

@@ -101,6 +101,15 @@ fn what_was_removed_is_gone() {
 }
 
 #[test]
+fn what_was_ended_is_gone_whether_it_was_there_or_not() {
+    let ended = |seen| [step(1, 2, Action::Write(1)), step(3, 4, Action::End(1)), step(5, 6, Action::Read(seen))];
+    assert_eq!(verdict(&ended(None)), Ok(()));
+    assert!(verdict(&ended(Some(1))).is_err());
+    let other = [step(1, 2, Action::Write(1)), step(3, 4, Action::End(2)), step(5, 6, Action::Read(Some(1)))];
+    assert_eq!(verdict(&other), Ok(()));
+}
+
+#[test]
 fn a_search_that_is_given_up_is_no_proof() {
     let sound = [step(1, 2, Action::Write(1)), step(3, 4, Action::Read(Some(1)))];
     let given_up = check(&sound, 1).expect_err("two steps are needed");
@@ -130,11 +139,12 @@ fn chance(random: &mut StdRng) -> Vec<Step> {
         let client = random.random_range(0..3);
         let began = ready[client] + random.random_range(1..4);
         let seen = if random.random_bool(0.15) { Some(random.random_range(1..=6)) } else { held };
-        let action = match random.random_range(0..5) {
+        let action = match random.random_range(0..6) {
             0 => Action::Write(value),
             1 => Action::Swap { was: seen, to: value },
             2 => Action::Replace { from: seen, to: value },
             3 => seen.map_or(Action::Read(None), Action::Remove),
+            4 => Action::End(seen.unwrap_or(value)),
             _ => Action::Read(seen),
         };
         held = action.apply(held).unwrap_or(held);

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use super::{Held, Step};
 
 /// How many operations may be tried for one key. A minute at the most, and some gigabytes less than forever.
-pub(crate) const STEPS_MAX: u64 = 20_000_000;
+pub const STEPS_MAX: u64 = 20_000_000;
 
 /// The front of the list.
 const FRONT: usize = 0;

@@ -5,51 +5,70 @@
 //! unknown write whose value nobody saw explains nothing and is left out. What remains is searched ([`search`]) as
 //! Wing and Gong described and Lowe made fast: depth first, never twice at the same set of operations with the same
 //! value. A search that is given up is a failure: nobody has shown that the history is sound.
+//!
+//! Both who make faults judge by it: `keeper-jepsen` real ones, `keeper-sim` simulated ones.
 
 mod search;
 mod spans;
 
 use std::collections::HashSet;
 
-use crate::operation::NEVER;
+pub use search::STEPS_MAX;
 
-pub(crate) use search::STEPS_MAX;
+/// The end of an operation that may take effect at any time after it began, or not at all.
+pub const NEVER: usize = usize::MAX;
 
 /// The same for each try to shorten an explanation: it is worth a second, not an hour.
 const SHORTENING_STEPS_MAX: u64 = 20_000;
 
 /// What a register holds: a number that is written once, or nothing.
-pub(crate) type Held = Option<u64>;
+pub type Held = Option<u64>;
 
 /// What an operation does to a register, and what it saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
+pub enum Action {
     /// Saw this.
     Read(Held),
     /// Wrote this, whatever was there.
     Write(u64),
     /// Wrote this, and saw what was there before.
-    Swap { was: Held, to: u64 },
+    Swap {
+        /// Before.
+        was: Held,
+        /// Now.
+        to: u64,
+    },
     /// Wrote this because that was there.
-    Replace { from: Held, to: u64 },
+    Replace {
+        /// Expected.
+        from: Held,
+        /// Now.
+        to: u64,
+    },
     /// Took this away because it was there.
     Remove(u64),
+    /// Took this away if it was there.
+    End(u64),
 }
 
 /// An operation on one key. Times are lines of the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Step {
-    pub(crate) began: usize,
+pub struct Step {
+    /// When it was asked for.
+    pub began: usize,
     /// [`NEVER`] when it may take effect at any time after it began, or not at all.
-    pub(crate) ended: usize,
-    pub(crate) action: Action,
+    pub ended: usize,
+    /// What it did.
+    pub action: Action,
 }
 
 /// Why there is no such order: the operations that contradict each other, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Contradiction {
-    pub(crate) steps: Vec<Step>,
-    pub(crate) why: String,
+pub struct Contradiction {
+    /// Which.
+    pub steps: Vec<Step>,
+    /// How.
+    pub why: String,
 }
 
 impl Action {
@@ -60,13 +79,14 @@ impl Action {
             Self::Write(to) => Some(Some(to)),
             Self::Swap { was: seen, to } | Self::Replace { from: seen, to } => (seen == held).then_some(Some(to)),
             Self::Remove(seen) => (Some(seen) == held).then_some(None),
+            Self::End(value) => Some(held.filter(|it| *it != value)),
         }
     }
 
     const fn wrote(self) -> Option<u64> {
         match self {
             Self::Write(to) | Self::Swap { to, .. } | Self::Replace { to, .. } => Some(to),
-            Self::Read(_) | Self::Remove(_) => None,
+            Self::Read(_) | Self::Remove(_) | Self::End(_) => None,
         }
     }
 
@@ -75,7 +95,7 @@ impl Action {
         match self {
             Self::Read(seen) | Self::Swap { was: seen, .. } | Self::Replace { from: seen, .. } => Some(seen),
             Self::Remove(seen) => Some(Some(seen)),
-            Self::Write(_) => None,
+            Self::Write(_) | Self::End(_) => None,
         }
     }
 }
@@ -86,8 +106,11 @@ impl Step {
     }
 }
 
-/// Every operation on one key, which holds nothing at first.
-pub(crate) fn check(steps: &[Step], steps_max: u64) -> Result<(), Contradiction> {
+/// Judges all operations on one key, which holds nothing at first.
+///
+/// # Errors
+/// Some contradict each other, or the search was given up.
+pub fn check(steps: &[Step], steps_max: u64) -> Result<(), Contradiction> {
     let steps = relevant(steps);
     spans::check(&steps)?;
     match search::search(&steps, steps_max) {
@@ -139,8 +162,8 @@ fn weaker(steps: &[Step], at: usize) -> Vec<Vec<Step>> {
     let unknown = Step { ended: NEVER, ..step };
     match step.action {
         Action::Read(_) => vec![[&steps[..at], &steps[at + 1..]].concat()],
-        Action::Write(_) | Action::Remove(_) if step.is_unknown() => Vec::new(),
-        Action::Write(_) | Action::Remove(_) => vec![with(unknown)],
+        Action::Write(_) | Action::Remove(_) | Action::End(_) if step.is_unknown() => Vec::new(),
+        Action::Write(_) | Action::Remove(_) | Action::End(_) => vec![with(unknown)],
         Action::Swap { to, .. } | Action::Replace { to, .. } => {
             let action = Action::Write(to);
             let mut weaker = vec![with(Step { action, ..unknown })];
