@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-stop test verify fix bench sim jepsen fuzz release clean
+.PHONY: help setup demo demo-stop test verify fix bench sim planted jepsen fuzz release clean
 
 # Read inside each recipe, not here: `setup` may have installed ccache a moment ago.
 ENV := . scripts/env.sh &&
@@ -48,6 +48,9 @@ jepsen: setup ## Real processes, real faults, checked histories, for an hour; go
 sim: setup ## Seeded simulation of a cluster and its faults; SEEDS=0..1000 picks, RESULTS=sim.txt goes on from there
 	@$(ENV) cargo build --locked --release -p keeper-sim && exec "$$CARGO_TARGET_DIR"/release/keeper-sim \
 		$(if $(RESULTS),--results $(RESULTS)) $(SIM_ARGS) $(SEEDS)
+
+planted: setup ## Builds a daemon with bugs on purpose, and shows that the simulation finds each; UPDATE=1 seeks seeds anew
+	@$(ENV) cargo test --locked --release -p keeper-sim --features planted --test planted -- --nocapture
 
 fuzz: setup ## Looks for inputs that break a decoder; TARGET=yaml SECONDS=600, without TARGET it names them
 	@scripts/fuzz.sh "$(TARGET)" "$(or $(SECONDS),60)"

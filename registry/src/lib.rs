@@ -25,6 +25,7 @@ pub mod limits;
 mod notice;
 mod numbered;
 mod outcome;
+pub mod planted;
 mod policy;
 mod presence;
 mod rebuild;

@@ -9,6 +9,8 @@
 mod arrows;
 #[path = "tidy/papers.rs"]
 mod papers;
+#[path = "tidy/planted.rs"]
+mod planted;
 #[path = "tidy/sizes.rs"]
 mod sizes;
 #[path = "tidy/source.rs"]
@@ -100,6 +102,16 @@ fn every_golden_file_is_compared() {
 #[test]
 fn every_target_is_documented() {
     none(papers::targets(&papers::read("Makefile")));
+}
+
+#[test]
+fn nobody_but_the_simulation_asks_for_bugs() {
+    none(texts("Cargo.toml").iter().flat_map(|(path, text)| planted::asked_for(path, text)).collect());
+}
+
+#[test]
+fn no_shipped_binary_holds_a_bug_on_purpose() {
+    none(planted::shipped(&papers::read("Makefile")));
 }
 
 #[test]

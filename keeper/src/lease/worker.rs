@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use keeper_registry::{Command, Incarnation, Revision};
+use keeper_registry::{Command, Incarnation, Revision, planted};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -142,12 +142,16 @@ impl Worker {
     /// Takes office, or leaves it.
     fn follow(&mut self, leadership: &Leadership) {
         if !leadership.own {
-            let refused = self.office.take().into_iter().flat_map(|office| office.closing.into_values().flatten());
+            let deposed = if planted!("lease-deposed") { None } else { self.office.take() };
+            let refused = deposed.into_iter().flat_map(|office| office.closing.into_values().flatten());
             let problem = Problem::NotLeader { leader: leadership.leader_endpoint() };
             for request in refused.chain(self.waiting.drain(..)) {
                 drop(request.answer.send(Err(problem.clone())));
             }
             return;
+        }
+        if let Some(office) = self.office.as_mut().filter(|_| planted!("lease-deposed")) {
+            office.term = leadership.term;
         }
         let in_office = self.office.as_ref().is_some_and(|office| office.term == leadership.term);
         if leadership.ready && !in_office {

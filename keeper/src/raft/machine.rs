@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt};
+use keeper_registry::planted;
 use openraft::alias::{LeaderIdOf, LogIdOf, SnapshotMetaOf, SnapshotOf, StoredMembershipOf};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, Raft};
@@ -115,7 +116,11 @@ impl RaftStateMachine<TypeConfig> for Machine {
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
         self.schedule.frozen();
-        let meta = SnapshotMetaOf::<TypeConfig> { last_log_id: self.applied, last_membership: self.membership.clone() };
+        let mut last_log_id = self.applied;
+        if let Some(last) = last_log_id.as_mut().filter(|_| planted!("snapshot-meta-newer")) {
+            last.index += 1;
+        }
+        let meta = SnapshotMetaOf::<TypeConfig> { last_log_id, last_membership: self.membership.clone() };
         let (files, schedule) = (Arc::clone(&self.files), Arc::clone(&self.schedule));
         SnapshotBuilder::new(self.replica.freeze(), meta, files, schedule, self.offload, Arc::clone(&self.metrics))
     }

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use keeper_proto::peer::envelope::Kind;
-use keeper_registry::Revision;
+use keeper_registry::{Revision, planted};
 use openraft::ReadPolicy;
 use openraft::errors::{LinearizableReadError, RaftError};
 use parking_lot::Mutex;
@@ -193,6 +193,10 @@ impl ReadRounds {
 
     async fn round(&self, waiters: &[Waiter]) -> Result<Round, ReadError> {
         let leadership = self.leadership.borrow().clone();
+        if leadership.own && planted!("old-leader-reads") {
+            let confirmed = Confirmed { term: leadership.term, index: self.applied.borrow().0 };
+            return Ok(Round { confirmed, own: true });
+        }
         if leadership.own {
             return Ok(Round { confirmed: self.read_index().await?, own: true });
         }

@@ -1,6 +1,6 @@
 //! What watches of sets have in common: wait for the signal, read what is new, move the cursor.
 
-use keeper_registry::{Revision, State, StateId};
+use keeper_registry::{Revision, State, StateId, planted};
 use tokio::sync::watch;
 
 use crate::limits::WATCH_SILENCE;
@@ -46,6 +46,7 @@ impl Following {
         cursor: Revision,
         state: Option<StateId>,
     ) -> Self {
+        let cursor = if planted!("watch-skip") { watching.replica.applied().max(cursor) } else { cursor };
         Self { watching, signal, cursor: state.filter(|_| cursor.0 > 0).map(|state| (state, cursor)) }
     }
 

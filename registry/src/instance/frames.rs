@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::{
     OperationResult, Rejection, Reply, Revision,
     digest::{Digest, Kind, Sum},
-    limits,
+    limits, planted,
 };
 
 /// What was answered to one frame.
@@ -44,7 +44,7 @@ impl Frames {
     /// Whether the frame is the next one; if not, the answer.
     pub(crate) fn place(&self, sequence: u64) -> Result<(), Result<Reply, Rejection>> {
         let expected = self.last.saturating_add(1);
-        if sequence == expected {
+        if sequence == expected || sequence < expected && planted!("dedup-forgotten") {
             return Ok(());
         }
         if sequence > expected {

@@ -8,6 +8,7 @@ use super::{Content, Dropped, Entry, RowId, Sessions, topic::Topics};
 use crate::{
     digest::{Digest, Kind},
     instance::{Instances, Owner},
+    planted,
 };
 
 impl Sessions {
@@ -82,7 +83,7 @@ impl Sessions {
             self.lingering.remove(&mut self.links, dropped.graces, row);
             owner.lingering -= 1;
         } else {
-            if let Some(closed) = owner.closed.as_mut().filter(|closed| closed.next == row) {
+            if let Some(closed) = owner.closed.as_mut().filter(|closed| closed.next == row && !planted!("reap-newer")) {
                 closed.next = self.links.around(row).1;
             }
             self.links.remove(&mut owner.sessions, row);

@@ -121,7 +121,7 @@ impl Cluster {
             if why.contains("injected") || why.contains("log:") {
                 self.disk_failures += 1;
             } else {
-                self.unexplained.push(format!("node {} stopped: {why}", at + 1));
+                self.unexplained.push(format!("stopped: node {}: {why}", at + 1));
             }
         }
         self.nodes[at].crashed(self.world.rng());

@@ -30,7 +30,8 @@ pub struct History {
 /// Everything recorded.
 #[derive(Debug, Default)]
 pub struct Records {
-    moment: Moment,
+    /// The world's time at each moment, in milliseconds.
+    moments_ms: Vec<u64>,
     /// By the name of the connection, which is used once.
     pub registers: BTreeMap<String, Register>,
     /// Attempts to unregister.
@@ -68,6 +69,8 @@ pub struct Register {
     pub ended: Moment,
     /// The answer.
     pub epoch: Option<Epoch>,
+    /// The connection that it took the session from, as the answer says.
+    pub displaced: Option<String>,
     /// It certainly did not and will not happen.
     pub is_refused: bool,
 }
@@ -83,6 +86,8 @@ pub struct Removal {
     pub began: Moment,
     /// When it was acknowledged.
     pub ended: Moment,
+    /// It ended the session; otherwise the answer was that it was over before.
+    pub has_found: bool,
 }
 
 /// What a lookup answered.
@@ -157,6 +162,8 @@ pub struct Replacement {
     pub path: String,
     /// Expected.
     pub revision: u64,
+    /// What the document held there; 0 when there was none.
+    pub from: u64,
     /// Written: unique.
     pub number: u64,
     /// When it was asked for.
@@ -187,6 +194,8 @@ pub struct Read {
 /// What a watcher was shown.
 #[derive(Debug, Clone)]
 pub struct Seen {
+    /// Everything up to this revision has been told with it.
+    pub cursor: u64,
     /// The document.
     pub path: String,
     /// Where it stands.
@@ -223,6 +232,15 @@ pub struct Kept {
     pub epoch: Option<Epoch>,
 }
 
+impl Records {
+    /// The first moment at this time of the world or later; none when there was none.
+    #[must_use]
+    pub fn moment_at(&self, at_ms: u64) -> Option<Moment> {
+        let earlier = self.moments_ms.partition_point(|it| *it < at_ms);
+        (earlier < self.moments_ms.len()).then_some(earlier as Moment + 1)
+    }
+}
+
 impl History {
     /// An empty history, told to a trace as well.
     #[must_use]
@@ -255,9 +273,10 @@ impl History {
     /// Something begins or ends now.
     #[must_use]
     pub fn moment(&self) -> Moment {
+        let now_ms = self.now_ms();
         let mut records = self.records.lock();
-        records.moment += 1;
-        records.moment
+        records.moments_ms.push(now_ms);
+        records.moments_ms.len() as Moment
     }
 
     /// Writes, or reads, what was recorded.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
+use keeper_sim::planted::{Planted, VARIABLE};
 use keeper_sim::run::{Panics, run};
 use keeper_sim::runner::{self, Plan, Rounds};
 
@@ -30,9 +31,9 @@ struct Arguments {
     /// Adds results to this file, and passes over seeds whose results are good in it already.
     #[arg(long)]
     results: Option<PathBuf>,
-    /// Plants a bug, to see whether it is found: `ack-before-sync`, `vote-forgotten`, `append-torn`.
-    #[arg(long, conflicts_with = "one")]
-    planted: Option<String>,
+    /// Plants a bug, and goes on until a seed finds it; those of the daemon need the build of `make planted`.
+    #[arg(long, env = VARIABLE, value_parser = Planted::parse)]
+    planted: Option<Planted>,
     /// Runs one seed in this process.
     #[arg(long, conflicts_with_all = ["twice", "results"])]
     one: Option<u64>,
@@ -56,22 +57,26 @@ fn main() -> anyhow::Result<ExitCode> {
         seeds: arguments.seeds,
         parallel: arguments.parallel,
         rounds: if arguments.twice { Rounds::Twice } else { Rounds::Once },
-        planted: arguments.planted.as_deref(),
+        planted: arguments.planted,
         results: arguments.results.as_deref(),
     };
     let mut broken = Ok(());
-    let failed = runner::run(&plan, |line| {
+    let outcome = runner::run(&plan, |line| {
         if broken.is_ok() {
             broken = writeln!(output, "{line}");
         }
     })?;
     broken.context("telling of the runs")?;
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_good = if plan.planted.is_some() { outcome.found.is_some() } else { outcome.failed == 0 };
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn one(seed: u64, arguments: &Arguments, output: &mut impl std::io::Write) -> anyhow::Result<ExitCode> {
     if let Some(filter) = &arguments.log {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    }
+    if let Some(bug) = arguments.planted {
+        bug.plant();
     }
     let panics = Panics::catch();
     let copy = arguments.trace.as_ref().map(File::create).transpose().context("opening the trace")?;
@@ -88,9 +93,13 @@ fn one(seed: u64, arguments: &Arguments, output: &mut impl std::io::Write) -> an
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
-    let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
-    match text.split_once("..") {
-        Some((from, to)) => Ok(number(from)?..number(to)?),
-        None => number(text).map(|seed| seed..seed + 1),
+    let seeds = match text.split_once("..") {
+        Some((from, to)) => from.parse().ok().zip(to.parse().ok()).map(|(from, to)| from..to),
+        None => text.parse().ok().and_then(|seed: u64| Some(seed..seed.checked_add(1)?)),
+    };
+    match seeds {
+        None => Err("neither a seed, as in `7`, nor a range of seeds, as in `0..1000`".to_owned()),
+        Some(seeds) if seeds.is_empty() => Err("a range without seeds: the end is not in it".to_owned()),
+        Some(seeds) => Ok(seeds),
     }
 }

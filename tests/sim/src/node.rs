@@ -10,7 +10,6 @@ use keeper::node::{Addresses, Failure, Listeners, Node, Parts, Runtimes, hooks};
 use keeper::raft::{Entropy, Offload, RaftHandle};
 use keeper::replica::Replica;
 use keeper::settings::{Listen, Settings};
-use keeper::store::LogEngine;
 use keeper_client_sdk::InitialMember;
 use parking_lot::Mutex;
 use rand::RngExt;
@@ -19,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::disk::Disk;
-use crate::planted::Planted;
+use crate::planted;
 use crate::world::{HostId, Net, SimClock, SimDial, Trace, World};
 
 /// Entries after which a snapshot is due: small, so that a run sees many, and lagging followers need them.
@@ -201,11 +200,7 @@ impl Process {
         let metrics = Arc::new(Metrics::register(&mut registry));
         let failure = watch::Sender::new(None);
         let opened = self.disk.open(self.seeds.disk, hooks(failure.clone(), Arc::clone(&metrics)));
-        let engine = Arc::clone(&opened.engine);
-        let log = match Planted::from_environment() {
-            Some(bug) => bug.into(engine),
-            None => engine as Arc<dyn LogEngine>,
-        };
+        let log = planted::engine(Arc::clone(&opened.engine));
         let wall = self.wall;
         let parts = Parts {
             log,

@@ -72,7 +72,7 @@ impl Panics {
         let seen = Arc::clone(&panics.seen);
         let tell = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            seen.lock().push(panic.to_string());
+            seen.lock().push(format!("panic: {panic}"));
             tell(panic);
         }));
         panics

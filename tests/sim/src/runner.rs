@@ -5,18 +5,20 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::ops::Range;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::future::try_join_all;
+use futures_util::{StreamExt, stream};
+use tokio::process::{Child, Command};
+use tokio::runtime::Builder;
+use tokio::time::timeout;
 
-use crate::planted::VARIABLE;
+use crate::planted::Planted;
 
 /// How long one run may take on a machine that does other things as well. A run that goes beyond it hangs.
 const RUN_MAX: Duration = Duration::from_secs(240);
-
-/// How often to look whether a run has ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What to run.
 #[derive(Debug)]
@@ -29,8 +31,8 @@ pub struct Plan<'a> {
     pub parallel: usize,
     /// Each is run twice, and must end in the same bytes.
     pub rounds: Rounds,
-    /// The name of a bug to plant; see [`planted`](crate::planted).
-    pub planted: Option<&'a str>,
+    /// A bug to plant: no seed is begun any more once one has found it.
+    pub planted: Option<Planted>,
     /// Results are added here, and seeds whose results are there already are passed over.
     pub results: Option<&'a Path>,
 }
@@ -44,50 +46,48 @@ pub enum Rounds {
     Twice,
 }
 
-struct Running {
-    seed: u64,
-    since: Instant,
-    children: Vec<Child>,
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Seeds that failed, for whatever reason.
+    pub failed: usize,
+    /// What the first run said that found the bug planted.
+    pub found: Option<String>,
 }
 
-/// Runs what is planned, tells of each seed as it ends, and says how many failed.
+/// Runs what is planned, and tells of each seed as it ends.
 ///
 /// # Errors
 /// Processes cannot be started, or results not be written.
-pub fn run(plan: &Plan<'_>, mut tell: impl FnMut(&str)) -> anyhow::Result<usize> {
+pub fn run(plan: &Plan<'_>, tell: impl FnMut(&str)) -> anyhow::Result<Outcome> {
+    let runtime = Builder::new_current_thread().enable_all().build().context("making a runtime")?;
+    runtime.block_on(run_all(plan, tell))
+}
+
+async fn run_all(plan: &Plan<'_>, mut tell: impl FnMut(&str)) -> anyhow::Result<Outcome> {
     let done = plan.results.map_or_else(|| Ok(BTreeSet::new()), passed)?;
     let mut results = plan.results.map(append).transpose()?;
-    let mut seeds = plan.seeds.clone().filter(|seed| !done.contains(seed));
-    let mut running: Vec<Running> = Vec::new();
-    let mut failed = 0;
-    loop {
-        while running.len() < plan.parallel
-            && let Some(seed) = seeds.next()
-        {
-            running.push(start(plan, seed)?);
-        }
-        if running.is_empty() {
-            return Ok(failed);
-        }
-        let mut ended = None;
-        for (at, one) in running.iter_mut().enumerate() {
-            if one.has_ended()? {
-                ended = Some(at);
-                break;
-            }
-        }
-        let Some(at) = ended else {
-            #[expect(clippy::disallowed_methods, reason = "processes are looked at, and nothing here is simulated")]
-            std::thread::sleep(LOOK_AGAIN);
-            continue;
-        };
-        let line = running.swap_remove(at).result()?;
-        failed += usize::from(!line.contains(" ok "));
+    let seeds = plan.seeds.clone().filter(|seed| !done.contains(seed));
+    let mut running = stream::iter(seeds).map(|seed| run_one(plan, seed)).buffer_unordered(plan.parallel);
+    let mut outcome = Outcome::default();
+    while let Some(line) = running.next().await {
+        let line = line?;
+        outcome.failed += usize::from(!line.contains(" ok "));
         if let Some(results) = &mut results {
             writeln!(results, "{line}").context("writing the results")?;
         }
         tell(&line);
+        if plan.planted.is_some() && has_found(&line) {
+            outcome.found = Some(line);
+            break;
+        }
     }
+    Ok(outcome)
+}
+
+/// Whether a run was judged and found wanting; one that proves nothing, or said nothing, found nothing.
+fn has_found(line: &str) -> bool {
+    line.contains(" FAILED digest ") && !line.contains("vacuous: ")
 }
 
 /// Seeds that ended well before.
@@ -104,50 +104,32 @@ fn append(path: &Path) -> anyhow::Result<File> {
     OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("opening {}", path.display()))
 }
 
-fn start(plan: &Plan<'_>, seed: u64) -> anyhow::Result<Running> {
+/// One line: what the run of a seed said, or why it said nothing.
+async fn run_one(plan: &Plan<'_>, seed: u64) -> anyhow::Result<String> {
     let count = if plan.rounds == Rounds::Twice { 2 } else { 1 };
-    let child = |_| {
-        let mut command = Command::new(plan.program);
-        command.envs(plan.planted.map(|bug| (VARIABLE, bug)));
-        command.arg("--one").arg(seed.to_string()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        command.spawn().context("starting a run")
+    let children = (0..count).map(|_| start(plan, seed)).collect::<anyhow::Result<Vec<_>>>()?;
+    let ending = try_join_all(children.into_iter().map(Child::wait_with_output));
+    // Dropped, it ends the processes.
+    let Ok(outputs) = timeout(RUN_MAX, ending).await else {
+        return Ok(format!("seed {seed} FAILED no end within {} s", RUN_MAX.as_secs()));
     };
-    let children = (0..count).map(child).collect::<anyhow::Result<_>>()?;
-    Ok(Running { seed, since: Instant::now(), children })
+    let mut lines = outputs.context("hearing from a run")?.into_iter().map(|output| {
+        let said = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        if said.is_empty() { format!("seed {seed} FAILED said nothing: {}", output.status) } else { said }
+    });
+    let first = lines.next().unwrap_or_default();
+    match lines.find(|other| *other != first) {
+        Some(other) => Ok(format!("seed {seed} FAILED not deterministic:\n{first}\n{other}")),
+        None => Ok(first),
+    }
 }
 
-impl Running {
-    fn has_ended(&mut self) -> anyhow::Result<bool> {
-        if self.since.elapsed() > RUN_MAX {
-            for child in &mut self.children {
-                child.kill().context("ending a run that hangs")?;
-            }
-        }
-        for child in &mut self.children {
-            if child.try_wait().context("looking at a run")?.is_none() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+fn start(plan: &Plan<'_>, seed: u64) -> anyhow::Result<Child> {
+    let mut command = Command::new(plan.program);
+    command.arg("--one").arg(seed.to_string());
+    if let Some(bug) = plan.planted {
+        command.arg("--planted").arg(bug.name());
     }
-
-    /// One line: what the run said, or why it said nothing.
-    fn result(self) -> anyhow::Result<String> {
-        let Self { seed, children, .. } = self;
-        let mut lines = Vec::new();
-        for child in children {
-            let output = child.wait_with_output().context("hearing from a run")?;
-            let said = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
-            lines.push(if said.is_empty() {
-                format!("seed {seed} FAILED said nothing: {}", output.status)
-            } else {
-                said
-            });
-        }
-        let first = lines.remove(0);
-        match lines.into_iter().find(|other| *other != first) {
-            Some(other) => Ok(format!("seed {seed} FAILED not deterministic:\n{first}\n{other}")),
-            None => Ok(first),
-        }
-    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
+    command.spawn().context("starting a run")
 }

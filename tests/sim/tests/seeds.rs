@@ -15,13 +15,13 @@ fn plan(seeds: std::ops::Range<u64>, rounds: Rounds) -> Plan<'static> {
 #[test]
 fn seeds_are_clean() {
     let mut told = Vec::new();
-    let failed = run(&plan(0..6, Rounds::Once), |line| told.push(line.to_owned())).expect("seeds are run");
-    assert_eq!(failed, 0, "\n{}", told.join("\n"));
+    let outcome = run(&plan(0..6, Rounds::Once), |line| told.push(line.to_owned())).expect("seeds are run");
+    assert_eq!(outcome.failed, 0, "\n{}", told.join("\n"));
 }
 
 #[test]
 fn a_seed_run_twice_gives_the_same_bytes() {
     let mut told = Vec::new();
-    let failed = run(&plan(6..8, Rounds::Twice), |line| told.push(line.to_owned())).expect("seeds are run");
-    assert_eq!(failed, 0, "\n{}", told.join("\n"));
+    let outcome = run(&plan(6..8, Rounds::Twice), |line| told.push(line.to_owned())).expect("seeds are run");
+    assert_eq!(outcome.failed, 0, "\n{}", told.join("\n"));
 }

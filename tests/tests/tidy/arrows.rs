@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The crates of the workspace, and the ones each may name.
-const CRATES: [(&str, &[&str]); 11] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("keeper-registry", &[]),
     ("keeper-proto", &[]),
     ("keeper", &["keeper-registry", "keeper-proto"]),

@@ -107,7 +107,7 @@ fn is_understood(line: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     let test = env::current_exe().expect("a running test has a path");
     test.parent().and_then(Path::parent).map(Path::to_path_buf).expect("a test lies in target/<profile>/deps")
 }

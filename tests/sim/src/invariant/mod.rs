@@ -12,8 +12,10 @@ mod gateways_agree;
 mod lease_is_kept;
 mod linearizable;
 mod log_time;
+mod one_copy;
 mod one_holder;
 mod presence_in_order;
+mod registered_once;
 mod replicas_are_equal;
 mod scan_is_complete;
 mod watch;
@@ -28,8 +30,10 @@ use crate::workload::Audit;
 /// Judges what clients were told.
 #[must_use]
 pub fn judge(records: &Records, audit: &Audit) -> Vec<String> {
-    let judges: [fn(&Records, &Audit) -> Vec<String>; 10] = [
+    let judges: [fn(&Records, &Audit) -> Vec<String>; 12] = [
+        one_copy::judge,
         one_holder::judge,
+        registered_once::judge,
         epochs_increase::judge,
         linearizable::judge,
         durable::judge,

@@ -34,8 +34,8 @@ pub async fn audit(client: &Client) -> anyhow::Result<Audit> {
         client.history.with(|records| records.lookups.push(answered));
     }
     for path in documents() {
-        let revision = config::read(client, &keeper.configs(), &path).await;
-        audit.documents.insert(path, revision.ok_or_else(|| anyhow::anyhow!("a document cannot be read"))?);
+        let read = config::read(client, &keeper.configs(), &path).await;
+        audit.documents.insert(path, read.ok_or_else(|| anyhow::anyhow!("a document cannot be read"))?.revision);
     }
     scan::walk_once(client, &keeper).await;
     audit.halls = halls(&keeper).await?;

@@ -19,14 +19,14 @@ pub async fn replace_configs(client: Client) {
     while !client.history.is_over() {
         pause(&mut rng, PAUSE_MS).await;
         let path = any_document(&mut rng);
-        let Some(revision) = read(&client, &configs, &path).await else { continue };
+        let Some(read) = read(&client, &configs, &path).await else { continue };
         number += 1;
-        replace(&client, &configs, path, revision, number).await;
+        replace(&client, &configs, &read, number).await;
     }
 }
 
-/// Reads a document, writes down what it holds, and says where it stands.
-pub(super) async fn read(client: &Client, configs: &Configs, path: &str) -> Option<u64> {
+/// Reads a document, and writes down what it holds.
+pub(super) async fn read(client: &Client, configs: &Configs, path: &str) -> Option<Read> {
     let began = client.history.moment();
     let answer = configs.get(path).await;
     client.history.count("read", &answer);
@@ -35,17 +35,19 @@ pub(super) async fn read(client: &Client, configs: &Configs, path: &str) -> Opti
     let revision = document.as_ref().map_or(0, |document| document.revision);
     let number = document.as_ref().map_or(0, number_in);
     let read = Read { path: path.to_owned(), began, ended, revision, number };
-    client.history.with(|records| records.reads.push(read));
-    Some(revision)
+    client.history.with(|records| records.reads.push(read.clone()));
+    Some(read)
 }
 
-async fn replace(client: &Client, configs: &Configs, path: String, revision: u64, number: u64) {
+async fn replace(client: &Client, configs: &Configs, read: &Read, number: u64) {
     let began = client.history.moment();
+    let Read { path, revision, number: from, .. } = read.clone();
     let edit = Edit::put(&path, format!("{{\"n\":{number}}}")).expecting(revision);
     let at = client.history.with(|records| {
         records.replacements.push(Replacement {
             path,
             revision,
+            from,
             number,
             began,
             ended: NEVER,

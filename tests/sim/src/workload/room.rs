@@ -8,7 +8,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use tokio::time::Instant;
 
-use super::{any_user, key_of};
+use super::{any_user, key_of, text};
 use crate::client::{Client, pause};
 use crate::history::{Lease, NEVER, Register, Removal};
 
@@ -100,7 +100,8 @@ async fn register(
     let incarnation = instance.incarnation();
     let connection = format!("{}-{incarnation}-{serial}", client.name);
     let began = client.history.moment();
-    let asked = Register { key: user.clone(), incarnation, began, ended: NEVER, epoch: None, is_refused: false };
+    let key = user.clone();
+    let asked = Register { key, incarnation, began, ended: NEVER, epoch: None, displaced: None, is_refused: false };
     client.history.with(|records| records.registers.insert(connection.clone(), asked));
     let registration = Registration::new(key_of(&user)).connection(connection.clone()).topic("all");
     let answer = instance.sessions().register(registration).await;
@@ -112,6 +113,7 @@ async fn register(
             asked.is_refused = is_refused;
             if let Ok(registered) = &answer {
                 (asked.ended, asked.epoch) = (ended, Some(registered.epoch));
+                asked.displaced = registered.displaced.as_ref().map(|it| text(&it.connection));
             }
         });
     });
@@ -128,7 +130,7 @@ async fn unregister(client: &Client, instance: &Instance, rng: &mut StdRng, mine
     let (key, epoch) = mine.swap_remove(rng.random_range(0..mine.len()));
     let began = client.history.moment();
     let at = client.history.with(|records| {
-        records.removals.push(Removal { key: key.clone(), epoch, began, ended: NEVER });
+        records.removals.push(Removal { key: key.clone(), epoch, began, ended: NEVER, has_found: false });
         records.removals.len() - 1
     });
     let answer = instance.sessions().unregister(&key_of(&key), epoch).await;
@@ -136,7 +138,9 @@ async fn unregister(client: &Client, instance: &Instance, rng: &mut StdRng, mine
     let ended = client.history.moment();
     // A refusal says that the session was over before.
     if answer.is_ok() || matches!(answer, Err(Error::Refused { .. })) {
-        client.history.with(|records| records.removals[at].ended = ended);
+        client.history.with(|records| {
+            (records.removals[at].ended, records.removals[at].has_found) = (ended, answer.is_ok());
+        });
     }
 }
 

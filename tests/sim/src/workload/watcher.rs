@@ -7,11 +7,14 @@ use rand::RngExt;
 use tokio::time::timeout;
 
 use super::config::number_in;
-use crate::client::Client;
+use crate::client::{Client, pause};
 use crate::history::Seen;
 
 /// How long it follows one stream at most.
 const STREAM_MS: std::ops::RangeInclusive<u64> = 500..=6_000;
+
+/// How long it is away before it begins anew, at most.
+const AWAY_MS: u64 = 400;
 
 /// Follows for ever: what reaches it at the end counts.
 pub async fn watch_configs(client: Client) {
@@ -27,6 +30,7 @@ pub async fn watch_configs(client: Client) {
             while let Some(Ok(changed)) = watch.next().await {
                 cursor = changed.cursor();
                 let seen = changed.documents.iter().map(|document| Seen {
+                    cursor: cursor.revision,
                     path: document.path.clone(),
                     revision: document.revision,
                     number: number_in(document),
@@ -38,5 +42,6 @@ pub async fn watch_configs(client: Client) {
         };
         // The end of a stream by itself is an error of its own; beginning anew is what this client would do anyway.
         _ = timeout(patience, following).await;
+        pause(&mut rng, AWAY_MS).await;
     }
 }
