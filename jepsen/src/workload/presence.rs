@@ -61,7 +61,7 @@ async fn write(mut client: Client, instance: Instance, stop: CancellationToken) 
 async fn follow(mut client: Client, subscriber: String, mut until: watch::Receiver<Option<u64>>) -> Result<Left> {
     let subscription = Subscription::all().with_reconnects();
     let mut presence = client.keeper.presence(subscription.clone());
-    let mut reached = 0;
+    let (mut reached, mut anew) = (0, true);
     loop {
         let last = *until.borrow_and_update();
         if last.is_some_and(|last| reached > last) {
@@ -74,10 +74,14 @@ async fn follow(mut client: Client, subscriber: String, mut until: watch::Receiv
             () = time::sleep(CATCH_UP), if last.is_some() => return Ok(None),
         };
         reached = frame.revision;
-        client.note("follow", &subscriber, Value::Null, told(&frame)).await?;
+        let mut value = told(&frame);
+        value["anew"] = anew.into();
+        client.note("follow", &subscriber, Value::Null, value).await?;
+        anew = false;
         if client.random.random_ratio(1, LEAVES_ONE_IN) {
             client.reconnect().await?;
             presence = client.keeper.presence(subscription.clone().after(frame.token));
+            anew = true;
         }
     }
 }

@@ -47,15 +47,30 @@ pub struct PresenceFrame {
     pub revision: u64,
 }
 
+impl PresenceFrame {
+    /// Another node may promise less than the one before: it has less, or more that is not told yet. What was promised
+    /// holds all the same, until a reset.
+    fn behind(mut self, promised: u64) -> Self {
+        if !self.reset {
+            self.revision = self.revision.max(promised);
+        }
+        self
+    }
+}
+
 impl Presence {
     pub(crate) fn new(nodes: Arc<Nodes>, tasks: Arc<Tasks>, subscription: Subscription) -> Self {
         let (selector, token) = (subscription.selector(), subscription.token().clone());
         let follower = Follower::new(nodes.clone(), subscription);
-        let frames = futures_util::stream::unfold(Some(follower), |follower| async move {
+        let frames = futures_util::stream::unfold((Some(follower), 0), |(follower, promised)| async move {
             let mut follower = follower?;
             match follower.frame().await.and_then(frame) {
-                Ok(frame) => Some((Ok(frame), Some(follower))),
-                Err(error) => Some((Err(error), None)),
+                Ok(frame) => {
+                    let frame = frame.behind(promised);
+                    let promised = frame.revision;
+                    Some((Ok(frame), (Some(follower), promised)))
+                }
+                Err(error) => Some((Err(error), (None, promised))),
             }
         });
         Self {
@@ -178,4 +193,17 @@ impl fmt::Debug for Presence {
 fn frame(reply: PresenceReply) -> Result<PresenceFrame, Error> {
     let PresenceReply { facts: told, token, reset, places: named, revision } = reply;
     Ok(PresenceFrame { reset, facts: facts(told, &places(named))?, token, revision })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promise_is_not_taken_back_by_a_node_that_promises_less() {
+        let frame = |revision, reset| PresenceFrame { revision, reset, ..PresenceFrame::default() };
+        assert_eq!(frame(671, false).behind(673).revision, 673);
+        assert_eq!(frame(675, false).behind(673).revision, 675);
+        assert_eq!(frame(600, true).behind(673).revision, 600);
+    }
 }

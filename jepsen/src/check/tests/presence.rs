@@ -48,6 +48,15 @@ fn facts_out_of_order_are_found() {
 }
 
 #[test]
+fn a_client_that_has_just_come_does_not_know_what_another_was_promised() {
+    let answer = json!({ "revision": 29, "reset": false, "facts": [], "anew": true });
+    let story = whole(registered(), "one").ok("follow", "one", Value::Null, answer);
+    assert_eq!(found(&story), [""; 0]);
+    // The promise holds all the same.
+    assert_eq!(found(&told(story, "one", 31, &[fact("moved", 29, 2, Some(20))])), ["P1"]);
+}
+
+#[test]
 fn a_fact_told_twice_is_found() {
     let again = told(whole(registered(), "one"), "one", 31, &[fact("moved", 30, 2, Some(10))]);
     assert_eq!(found(&again), ["P2"]);
