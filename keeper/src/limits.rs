@@ -127,3 +127,87 @@ pub const SELECTORS_MAX: usize = 1_024;
 
 /// Leases renewed by one message.
 pub const RENEWALS_MAX: usize = 1_024;
+
+/// Streams of one client connection: a process with many subscribers shares a few connections.
+pub const STREAMS_MAX: u32 = 1_024;
+
+/// Bytes held for all clients together: messages that have come in part, and answers they have not read. Healthy
+/// clients hold a few hundred kilobytes each, and only for as long as a packet travels.
+pub const CLIENT_BYTES_MAX: usize = 256 << 20;
+
+/// The same for one connection: four messages at their largest, or some hundred frames.
+pub const CONNECTION_BYTES_MAX: usize = 16 << 20;
+
+/// The retry hint while what a client holds is at its limit. What it has to do is read, or wait for others to.
+pub const MEMORY_RETRY_AFTER_MS: u32 = 200;
+
+/// How long a client may take nothing and keep what it holds, while the memory for clients is nearly full.
+pub const STALLED_MAX: Duration = Duration::from_secs(10);
+
+/// How long that memory may be nearly full before whoever holds most has to let go, even if it reads a little.
+pub const MEMORY_FULL_MAX: Duration = Duration::from_secs(30);
+
+/// Headers of one request together, as HTTP/2 counts them: ours take a few hundred bytes. What is larger is answered
+/// with 431, and a block of them that does not end closes the connection.
+pub const HEADER_BYTES_MAX: u32 = 16 << 10;
+
+/// Streams that a client may have reset before the node has looked at them. More, and it floods: the connection ends.
+pub const RESETS_PENDING_MAX: usize = 64;
+
+/// Streams of a connection that the node itself may reset because of what came on them, before the connection ends.
+pub const RESETS_OWN_MAX: usize = 1_024;
+
+/// From the first packet of a connection to its first request, or to the greeting of HTTP/2.
+pub const GREETING_MAX: Duration = Duration::from_secs(10);
+
+/// Client connections: gateways and processes of a large cluster, a few each. An idle one costs some 15 KiB.
+pub const CONNECTIONS_MAX: usize = 16_384;
+
+/// The same from one address: a machine with many processes, and never all of a node's places.
+pub const ADDRESS_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 2;
+
+/// Client connections beyond the limit that are let in all the same, to ask how the node is and to be told that it is
+/// full. Whoever comes next takes the place of the oldest of them.
+pub const SPARE_CONNECTIONS_MAX: usize = 32;
+
+/// Connections from nodes of the cluster: each has two lanes, and learners may be many.
+pub const PEER_CONNECTIONS_MAX: usize = 128;
+
+/// Connections to the peer port that have not shown yet that they come from a node of the cluster. Whoever comes next
+/// takes the place of the oldest of them.
+pub const PEER_STRANGERS_MAX: usize = 32;
+
+/// Bytes of messages that have come in part from one node, or that it has not read: one message at its largest, and
+/// what is under way beside it.
+pub const PEER_CONNECTION_BYTES_MAX: usize = 64 << 20;
+
+/// The same for all connections to the peer port together, as far as they have not shown where they come from.
+pub const STRANGER_BYTES_MAX: usize = 128 << 20;
+
+/// Streams of one connection from another node: it has a handful of each kind.
+pub const PEER_STREAMS_MAX: u32 = 128;
+
+/// Connections for metrics and health: some scrapers. Whoever comes next takes the place of the oldest.
+pub const HTTP_CONNECTIONS_MAX: usize = 32;
+
+/// Files the node itself needs beside the connections above: those of its log and its snapshots, and what two runtimes
+/// take.
+pub const NODE_FILES: usize = 320;
+
+/// Pause after a connection could not be accepted, for want of files or memory: without it the node would do nothing
+/// else than to try again.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long an admission to the lane of lookups counts for one that makes no progress: its client takes no answers,
+/// and so it is not gone on with. A round of reads takes milliseconds.
+pub const LOOKUP_STALE: Duration = Duration::from_secs(1);
+
+/// How long a read at a revision waits for this node to apply it.
+pub const AT_LEAST_MAX: Duration = Duration::from_secs(5);
+
+/// Keys of lookups that wait for a revision to come: a part of those that are under way, so that waiting for what may
+/// never come is not what fills a node.
+pub const LOOKUP_KEYS_WAITING_SHARE: usize = 8;
+
+/// One question of a stream of lookups: [`LOOKUP_KEYS_MAX`] keys at their largest fit.
+pub const LOOKUP_BYTES_MAX: usize = 256 << 10;

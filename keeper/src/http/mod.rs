@@ -18,9 +18,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::Listener;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::govern::{Connections, Guarded, Memory};
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -42,12 +45,43 @@ pub struct Pages {
     pub readiness: Arc<dyn Readiness>,
 }
 
+/// Connections as they come. There are few places for them, and none is kept for somebody who dawdles: whoever comes
+/// next takes that of the oldest, so that the port answers whatever else is connected to it.
+#[derive(Debug)]
+pub struct Visitors {
+    listener: TcpListener,
+    connections: Arc<Connections>,
+    memory: Arc<Memory>,
+}
+
+impl Visitors {
+    /// Of a listener.
+    #[must_use]
+    pub const fn new(listener: TcpListener, connections: Arc<Connections>, memory: Arc<Memory>) -> Self {
+        Self { listener, connections, memory }
+    }
+}
+
+impl Listener for Visitors {
+    type Io = Guarded<TcpStream>;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (io, address) = Listener::accept(&mut self.listener).await;
+        (Guarded::new(io, &self.connections, &self.memory), address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
 /// Answers until `shutdown` is done; requests under way are answered still.
 ///
 /// # Errors
 /// The listener failed.
 pub async fn serve(
-    listener: TcpListener,
+    visitors: Visitors,
     pages: Pages,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -56,7 +90,7 @@ pub async fn serve(
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .with_state(pages);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    axum::serve(visitors, router).with_graceful_shutdown(shutdown).await
 }
 
 async fn metrics(State(pages): State<Pages>) -> Response {

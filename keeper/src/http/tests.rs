@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use super::{Pages, Readiness, serve};
+use super::{Pages, Readiness, Visitors, serve};
+use crate::govern::{ConnectionLimits, Connections, Memory, MemoryLimits, Welcome};
 use crate::metrics::Metrics;
 
 #[derive(Default)]
@@ -38,11 +39,19 @@ async fn pages_answer_until_shutdown() {
     let pages = Pages { registry: Arc::new(registry), readiness: Arc::clone(&switch) as Arc<dyn Readiness> };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound address");
+    let limits = ConnectionLimits { places_max: 0, address_max: 0, spare_max: 2 };
+    let connections = Connections::new(limits, Welcome::OnProof, Default::default());
+    let memory = MemoryLimits { bytes_max: 1 << 20, share_bytes_max: 1 << 20 };
+    let visitors = Visitors::new(listener, connections, Memory::new(memory, Default::default(), Default::default()));
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async {
         let _ = stopped.await;
     };
     let asking = async {
+        let mut dawdlers = Vec::new();
+        for _ in 0..5 {
+            dawdlers.push(TcpStream::connect(address).await.expect("the server listens"));
+        }
         assert!(get(address, "/healthz").await.ends_with("\r\n\r\nok\n"));
         let answer = get(address, "/readyz").await;
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
@@ -55,6 +64,6 @@ async fn pages_answer_until_shutdown() {
         assert!(get(address, "/else").await.starts_with("HTTP/1.1 404 "));
         drop(stop);
     };
-    let (served, ()) = tokio::join!(serve(listener, pages, shutdown), asking);
+    let (served, ()) = tokio::join!(serve(visitors, pages, shutdown), asking);
     assert!(served.is_ok(), "{served:?}");
 }

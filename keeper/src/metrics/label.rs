@@ -70,8 +70,24 @@ label! {
         Gateway = "gateway",
         /// Lookups under way.
         Lookup = "lookup",
+        /// Lookups that wait for a revision.
+        Waiting = "waiting",
         /// Scans open.
         Scan = "scan",
+        /// What is held in memory for clients.
+        Memory = "memory",
+    }
+}
+
+label! {
+    /// Where connections come from.
+    Listener = "listener" {
+        /// Clients.
+        Client = "client",
+        /// Other nodes.
+        Peer = "peer",
+        /// Whoever reads metrics and health.
+        Http = "http",
     }
 }
 

@@ -11,7 +11,7 @@ mod label;
 #[cfg(test)]
 mod tests;
 
-pub use label::{By, Consistency, Gatekeeper, Kind, Label, Lane, Outcome};
+pub use label::{By, Consistency, Gatekeeper, Kind, Label, Lane, Listener, Outcome};
 
 use std::sync::atomic::AtomicU64;
 
@@ -63,6 +63,10 @@ pub struct Metrics {
     pub refused: By<Gatekeeper, Counter>,
     /// Bytes admitted and not yet answered.
     pub lane_bytes: By<Lane, Level>,
+    /// Open connections.
+    pub connections: By<Listener, Level>,
+    /// Bytes held for clients: what came in part, and what they have not read.
+    pub client_bytes: Level,
     /// Operations of one proposed entry.
     pub batch_operations: Histogram,
     /// Bytes of one proposed entry.
@@ -130,6 +134,8 @@ impl Metrics {
             proposals: into.proposals("proposals", "Proposals answered, by lane and what they came to"),
             refused: into.counters("refused", "Requests refused because a lane was full, or a gateway's share of it"),
             lane_bytes: into.levels("lane_bytes", "Bytes of proposals admitted and not yet answered"),
+            connections: into.levels("connections", "Open connections"),
+            client_bytes: into.level("client_bytes", "Bytes held for clients: what came in part or is not read yet"),
             batch_operations: into.sizes("batch_operations", "Operations of one proposed entry", 1.0),
             batch_bytes: into.sizes("batch_bytes", "Bytes of one proposed entry", 64.0),
             batch_seconds: into.times("batch_seconds", "From proposing an entry to its outcome"),

@@ -11,6 +11,7 @@
 //! single-threaded runtime and its own network and disk, and everything in between is the same code.
 
 mod admin;
+mod doors;
 mod gauges;
 mod listeners;
 mod restore;

@@ -10,10 +10,12 @@ use tokio::sync::watch;
 use crate::backup::{self, Backups};
 use crate::clock::WallClock;
 use crate::http;
+use crate::limits;
 use crate::lease::{Leases, Upkeep};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::node::admin::Admin;
+use crate::node::doors::{Door, Doors};
 use crate::node::gauges::Gauges;
 use crate::node::listeners::{Accepted, Listeners};
 use crate::node::tasks::{Tasks, fail};
@@ -33,9 +35,6 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of one client connection and stream that may be under way: several frames, so that a stream never waits for an
 /// acknowledgement of HTTP/2 between two of them.
 const WINDOW_BYTES: u32 = 2 << 20;
-
-/// Streams of one connection.
-const STREAMS_MAX: u32 = 1_024;
 
 /// Where a node's tasks run.
 #[derive(Debug, Clone)]
@@ -182,7 +181,8 @@ impl Node {
 
         let mut consensus = Tasks::new(failure.clone());
         consensus.spawn(&runtimes.raft, "raft", group.driver.run());
-        let serving = raft::serve(group.service, listeners.peer, consensus.stopping());
+        let doors = Doors::new(&settings.limits, &metrics);
+        let serving = raft::serve(group.service, doors.peers.guard(listeners.peer), consensus.stopping());
         consensus.spawn(&runtimes.raft, "peers", serving);
 
         let mut services = Tasks::new(failure.clone());
@@ -222,11 +222,13 @@ impl Node {
         let gauges =
             Gauges { metrics, replica: Arc::clone(&replica), raft: raft.clone(), free_bytes, readiness, health };
         services.spawn_service(&runtimes, "gauges", move |stop| gauges.run(stop));
-        serve_clients(&mut streams, &runtimes, listeners.client, routes);
+        serve_clients(&mut streams, &runtimes, &doors.clients, listeners.client, routes);
+        services.spawn_service(&runtimes, "memory", |stop| doors.clients.relieve(stop));
         let pages = http::Pages { registry, readiness: admin };
         if let Some(listener) = listeners.http {
             let stop = streams.stopping();
-            streams.spawn(&runtimes.serve, "http", http::serve(listener, pages, stop.cancelled_owned()));
+            let visitors = http::Visitors::new(listener, doors.http.connections, doors.http.memory);
+            streams.spawn(&runtimes.serve, "http", http::serve(visitors, pages, stop.cancelled_owned()));
         }
 
         let failure = failure.subscribe();
@@ -250,16 +252,26 @@ impl Tasks {
     }
 }
 
-fn serve_clients(streams: &mut Tasks, runtimes: &Runtimes, incoming: impl Accepted, routes: tonic::service::Routes) {
+fn serve_clients(
+    streams: &mut Tasks,
+    runtimes: &Runtimes,
+    door: &Door,
+    incoming: impl Accepted,
+    routes: tonic::service::Routes,
+) {
     let stop = streams.stopping();
     let serving = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
-        .max_concurrent_streams(STREAMS_MAX)
+        .max_concurrent_streams(limits::STREAMS_MAX)
+        .http2_max_header_list_size(limits::HEADER_BYTES_MAX)
+        .http2_max_pending_accept_reset_streams(Some(limits::RESETS_PENDING_MAX))
+        .http2_max_local_error_reset_streams(Some(limits::RESETS_OWN_MAX))
+        .layer(rpc::rules())
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(door.guard(incoming), stop.clone().cancelled_owned());
     streams.spawn(&runtimes.serve, "rpc", async move {
         // Streams that a client keeps open do not keep the node from stopping.
         let grace = async {

@@ -151,6 +151,8 @@ const fn name(by: Gatekeeper, full: &Full) -> &'static str {
         (Gatekeeper::Gateway, Full::Proposals(_)) => "the gateway's share of session writes (proposals)",
         (Gatekeeper::Lookup, _) => "the lane of lookups",
         (Gatekeeper::Scan, _) => "the lane of scans",
+        (Gatekeeper::Waiting, _) => "the lane of lookups that wait",
+        (Gatekeeper::Memory, _) => "the memory for clients",
     }
 }
 

@@ -12,6 +12,7 @@ mod from_proto;
 pub(crate) mod fuzz;
 mod instance;
 mod presence;
+mod rules;
 mod session;
 mod to_proto;
 mod token;
@@ -28,6 +29,7 @@ use tonic_health::server::HealthReporter;
 pub use tonic_health::ServingStatus;
 
 pub use cluster::{ClusterService, Identity, InitialMember, Node};
+pub use rules::rules;
 
 use crate::lease::Leases;
 use crate::limits;

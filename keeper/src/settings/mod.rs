@@ -173,6 +173,14 @@ pub struct Limits {
     pub scans_max: usize,
     /// Sessions that upkeep settles or ends, a second.
     pub upkeep_rows_per_second: u32,
+    /// Bytes held for all clients: what came in part, and what they have not read.
+    pub client_bytes_max: usize,
+    /// The same for one connection.
+    pub connection_bytes_max: usize,
+    /// Client connections.
+    pub connections_max: usize,
+    /// The same from one address.
+    pub address_connections_max: usize,
 }
 
 /// See the keys of the same names in `docs/configuration.md`.
@@ -280,6 +288,10 @@ impl Default for Limits {
             lookup_keys_max: limits::LOOKUP_KEYS_UNDER_WAY_MAX,
             scans_max: limits::SCANS_MAX,
             upkeep_rows_per_second: limits::UPKEEP_ROWS_PER_SECOND,
+            client_bytes_max: limits::CLIENT_BYTES_MAX,
+            connection_bytes_max: limits::CONNECTION_BYTES_MAX,
+            connections_max: limits::CONNECTIONS_MAX,
+            address_connections_max: limits::ADDRESS_CONNECTIONS_MAX,
         }
     }
 }

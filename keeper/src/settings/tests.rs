@@ -98,6 +98,12 @@ fn bad_values_are_answered_exactly() {
             "limits.upkeep_rows_per_second is 10: it must be 1000 to 10000000",
         ),
         (
+            with(
+                "[limits]\nclient_bytes_max = 1\nconnection_bytes_max = 1\nconnections_max = 0\naddress_connections_max = 0\n",
+            ),
+            "limits.client_bytes_max is 1: it must be 16777216 to 68719476736\nlimits.connection_bytes_max is 1: it must be 8388608 to 1073741824\nlimits.connections_max is 0: it must be 1 to 1048576\nlimits.address_connections_max is 0: it must be 1 to 1048576",
+        ),
+        (
             with("[limits]\nlane_bytes_max = 1\nlane_proposals_max = 0\n"),
             "limits.lane_bytes_max is 1: it must be 3145728 to 1073741824\nlimits.lane_proposals_max is 0: it must be 1 to 1048576",
         ),

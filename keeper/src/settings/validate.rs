@@ -29,6 +29,12 @@ const LANE_PROPOSALS: RangeInclusive<usize> = 1..=1 << 20;
 const LOOKUP_KEYS: RangeInclusive<usize> = limits::LOOKUP_KEYS_MAX..=1 << 24;
 /// Each scan is a stream.
 const SCANS: RangeInclusive<usize> = 1..=1 << 12;
+/// Several messages at their largest, and what the memory of a large machine holds.
+const CLIENT_BYTES: RangeInclusive<usize> = 4 * limits::MESSAGE_BYTES_MAX..=64 << 30;
+/// The largest message must fit, and another one be under way.
+const CONNECTION_BYTES: RangeInclusive<usize> = 2 * limits::MESSAGE_BYTES_MAX..=1 << 30;
+/// Each connection is a file.
+const CONNECTIONS: RangeInclusive<usize> = 1..=1 << 20;
 /// From what a test needs to a day of a busy cluster.
 const RING_FACTS: RangeInclusive<usize> = 1_024..=1 << 30;
 /// The same in bytes, at about a hundred each.
@@ -197,6 +203,10 @@ impl Violations {
         self.range("limits.lookup_keys_max", limits.lookup_keys_max, &LOOKUP_KEYS);
         self.range("limits.scans_max", limits.scans_max, &SCANS);
         self.range("limits.upkeep_rows_per_second", limits.upkeep_rows_per_second, &UPKEEP_ROWS);
+        self.range("limits.client_bytes_max", limits.client_bytes_max, &CLIENT_BYTES);
+        self.range("limits.connection_bytes_max", limits.connection_bytes_max, &CONNECTION_BYTES);
+        self.range("limits.connections_max", limits.connections_max, &CONNECTIONS);
+        self.range("limits.address_connections_max", limits.address_connections_max, &CONNECTIONS);
     }
 
     fn presence(&mut self, presence: &Presence) {

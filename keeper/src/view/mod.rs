@@ -13,12 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use keeper_registry::{LogTime, Revision, State};
 
 use crate::clock;
+use crate::limits::AT_LEAST_MAX;
 use crate::problem::Problem;
 use crate::raft::{RaftHandle, ReadError};
 use crate::replica::Replica;
-
-/// How long a read at a revision waits for this node to apply it.
-const AT_LEAST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The retry hint of a full queue of reads: a few rounds later there is room.
 const READ_RETRY_AFTER_MS: u32 = 10;
@@ -113,7 +111,7 @@ impl View {
     async fn wait_applied(&self, revision: Revision) -> Result<(), Problem> {
         let mut applied = self.replica.watch_applied();
         let reached = applied.wait_for(|applied| *applied >= revision);
-        match tokio::time::timeout(AT_LEAST_TIMEOUT, reached).await {
+        match tokio::time::timeout(AT_LEAST_MAX, reached).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(Problem::Stopping),
             Err(_) => Err(Problem::Unconfirmed { reason: "this node has not reached the revision asked for" }),

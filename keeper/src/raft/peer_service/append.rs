@@ -14,6 +14,7 @@ use tonic::{Status, Streaming};
 
 use super::PeerService;
 use crate::clock;
+use crate::govern::Guest;
 use crate::raft::encode;
 use crate::raft::identity::Refusal;
 use crate::raft::limits::REFUSAL_TOLD_EVERY;
@@ -26,10 +27,11 @@ impl PeerService {
     pub(super) async fn serve_append(
         &self,
         requests: Streaming<Envelope>,
+        guest: Option<Guest>,
     ) -> Pin<Box<dyn Stream<Item = Result<Envelope, Status>> + Send>> {
         let ended = Ended::default();
         let sender = Arc::new(AtomicU64::new(0));
-        let input = self.clone().requests(requests, Arc::clone(&ended), Arc::clone(&sender));
+        let input = self.clone().requests(requests, guest, Arc::clone(&ended), Arc::clone(&sender));
         let raft = self.handle.raft.clone();
         // The call spawns the task that reads ahead; it needs seeds of its own.
         let results = self.entropy.scope(async move { raft.stream_append(input).boxed() }).await;
@@ -53,16 +55,19 @@ impl PeerService {
     fn requests(
         self,
         requests: Streaming<Envelope>,
+        guest: Option<Guest>,
         ended: Ended,
         sender: Arc<AtomicU64>,
     ) -> impl Stream<Item = AppendEntriesRequest<TypeConfig>> + Send {
         stream::unfold(requests, move |mut requests| {
             let (service, ended, sender) = (self.clone(), Arc::clone(&ended), Arc::clone(&sender));
+            let guest = guest.clone();
             async move {
                 // A broken connection ends the stream as the sender's end does: nobody is left to be told.
                 let message = requests.message().await.ok()??;
                 let from = message.from;
                 sender.store(from, Ordering::Relaxed);
+                service.vouch(&message, guest.as_ref());
                 match service.append_request(message) {
                     Ok(request) => Some((request, requests)),
                     Err(refusal) => {

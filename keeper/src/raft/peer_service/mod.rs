@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use futures_util::Stream;
 use keeper_proto::peer::Envelope;
+use keeper_proto::peer::envelope::Kind;
 use keeper_proto::peer::peer_server::Peer;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -23,6 +24,7 @@ use tonic::{Request, Response, Status, Streaming};
 pub use serve::serve;
 
 use super::entropy::Entropy;
+use crate::govern::Guest;
 use super::handle::RaftHandle;
 use super::identity::Identity;
 use super::offload::Offload;
@@ -42,26 +44,43 @@ pub struct PeerService {
     pub(super) told_at: Arc<Mutex<Option<Instant>>>,
 }
 
+impl PeerService {
+    /// Whoever knows this node's disk is a node of the cluster; anybody may ask for it, and is not therefore.
+    fn vouch(&self, message: &Envelope, guest: Option<&Guest>) {
+        if let Some(guest) = guest.filter(|guest| !guest.connection.is_kept())
+            && message.kind() != Kind::Identify
+            && self.identity.check(message).is_ok()
+        {
+            guest.connection.vouch();
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl Peer for PeerService {
     type AppendStream = Pin<Box<dyn Stream<Item = Result<Envelope, Status>> + Send>>;
 
     async fn append(&self, request: Request<Streaming<Envelope>>) -> Result<Response<Self::AppendStream>, Status> {
-        Ok(Response::new(self.serve_append(request.into_inner()).await))
+        let guest = request.extensions().get::<Guest>().cloned();
+        Ok(Response::new(self.serve_append(request.into_inner(), guest).await))
     }
 
     async fn call(&self, request: Request<Envelope>) -> Result<Response<Envelope>, Status> {
+        let guest = request.extensions().get::<Guest>().cloned();
         let request = request.into_inner();
         let from = request.from;
+        self.vouch(&request, guest.as_ref());
         let answer = self.serve_call(request).await;
         Ok(Response::new(answer.unwrap_or_else(|refusal| self.refuse(from, &refusal))))
     }
 
     async fn snapshot(&self, request: Request<Streaming<Envelope>>) -> Result<Response<Envelope>, Status> {
+        let guest = request.extensions().get::<Guest>().cloned();
         let mut chunks = request.into_inner();
         let Some(header) = chunks.message().await? else {
             return Err(Status::invalid_argument("a snapshot begins with a header"));
         };
+        self.vouch(&header, guest.as_ref());
         let from = header.from;
         let answer = self.serve_snapshot(header, chunks).await;
         Ok(Response::new(answer.unwrap_or_else(|refusal| self.refuse(from, &refusal))))

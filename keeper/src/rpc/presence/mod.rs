@@ -74,7 +74,7 @@ impl PresenceService {
         let replies = self.follow_encoded(request).await?;
         let decode = |frame: Frame| {
             wire::PresenceReply::decode(frame.message())
-                .map_err(|error| Status::internal(format!("a damaged reply: {error}")))
+                .map_err(|error| Status::data_loss(format!("a damaged reply: {error}")))
         };
         Ok(Box::pin(replies.map(decode)))
     }

@@ -29,7 +29,7 @@ use keeper_proto::v1::sessions_server::Sessions;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::govern::{Gate, Places};
+use crate::govern::{Gate, Guest, Places};
 use crate::limits;
 use crate::metrics::{Gatekeeper, Metrics};
 use crate::problem::Problem;
@@ -51,6 +51,8 @@ pub(crate) struct SessionService {
     pub(crate) metrics: Arc<Metrics>,
     /// Keys being looked up.
     lookups: Arc<Gate>,
+    /// Keys to be looked up at a revision that may not be there yet.
+    waiting: Arc<Gate>,
     /// Scans that are open.
     scans: Arc<Places>,
     /// Pages of scans being read.
@@ -66,11 +68,14 @@ impl SessionService {
         admits: &settings::Limits,
     ) -> Self {
         let refused = |who| metrics.refused.of(who).clone();
-        let lookups = Gate::new("the lane of lookups (keys)", admits.lookup_keys_max, refused(Gatekeeper::Lookup));
+        let (keys_max, stale) = (admits.lookup_keys_max, limits::LOOKUP_STALE);
+        let lookups = Gate::new("the lane of lookups (keys)", keys_max, stale, refused(Gatekeeper::Lookup));
+        let (keys_max, stale) = (keys_max / limits::LOOKUP_KEYS_WAITING_SHARE, limits::AT_LEAST_MAX);
+        let waiting = Gate::new("the lane of lookups that wait (keys)", keys_max, stale, refused(Gatekeeper::Waiting));
         let idle_max = limits::SCAN_IDLE_MAX;
         let scans = Places::new("the lane of scans", admits.scans_max, idle_max, refused(Gatekeeper::Scan));
         let pages = Arc::new(Semaphore::new(limits::SCAN_PAGES_AT_ONCE));
-        Self { view, proposer, watches, metrics, lookups, scans, pages }
+        Self { view, proposer, watches, metrics, lookups, waiting, scans, pages }
     }
 }
 
@@ -94,7 +99,8 @@ impl Sessions for SessionService {
         &self,
         request: Request<Streaming<wire::WriteFrame>>,
     ) -> Result<Response<Self::WriteStream>, Status> {
-        Ok(Response::new(self.take_frames(request.into_inner())))
+        let guest = request.extensions().get::<Guest>().cloned();
+        Ok(Response::new(self.take_frames(request.into_inner(), guest)))
     }
 
     async fn read(

@@ -11,6 +11,7 @@ use prost::Message;
 use tonic::Streaming;
 
 use super::{OVERHEAD_BYTES, SessionService, another_kind};
+use crate::govern::{Guest, Held};
 use crate::limits;
 use crate::problem::Problem;
 use crate::propose::{Committed, Lane, Pending, Proposal};
@@ -24,37 +25,49 @@ struct Submitted {
     pending: Result<Pending, Problem>,
     misfits: Vec<Misfit>,
     flushed: Vec<usize>,
+    /// As long as it is here, so is its answer.
+    _held: Option<Held>,
 }
 
+/// What a result takes while it waits for its client: most say why in words.
+const RESULT_BYTES: usize = 256;
+
 impl SessionService {
-    pub(super) fn take_frames(&self, frames: Streaming<wire::WriteFrame>) -> ReplyStream<wire::WriteFrameReply> {
+    pub(super) fn take_frames(
+        &self,
+        frames: Streaming<wire::WriteFrame>,
+        guest: Option<Guest>,
+    ) -> ReplyStream<wire::WriteFrameReply> {
         let service = self.clone();
         let replies = frames.map_ok(move |frame| {
             // Submitted here, in the order of the stream; only the answers are waited for side by side.
-            let submitted = service.submit(frame);
+            let submitted = service.submit(frame, guest.as_ref());
             async move { Ok(submitted.reply().await) }
         });
         Box::pin(replies.try_buffered(limits::FRAMES_IN_FLIGHT_MAX))
     }
 
-    fn submit(&self, frame: wire::WriteFrame) -> Submitted {
+    fn submit(&self, frame: wire::WriteFrame, guest: Option<&Guest>) -> Submitted {
         let sequence = frame.sequence;
         let bytes = frame.encoded_len() + OVERHEAD_BYTES;
+        let _held = guest.map(|guest| guest.share.hold(frame.operations.len() * RESULT_BYTES));
         let deadline = from_proto::deadline(frame.timeout_ms);
         match from_proto::frame(frame) {
             Ok(Parsed { frame, misfits, flushed }) => {
                 let proposal = Proposal { command: Command::Frame(frame), bytes, deadline, term: None };
                 let pending = self.proposer.submit(Lane::Session, proposal);
-                Submitted { sequence, pending, misfits, flushed }
+                Submitted { sequence, pending, misfits, flushed, _held }
             }
-            Err(problem) => Submitted { sequence, pending: Err(problem), misfits: Vec::new(), flushed: Vec::new() },
+            Err(problem) => {
+                Submitted { sequence, pending: Err(problem), misfits: Vec::new(), flushed: Vec::new(), _held }
+            }
         }
     }
 }
 
 impl Submitted {
     async fn reply(self) -> wire::WriteFrameReply {
-        let Self { sequence, pending, misfits, flushed } = self;
+        let Self { sequence, pending, misfits, flushed, _held } = self;
         let outcome = match pending {
             Ok(pending) => pending.outcome().await,
             Err(problem) => Err(problem),

@@ -18,6 +18,7 @@ use keeper_registry::{LogTime, SessionView, State};
 use tonic::{Status, Streaming};
 
 use super::SessionService;
+use crate::govern::Admitted;
 use crate::limits;
 use crate::metrics;
 use crate::problem::Problem;
@@ -37,18 +38,18 @@ impl SessionService {
         questions: Q,
     ) -> impl Stream<Item = Result<LookupAnswer, Status>> + Send + use<Q> {
         let service = self.clone();
-        let answers = questions.map_ok(move |question| {
+        let ready = questions.map_ok(move |question| {
             let service = service.clone();
-            async move {
-                let sequence = question.head.sequence;
-                let failed = |problem| {
-                    let problem = Some(error::to_wire(&problem));
-                    AnswerWriter::with_capacity(0).finish(wire::LookupReply { sequence, problem, ..Default::default() })
-                };
-                Ok(service.find_encoded(question).await.unwrap_or_else(failed))
-            }
+            async move { Ok((question.head.sequence, service.wait_for(question).await)) }
         });
-        answers.try_buffered(limits::LOOKUPS_IN_FLIGHT_MAX)
+        let service = self.clone();
+        // Waited for side by side, and answered when the answer is taken: none lies ready for a client that reads nothing.
+        ready.try_buffered(limits::LOOKUPS_IN_FLIGHT_MAX).map_ok(move |(sequence, ready)| {
+            ready.and_then(|ready| service.tell(ready)).unwrap_or_else(|problem| {
+                let problem = Some(error::to_wire(&problem));
+                AnswerWriter::with_capacity(0).finish(wire::LookupReply { sequence, problem, ..Default::default() })
+            })
+        })
     }
 
     /// The same as messages, for those who do not come through [`WithLookups`].
@@ -58,16 +59,33 @@ impl SessionService {
 
     /// One frame, as messages.
     pub(super) async fn find(&self, request: wire::LookupRequest) -> Result<wire::LookupReply, Status> {
-        let answer = self.find_encoded(request.into()).await.map_err(|problem| error::status(&problem))?;
+        let answer = self.wait_for(request.into()).await.and_then(|ready| self.tell(ready));
+        let answer = answer.map_err(|problem| error::status(&problem))?;
         message(&answer)
     }
 
-    async fn find_encoded(&self, question: Question) -> Result<LookupAnswer, Problem> {
+    /// Waits until a question may be answered as it was asked. One about a revision that may never come waits before the
+    /// lane, so that it is in nobody's way.
+    async fn wait_for(&self, question: Question) -> Result<Ready, Problem> {
         question.check()?;
         let asked = question.len();
-        let _admitted = self.lookups.enter(asked)?;
         let consistency = from_proto::consistency(&question.head);
-        let age = self.view.wait(consistency).await?;
+        let (age, admitted) = if let Consistency::AtLeast(_) = consistency {
+            let waiting = self.waiting.enter(asked)?;
+            let age = self.view.wait(consistency).await?;
+            drop(waiting);
+            (age, self.lookups.enter(asked)?)
+        } else {
+            let admitted = self.lookups.enter(asked)?;
+            (self.view.wait(consistency).await?, admitted)
+        };
+        Ok(Ready { question, consistency, age, admitted })
+    }
+
+    fn tell(&self, ready: Ready) -> Result<LookupAnswer, Problem> {
+        let Ready { question, consistency, age, mut admitted } = ready;
+        admitted.go_on()?;
+        let asked = question.len();
         self.metrics.lookups.of(label(consistency)).inc_by(asked as u64);
         let now = self.view.log_time();
         let answer = self.view.read(|state| answer(state, &question, age, now));
@@ -81,6 +99,14 @@ impl SessionService {
         }
         Ok(answer)
     }
+}
+
+/// A question that may be answered.
+struct Ready {
+    question: Question,
+    consistency: Consistency,
+    age: Age,
+    admitted: Admitted,
 }
 
 fn answer(state: &State, question: &Question, age: Age, now: LogTime) -> LookupAnswer {
@@ -115,7 +141,7 @@ fn answer(state: &State, question: &Question, age: Age, now: LogTime) -> LookupA
 }
 
 fn message(answer: &LookupAnswer) -> Result<wire::LookupReply, Status> {
-    answer.decode().map_err(|error| Status::internal(format!("a damaged answer: {error}")))
+    answer.decode().map_err(|error| Status::data_loss(format!("a damaged answer: {error}")))
 }
 
 /// All slots of a user.

@@ -13,6 +13,7 @@ use prost::{DecodeError, Message};
 use tonic::Status;
 use tonic::codec::DecodeBuf;
 
+use crate::govern::{Held, Share};
 use crate::limits;
 use crate::problem::Problem;
 use crate::rpc::from_proto;
@@ -33,6 +34,8 @@ pub(in crate::rpc) struct Question {
     bytes: Bytes,
     keys: Vec<Key>,
     users: Vec<Range<usize>>,
+    /// As long as it is here, its bytes are.
+    held: Option<Held>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -45,6 +48,12 @@ impl Question {
     pub(super) fn read(buffer: &mut DecodeBuf<'_>) -> Result<Self, Status> {
         let bytes = buffer.copy_to_bytes(buffer.remaining());
         Self::of(bytes).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    /// Counts it among what its client has in memory here.
+    pub(super) fn held_by(mut self, share: Option<&Share>) -> Self {
+        self.held = share.map(|share| share.hold(self.bytes.len()));
+        self
     }
 
     /// What is odd is left to generated code, which knows whether it can be meant, and what is wrong with it.
@@ -68,7 +77,7 @@ impl Question {
             start = end;
         }
         let head = wire::LookupRequest::decode(&rest[..]).map_err(|_| Unreadable)?;
-        Ok(Self { head, bytes: bytes.clone(), keys, users })
+        Ok(Self { head, bytes: bytes.clone(), keys, users, held: None })
     }
 
     /// How many results are wanted.
@@ -115,7 +124,7 @@ impl From<wire::LookupRequest> for Question {
         let keys = named.iter().map(|key| Key { user: append(&key.user), slot: append(&key.slot) }).collect();
         let users = all_of.iter().map(|user| append(user)).collect();
         let head = wire::LookupRequest { keys: Vec::new(), users: Vec::new(), ..request };
-        Self { head, bytes: bytes.into(), keys, users }
+        Self { head, bytes: bytes.into(), keys, users, held: None }
     }
 }
 

@@ -20,7 +20,8 @@ use tower::Service;
 
 use super::answer::LookupAnswer;
 use super::question::Question;
-use crate::limits::MESSAGE_BYTES_MAX;
+use crate::govern::{Guest, Share};
+use crate::limits::{LOOKUP_BYTES_MAX, MESSAGE_BYTES_MAX};
 use crate::rpc::session::SessionService;
 
 /// The path of the stream.
@@ -55,8 +56,8 @@ where
             return Box::pin(self.sessions.call(request));
         }
         let lookups = Lookups(self.lookups.clone());
-        let mut grpc =
-            Grpc::new(LookupCodec).apply_max_message_size_config(Some(MESSAGE_BYTES_MAX), Some(MESSAGE_BYTES_MAX));
+        let codec = LookupCodec(request.extensions().get::<Guest>().map(|guest| guest.share.clone()));
+        let mut grpc = Grpc::new(codec).apply_max_message_size_config(Some(LOOKUP_BYTES_MAX), Some(MESSAGE_BYTES_MAX));
         Box::pin(async move { Ok(grpc.streaming(lookups, request).await) })
     }
 }
@@ -73,8 +74,9 @@ impl StreamingService<Question> for Lookups {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct LookupCodec;
+/// With whatever counts what a client has in memory here.
+#[derive(Debug, Clone)]
+struct LookupCodec(Option<Share>);
 
 impl Codec for LookupCodec {
     type Encode = LookupAnswer;
@@ -83,11 +85,11 @@ impl Codec for LookupCodec {
     type Decoder = Self;
 
     fn encoder(&mut self) -> Self {
-        *self
+        self.clone()
     }
 
     fn decoder(&mut self) -> Self {
-        *self
+        self.clone()
     }
 }
 
@@ -106,6 +108,6 @@ impl Decoder for LookupCodec {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Question>, Status> {
-        Question::read(buffer).map(Some)
+        Ok(Some(Question::read(buffer)?.held_by(self.0.as_ref())))
     }
 }
