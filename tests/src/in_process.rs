@@ -140,6 +140,16 @@ impl InProcess {
         .await;
     }
 
+    /// Changes the settings of a node that does not run.
+    ///
+    /// # Panics
+    /// It runs.
+    pub fn change(&mut self, at: usize, change: impl FnOnce(&mut Settings)) {
+        let Slot { settings, running } = &mut self.nodes[at];
+        assert!(running.is_none(), "the node runs");
+        change(settings);
+    }
+
     /// Starts a node on the data it left behind.
     ///
     /// # Panics

@@ -16,6 +16,7 @@ use crate::wait::{until, until_some};
 pub struct Processes {
     nodes: Vec<Process>,
     folder: TempDir,
+    files_max: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -30,10 +31,22 @@ impl Processes {
     /// # Panics
     /// It does not start.
     pub async fn start(nodes: usize) -> Self {
+        Self::begin(nodes, None).await
+    }
+
+    /// The same, with processes that may have so many files open.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn start_with_files(nodes: usize, files_max: u64) -> Self {
+        Self::begin(nodes, Some(files_max)).await
+    }
+
+    async fn begin(nodes: usize, files_max: Option<u64>) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the data");
         let listeners = ports::free(nodes).expect("free ports");
         let nodes = listeners.into_iter().map(|listen| Process { listen, child: None }).collect();
-        let mut cluster = Self { nodes, folder };
+        let mut cluster = Self { nodes, folder, files_max };
         for at in 0..cluster.nodes.len() {
             cluster.write_settings(at, "");
             cluster.launch(at);
@@ -88,7 +101,15 @@ impl Processes {
     /// The binary does not run.
     pub fn launch(&mut self, at: usize) {
         let log = File::options().create(true).append(true).open(self.log(at)).expect("a log file");
-        let child = Command::new(binary("keeper"))
+        let mut command = match self.files_max {
+            None => Command::new(binary("keeper")),
+            Some(files_max) => {
+                let mut command = Command::new("prlimit");
+                command.arg(format!("--nofile={files_max}:{files_max}")).arg(binary("keeper"));
+                command
+            }
+        };
+        let child = command
             .args(["start", "--config"])
             .arg(self.settings(at))
             .stdin(Stdio::null())
@@ -156,6 +177,12 @@ impl Processes {
     #[must_use]
     pub fn endpoint(&self, at: usize) -> String {
         format!("http://{}", self.nodes[at].listen.client)
+    }
+
+    /// Where a node listens.
+    #[must_use]
+    pub fn listen(&self, at: usize) -> Listen {
+        self.nodes[at].listen
     }
 
     /// Where all clients reach the cluster.

@@ -134,8 +134,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_nobody_goes_on_with_gives_way_when_there_is_no_room() {
         let gate = Gate::new("the lane of tests", 10, STALE, Counter::default());
-        let [mut first, mut second] = [(); 2].map(|()| gate.enter(5).expect("there is room"));
-        tokio::time::advance(STALE).await;
+        let mut first = gate.enter(5).expect("there is room");
+        tokio::time::advance(STALE / 2).await;
+        let mut second = gate.enter(5).expect("there is room");
+        tokio::time::advance(STALE / 2).await;
         let third = gate.enter(3).expect("the first has lain around for long enough");
         assert_eq!(second.go_on(), Ok(()), "the second need not go yet");
         first.go_on().expect_err("there is no room for it now");

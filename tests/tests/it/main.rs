@@ -11,6 +11,7 @@ mod config;
 mod ctl;
 mod ctl_session;
 mod gateway;
+mod hostile;
 mod instance;
 mod kick;
 mod limits;

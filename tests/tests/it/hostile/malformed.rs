@@ -1,0 +1,63 @@
+//! Requests that are none.
+
+use keeper_tests::InProcess;
+use tonic::Code;
+
+use super::floods::Raw;
+
+/// What a call that sends these bytes as its message is answered with: the status, and what it says.
+async fn answer(raw: &mut Raw, stream: u32, path: &str, message: &[u8]) -> (Code, String) {
+    raw.open_call(stream, path).await;
+    let length = u32::try_from(message.len()).expect("it is short").to_be_bytes();
+    raw.data(stream, &[&[0][..], &length, message].concat()).await;
+    raw.end(stream).await;
+    raw.status(stream).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_cannot_be_read_is_a_mistake_of_its_sender() {
+    let cluster = InProcess::start(1).await;
+    let calls = [
+        "/keeper.v1.Sessions/Lookup",
+        "/keeper.v1.Sessions/Read",
+        "/keeper.v1.Sessions/Write",
+        "/keeper.v1.Sessions/Presence",
+        "/keeper.v1.Configs/Publish",
+        "/keeper.v1.Instances/Renew",
+        "/keeper.v1.Cluster/Initialize",
+    ];
+    let mut raw = Raw::connect(&cluster).await;
+    for (at, path) in calls.into_iter().enumerate() {
+        let stream = 2 * u32::try_from(at).expect("few") + 1;
+        let (code, said) = answer(&mut raw, stream, path, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff").await;
+        assert_eq!(code, Code::InvalidArgument, "{path}: {said}");
+        assert!(said.contains("cannot be read"), "{path}: {said}");
+    }
+    // Another kind of frame, and none at all.
+    raw.open_call(101, "/keeper.v1.Sessions/Lookup").await;
+    raw.data(101, &[7, 0, 0, 0, 0]).await;
+    raw.end(101).await;
+    assert_eq!(raw.status(101).await.0, Code::InvalidArgument);
+    raw.open_call(103, "/keeper.v1.Sessions/Lookup").await;
+    raw.end(103).await;
+    assert_eq!(raw.status(103).await.0, Code::InvalidArgument);
+    let (code, _) = answer(&mut raw, 105, "/keeper.v1.Sessions/Nothing", b"").await;
+    assert_eq!(code, Code::Unimplemented);
+    let (code, _) = answer(&mut raw, 107, "/keeper.v1.Cluster/Status", b"").await;
+    assert_eq!(code, Code::Ok, "the connection is as good as before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_too_large_is_refused_by_the_limit_before_it_has_come() {
+    let cluster = InProcess::start(1).await;
+    let mut raw = Raw::connect(&cluster).await;
+    for (stream, path, limit) in
+        [(1, "/keeper.v1.Configs/Publish", 4 << 20), (3, "/keeper.v1.Sessions/Read", 256 << 10)]
+    {
+        raw.open_call(stream, path).await;
+        raw.data(stream, &[0, 0xff, 0xff, 0xff, 0xff]).await;
+        let (code, said) = raw.status(stream).await;
+        assert_eq!(code, Code::OutOfRange, "{said}");
+        assert!(said.contains(&format!("the limit is: {limit} bytes")), "{said}");
+    }
+}
