@@ -50,10 +50,8 @@ impl Doors {
             spare_max: limits::PEER_STRANGERS_MAX,
         };
         let http = ConnectionLimits { places_max: 0, address_max: 0, spare_max: limits::HTTP_CONNECTIONS_MAX };
-        let of_peers = MemoryLimits {
-            bytes_max: limits::STRANGER_BYTES_MAX,
-            share_bytes_max: limits::PEER_CONNECTION_BYTES_MAX,
-        };
+        let of_peers =
+            MemoryLimits { bytes_max: limits::STRANGER_BYTES_MAX, share_bytes_max: limits::PEER_CONNECTION_BYTES_MAX };
         let within = Memory::new(of_peers, Default::default(), refused());
         Self {
             clients: Door {
@@ -64,10 +62,7 @@ impl Doors {
                 connections: Connections::new(peers, Welcome::OnProof, level(Listener::Peer)),
                 memory: Arc::clone(&within),
             },
-            http: Door {
-                connections: Connections::new(http, Welcome::OnProof, level(Listener::Http)),
-                memory: within,
-            },
+            http: Door { connections: Connections::new(http, Welcome::OnProof, level(Listener::Http)), memory: within },
         }
     }
 }

@@ -13,12 +13,10 @@ use crate::rpc::error;
 const NO_PLACE_RETRY_AFTER_MS: u32 = 1_000;
 
 /// What an admin asks first.
-const ADMIN: [&str; 3] =
-    ["/keeper.v1.Cluster/Status", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"];
+const ADMIN: [&str; 3] = ["/keeper.v1.Cluster/Status", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"];
 
 /// What leases hang on.
-const LEASES: [&str; 3] =
-    ["/keeper.v1.Instances/Open", "/keeper.v1.Instances/Renew", "/keeper.v1.Instances/Close"];
+const LEASES: [&str; 3] = ["/keeper.v1.Instances/Open", "/keeper.v1.Instances/Renew", "/keeper.v1.Instances/Close"];
 
 /// For the listener of clients.
 #[must_use]

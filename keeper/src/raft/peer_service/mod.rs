@@ -24,11 +24,11 @@ use tonic::{Request, Response, Status, Streaming};
 pub use serve::serve;
 
 use super::entropy::Entropy;
-use crate::govern::Guest;
 use super::handle::RaftHandle;
 use super::identity::Identity;
 use super::offload::Offload;
 use super::snapshot_files::SnapshotFiles;
+use crate::govern::Guest;
 
 /// Serves the other nodes of the group.
 #[derive(Debug, Clone)]

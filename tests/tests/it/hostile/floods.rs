@@ -160,8 +160,7 @@ async fn survives(pieces: impl Iterator<Item = Vec<u8>> + Clone) -> [bool; 2] {
 async fn streams_that_are_reset_at_once_end_their_connection() {
     let call = |at: u32| {
         let stream = 2 * at + 1;
-        [frame(HEADERS, END_HEADERS, stream, &block(0, 0)), frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())]
-            .concat()
+        [frame(HEADERS, END_HEADERS, stream, &block(0, 0)), frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())].concat()
     };
     assert_eq!(survives((0..20_000).map(call)).await, [true, true]);
 }
