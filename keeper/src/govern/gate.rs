@@ -1,8 +1,8 @@
 //! A bound on what is under way at once, for calls that need no order.
 //!
 //! What is under way is gone on with by its client's stream. A client that takes nothing from it leaves it lying where
-//! it is, and would keep what it was admitted with. So an admission counts for a while only: when there is no room, those
-//! that are older than anything that makes progress are forgotten, and have to find room again when they go on.
+//! it is, and would keep what it was admitted with. So an admission counts for a while only: when there is no room,
+//! those that are older than anything that makes progress are forgotten, and have to find room again when they go on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

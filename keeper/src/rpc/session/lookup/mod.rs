@@ -43,7 +43,7 @@ impl SessionService {
             async move { Ok((question.head.sequence, service.wait_for(question).await)) }
         });
         let service = self.clone();
-        // Waited for side by side, and answered when the answer is taken: none lies ready for a client that reads nothing.
+        // Waited for side by side, and answered when the answer is taken: none lies ready for whoever reads nothing.
         ready.try_buffered(limits::LOOKUPS_IN_FLIGHT_MAX).map_ok(move |(sequence, ready)| {
             ready.and_then(|ready| service.tell(ready)).unwrap_or_else(|problem| {
                 let problem = Some(error::to_wire(&problem));
@@ -64,8 +64,8 @@ impl SessionService {
         message(&answer)
     }
 
-    /// Waits until a question may be answered as it was asked. One about a revision that may never come waits before the
-    /// lane, so that it is in nobody's way.
+    /// Waits until a question may be answered as it was asked. One about a revision that may never come waits before
+    /// the lane, so that it is in nobody's way.
     async fn wait_for(&self, question: Question) -> Result<Ready, Problem> {
         question.check()?;
         let asked = question.len();
