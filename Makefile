@@ -45,6 +45,10 @@ jepsen: setup ## Real processes, real faults, checked histories, for an hour; go
 	@scripts/jepsen-setup.sh
 	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-jepsen suite $(ARGS)
 
+hostile: setup ## What hostile clients cost a node, and other clients; ATTACKS='"rapid reset" "idle connections"' picks
+	@$(ENV) cargo build $(FLAGS) --bin keeper && exec python3 -B scripts/hostile.py \
+		"$$CARGO_TARGET_DIR"/release/keeper $(ATTACKS)
+
 sim: setup ## Seeded simulation of a cluster and its faults; SEEDS=0..1000 picks, RESULTS=sim.txt goes on from there
 	@$(ENV) cargo build --locked --release -p keeper-sim && exec "$$CARGO_TARGET_DIR"/release/keeper-sim \
 		$(if $(RESULTS),--results $(RESULTS)) $(SIM_ARGS) $(SEEDS)

@@ -58,7 +58,8 @@ class Connection:
     def __init__(self, port, greeting=True, window=True):
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.stream, self.buffer = 1, b""
+        self.stream, self.buffer, self.credit = 1, b"", 65535
+        self.incoming = self.frames()
         if greeting:
             settings = struct.pack(">HI", 4, 0x7FFFFFFF) if window else b""
             self.socket.sendall(GREETING + frame(SETTINGS, 0, 0, settings))
@@ -95,6 +96,15 @@ class Connection:
             if not more:
                 return
             self.buffer += more
+
+    def pay(self, size):
+        """Waits until the node wants so much more: what is sent beyond that ends a connection."""
+        self.socket.settimeout(1)
+        while self.credit < size:
+            kind, _, stream, payload = next(self.incoming)
+            if kind == WINDOW_UPDATE and stream == 0:
+                self.credit += struct.unpack(">I", payload)[0]
+        self.credit -= size
 
     def answer(self, path, body):
         """The first message of an answer."""
@@ -232,7 +242,7 @@ def unread_streams(node, deadline):
         kept.append(connection)
         try:
             for _ in range(100):
-                connection.call(b"/keeper.v1.Sessions/Read", LARGE * 8, end=False)
+                connection.call(b"/keeper.v1.Sessions/Read", LARGE * 3, end=False)
                 connection.call(b"/keeper.v1.Sessions/Scan", message(b""))
                 connection.call(b"/keeper.v1.Sessions/Presence", message(b""))
                 connection.call(b"/keeper.v1.Sessions/List", message(field(2, 1000)))
@@ -247,12 +257,15 @@ def parts(node, deadline):
         connection = Connection(node.client)
         kept.append(connection)
         begin = b"\0" + struct.pack(">I", 4 << 20)
-        sent = []
-        for _ in range(200):
-            stream, connection.stream = connection.stream, connection.stream + 2
-            sent.append(frame(HEADERS, END_HEADERS, stream, block(b"/keeper.v1.Configs/Publish")))
-            sent.append(frame(DATA, 0, stream, begin) + frame(DATA, 0, stream, b"x" * 16384) * 60)
-        until(deadline, sent, connection)
+        try:
+            for _ in range(200):
+                stream, connection.stream = connection.stream, connection.stream + 2
+                connection.socket.sendall(frame(HEADERS, END_HEADERS, stream, block(b"/keeper.v1.Configs/Publish")))
+                for piece in [begin] + [b"x" * 16384] * 60:
+                    connection.pay(len(piece))
+                    connection.socket.sendall(frame(DATA, 0, stream, piece))
+        except OSError:
+            pass
     return kept, "4 connections, 200 publishes each that begin with 1 MB of 4"
 
 
