@@ -3,8 +3,8 @@
 //! **Coming in**: a message is counted while it is not whole. Once it is, its handler has it, and bounds what it does
 //! with it. **Going out**: a piece of an answer is counted from when it was encoded until the connection drops it,
 //! which it does when it was written to the socket. What a client asks for beyond its share is refused before it is
-//! worked on; an answer that turns out too large for what is left is dropped and refused; a stream is not asked for more
-//! until there is room.
+//! worked on; an answer that turns out too large for what is left is dropped and refused; a stream is not asked for
+//! more until there is room.
 
 use std::convert::Infallible;
 use std::pin::Pin;
