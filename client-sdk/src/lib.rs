@@ -32,6 +32,7 @@ mod gateway;
 mod instance;
 mod keeper;
 pub mod limits;
+mod members;
 mod random;
 mod session;
 mod tasks;
@@ -51,6 +52,7 @@ pub use instance::{
     Closed, Instance, InstanceBuilder, InstanceInfo, Instances, InstancesChanged, InstancesWatch, Lost,
 };
 pub use keeper::Keeper;
+pub use members::{MembershipChange, MembershipChanged, MembershipStep, Rank};
 pub use session::{
     CacheSettings, CacheStats, CachedLookup, Confirmation, Consistency, Counts, Epoch, Explained, FormerState,
     Formerly, Found, GiveUp, Holder, InstanceCount, Kick, KickEnd, KickGateway, KickMatching, KickStarted, KickStatus,

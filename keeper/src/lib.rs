@@ -3,7 +3,7 @@
 //! Arrows point one way, and `tests/tests/tidy.rs` checks them:
 //!
 //! ```text
-//! main → node → {rpc, http, lease} → {propose, view, watch, backup} → {raft, replica} → {store, registry}
+//! main → node → {rpc, http, lease, members} → {propose, view, watch, backup} → {raft, replica} → {store, registry}
 //! ```
 //!
 //! [`batch`], [`clock`], [`codec`], [`mod@format`], [`govern`], [`limits`], [`metrics`], [`policy`], [`problem`] and
@@ -22,6 +22,7 @@ pub mod govern;
 pub mod http;
 pub mod lease;
 pub mod limits;
+pub mod members;
 pub mod metrics;
 pub mod node;
 pub mod policy;

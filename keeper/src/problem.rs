@@ -29,6 +29,14 @@ pub enum Problem {
         /// Who or what there is none of.
         message: String,
     },
+    /// A decision against it as things are now, by this node.
+    #[error("{message}")]
+    Declined {
+        /// In one word.
+        reason: &'static str,
+        /// Why, and what to do.
+        message: String,
+    },
     /// Only the leader can do this. It did not happen.
     #[error("this node does not lead the cluster")]
     NotLeader {

@@ -41,6 +41,10 @@ pub enum Command {
     SendControl(SendControl),
     /// An instance's answer to an action.
     AcknowledgeControl(AcknowledgeControl),
+    /// Gives a number to a node that joins the cluster: the next above every one given, and above this one.
+    ReserveNode(u64),
+    /// Counts a number among those given, because the member that brought it along is about to leave.
+    RetireNode(u64),
 }
 
 /// Chosen at random by a client, so that a retried request gets its first answer.

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    FrameRecord, Graces, Header, Incarnation, InstanceRecord, KeptAnswer, KickJob, NoticeCursor, PresenceCursor,
+    FrameRecord, Graces, Header, Incarnation, InstanceRecord, KeptAnswer, KickJob, Nodes, NoticeCursor, PresenceCursor,
     PresenceRing, Rebuild, Record, SessionPolicy, State,
     config::History,
     control::Control,
@@ -33,6 +33,7 @@ pub struct Frozen {
     controls: Vec<Arc<Control>>,
     kicks: BTreeMap<u64, Arc<KickJob>>,
     rebuild: Option<Rebuild>,
+    nodes: Nodes,
     answers: Ring<KeptAnswer>,
 }
 
@@ -64,6 +65,7 @@ impl State {
             answers: self.requests.ring().clone(),
             kicks: self.kicks.jobs().clone(),
             rebuild: self.rebuild.clone(),
+            nodes: self.nodes,
         }
     }
 
@@ -109,6 +111,9 @@ impl Frozen {
         self.all_graces().values().map(Record::Graces).try_for_each(&mut visit)?;
         for owner in self.owners.iter().flatten() {
             owner.visit(&mut visit)?;
+        }
+        if self.nodes != Nodes::default() {
+            visit(Record::Nodes(self.nodes))?;
         }
         let gateways = self.rebuild.iter().flat_map(Rebuild::gateways);
         gateways.map(Record::Rebuild).try_for_each(&mut visit)?;

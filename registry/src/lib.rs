@@ -13,6 +13,7 @@
 
 mod check;
 mod clock;
+mod cluster;
 mod command;
 mod config;
 mod control;
@@ -37,6 +38,7 @@ mod stamp;
 mod state;
 mod thaw;
 
+pub use cluster::Nodes;
 pub use command::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, GiveUp,
     Kick, KickTarget, OpenInstance, Publish, Register, RequestId, SendControl, SessionKey, SessionOperation,

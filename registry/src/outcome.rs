@@ -76,6 +76,13 @@ pub enum Reply {
     },
     /// To `AcknowledgeControl`.
     Acknowledged,
+    /// To `ReserveNode`.
+    NodeReserved {
+        /// The number, never given before or again.
+        node: u64,
+    },
+    /// To `RetireNode`.
+    NodeRetired,
 }
 
 /// The result of one operation of a frame.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::{
-    ClosingCause, Epoch, Graces, Incarnation, KeptAnswer, KickJob, LogTime, NoticeCursor, OperationResult,
+    ClosingCause, Epoch, Graces, Incarnation, KeptAnswer, KickJob, LogTime, Nodes, NoticeCursor, OperationResult,
     PresenceCursor, PresenceFact, RebuildGateway, Revision, SessionPolicy, StateId,
     config::Document,
     control::Control,
@@ -27,6 +27,8 @@ pub enum Record<'a> {
     Graces(&'a Arc<Graces>),
     /// An incarnation that is open or has rows left.
     Instance(InstanceRecord<'a>),
+    /// The numbers of nodes given so far; absent: none.
+    Nodes(Nodes),
     /// A gateway that is expected to register again what it holds, of a state that is rebuilding.
     Rebuild(&'a RebuildGateway),
     /// An answer kept for a frame of an open incarnation; each one's oldest first.

@@ -3,6 +3,7 @@
 use crate::{
     Command, Event, LogTime, Outcome, Rejection, Reply, Revision, Stamp, StateId,
     clock::Clock,
+    cluster::Nodes,
     config::Configs,
     control::Controls,
     digest::{Digest, Kind},
@@ -29,6 +30,7 @@ pub struct State {
     pub(crate) requests: Requests,
     pub(crate) kicks: Kicks,
     pub(crate) rebuild: Option<Rebuild>,
+    pub(crate) nodes: Nodes,
 }
 
 impl State {
@@ -89,6 +91,8 @@ impl State {
                 })
             }
             Command::AcknowledgeControl(answer) => self.acknowledge_control(answer),
+            Command::ReserveNode(above) => Ok(self.reserve_node(*above)),
+            Command::RetireNode(node) => Ok(self.retire_node(*node)),
         }
     }
 
@@ -155,6 +159,6 @@ impl State {
             self.sessions.seed(),
             self.rebuild.as_ref().map_or(0, Rebuild::digest),
         ];
-        parts.into_iter().fold(Digest::of(Kind::Clock), Digest::number).finish()
+        parts.into_iter().chain(self.nodes.digest()).fold(Digest::of(Kind::Clock), Digest::number).finish()
     }
 }

@@ -78,6 +78,7 @@ impl Thawing {
             Record::Policy(policy) => self.state.enforce(Arc::clone(policy)),
             Record::Graces(graces) => self.graces(graces)?,
             Record::Instance(record) => self.instance(record)?,
+            Record::Nodes(nodes) => self.state.nodes = nodes,
             Record::Rebuild(gateway) => self.rebuild_gateway(gateway)?,
             Record::Frame(record) => self.frame(record)?,
             Record::Closing(closing) => instances.push_closing(closing.clone()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use keeper::node::{Node, Runtimes};
 use keeper::raft::{InitializeRefused, Member};
 use keeper::settings::Settings;
-use keeper_client_sdk::{Endpoint, GiveUp, Keeper, NodeStatus};
+use keeper_client_sdk::{Endpoint, GiveUp, Keeper, NodeStatus, Rank};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -21,7 +21,7 @@ const ENDING_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct InProcess {
     nodes: Vec<Slot>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl InProcess {
             Slot { settings, running: None }
         };
         let nodes = listeners.into_iter().enumerate().map(slot).collect();
-        let mut cluster = Self { nodes, _folder: folder };
+        let mut cluster = Self { nodes, folder: folder };
         for at in 0..cluster.nodes.len() {
             cluster.restart(at).await;
         }
@@ -85,7 +85,10 @@ impl InProcess {
         let member = |slot: &Slot| {
             let Settings { node_id, listen, .. } = &slot.settings;
             let client_endpoint = format!("http://{}", listen.client);
-            (*node_id, Member { peer_endpoint: listen.peer.to_string(), client_endpoint, disk_id: 0 })
+            (
+                node_id.expect("a founder has a number"),
+                Member { peer_endpoint: listen.peer.to_string(), client_endpoint, disk_id: 0 },
+            )
         };
         let members: BTreeMap<_, _> = self.nodes.iter().map(member).collect();
         self.node(at).raft().initialize(members).await
@@ -191,9 +194,61 @@ impl InProcess {
             let (leader, term) = seen.iter().find(|it| it.ready).map(|it| (it.leader.clone(), it.term))?;
             let agreed = seen.iter().all(|it| it.leader == leader && it.term == term);
             let (id, _) = leader.filter(|_| agreed)?;
-            usize::try_from(id).ok()?.checked_sub(1)
+            self.place(id)
         })
         .await
+    }
+
+    /// Where the running node of a number is.
+    #[must_use]
+    pub fn place(&self, id: u64) -> Option<usize> {
+        let is_it = |slot: &Slot| slot.running.as_ref().is_some_and(|running| running.node.raft().status().id == id);
+        self.nodes.iter().position(is_it)
+    }
+
+    /// The number of a running node.
+    #[must_use]
+    pub fn id(&self, at: usize) -> u64 {
+        self.node(at).raft().status().id
+    }
+
+    /// Starts one more node, which waits to be added.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn spare(&mut self) -> usize {
+        let listen = ports::free(1).expect("free ports").remove(0);
+        let at = self.nodes.len();
+        let first = &self.nodes[0].settings;
+        let data_dir = data(self.folder.path(), at);
+        let settings = Settings { node_id: None, data_dir, listen, ..first.clone() };
+        self.nodes.push(Slot { settings, running: None });
+        self.restart(at).await;
+        at
+    }
+
+    /// Waits until a node was given a number, and starts it anew under it, as its process does.
+    pub async fn renumber(&mut self, at: usize) {
+        let ended = self.node(at).stopped().await;
+        assert!(ended.is_renumbering(), "it ended otherwise: {ended}");
+        self.stop(at).await;
+        self.restart(at).await;
+    }
+
+    /// Adds a node that waits, through a client; answers its number.
+    ///
+    /// # Panics
+    /// It is refused.
+    pub async fn add(&mut self, at: usize, rank: Rank) -> u64 {
+        let adding = self.keeper().await.cluster().add(self.peer_endpoint(at), rank).done();
+        let (added, ()) = tokio::join!(adding, self.renumber(at));
+        added.expect("it is added").node_id
+    }
+
+    /// Where other nodes reach a node.
+    #[must_use]
+    pub fn peer_endpoint(&self, at: usize) -> String {
+        self.nodes[at].settings.listen.peer.to_string()
     }
 
     /// A running node that does not lead.

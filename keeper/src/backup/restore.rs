@@ -35,6 +35,9 @@ pub enum RestoreFailed {
         /// The one of the settings.
         expected: String,
     },
+    /// The settings name no number.
+    #[error("node_id is missing from the settings: whoever begins a cluster has a number, for example node_id = 1")]
+    Unnumbered,
     /// The directory is not to be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -55,7 +58,7 @@ impl RestoreFailed {
     pub const fn is_refusal(&self) -> bool {
         match self {
             Self::Backup(error) => !error.is_unreadable(),
-            Self::OtherCluster { .. } => true,
+            Self::OtherCluster { .. } | Self::Unnumbered => true,
             Self::Directory(error) => {
                 matches!(
                     error,
@@ -76,6 +79,7 @@ pub fn restore(backup: &BackupFile, settings: &Settings, of: &str, found: Found)
         let (found, expected) = (backup.head().cluster.clone(), of.to_owned());
         return Err(RestoreFailed::OtherCluster { found, expected });
     }
+    let node = settings.node_id.ok_or(RestoreFailed::Unnumbered)?;
     backup.verify()?;
     let needed_bytes = settings.storage.disk_reserve_bytes.saturating_add(backup.snapshot().size_bytes());
     let directory = DataDirectory::prepare(&settings.data_dir, needed_bytes)?;
@@ -83,12 +87,7 @@ pub fn restore(backup: &BackupFile, settings: &Settings, of: &str, found: Found)
         // A failure to write is told to whoever waits for the write.
         let hooks = Hooks::ignore();
         let log = RocksEngine::open(&directory.log(), &directory.mark(), &RocksOptions::default(), hooks);
-        let identity = raft::Identity {
-            cluster: settings.cluster.clone(),
-            group: 0,
-            node: settings.node_id,
-            disk_id: found.disk_id,
-        };
+        let identity = raft::Identity { cluster: settings.cluster.clone(), group: 0, node, disk_id: found.disk_id };
         raft::restore(&RestoreParts {
             from: backup.snapshot(),
             identity: &identity,
@@ -101,7 +100,7 @@ pub fn restore(backup: &BackupFile, settings: &Settings, of: &str, found: Found)
     };
     directory.claim(&Identity {
         cluster: settings.cluster.clone(),
-        node_id: settings.node_id,
+        node_id: node,
         created_at_ms: clock::wall_ms(),
         disk_id: found.disk_id,
     })?;

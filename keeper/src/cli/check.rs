@@ -25,7 +25,11 @@ impl Check {
         for warning in settings.warnings() {
             writeln!(io::stderr(), "warning: {warning}")?;
         }
-        writeln!(io::stdout(), "{path} is valid: node {} of cluster {}", settings.node_id, settings.cluster)?;
+        let cluster = &settings.cluster;
+        match settings.node_id {
+            Some(node) => writeln!(io::stdout(), "{path} is valid: node {node} of cluster {cluster}")?,
+            None => writeln!(io::stdout(), "{path} is valid: a node that joins cluster {cluster}")?,
+        }
         Ok(())
     }
 }

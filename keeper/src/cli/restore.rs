@@ -32,7 +32,8 @@ impl Restore {
         let backup = BackupFile::open(&self.from).map_err(backup_verify::failure)?;
         let of = self.backup_of.as_deref().unwrap_or(&settings.cluster);
         let restored = node::restore(&backup, &settings, of).map_err(failure)?;
-        let (data_dir, node, cluster) = (settings.data_dir.display(), settings.node_id, &settings.cluster);
+        let (data_dir, node, cluster) =
+            (settings.data_dir.display(), settings.node_id.unwrap_or_default(), &settings.cluster);
         let (revision, sessions, gateways) = (restored.revision.0, restored.sessions, restored.gateways);
         let mut out = io::stdout().lock();
         writeln!(out, "{data_dir}: cluster {cluster}, restored at revision {revision}")?;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use keeper::node::{Node, Runtimes};
-use keeper::settings::Settings;
+use keeper::node::{Addresses, Node, Runtimes};
+use keeper::settings::{Listen, Settings};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -12,6 +12,8 @@ use super::Failure;
 
 /// How long a node may take to end what is under way. A second signal ends it at once.
 const GRACE: Duration = Duration::from_secs(15);
+/// The pause between two tries to start a node anew.
+const RETRY: Duration = Duration::from_millis(50);
 /// Threads of consensus, apart from the clients' so that a storm of requests delays no heartbeat. One is enough: the
 /// work per entry is small, and the log has a thread of its own.
 const RAFT_THREADS: usize = 1;
@@ -36,23 +38,49 @@ async fn run(
     started: impl AsyncFnOnce(&Node) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let node = Node::start(settings, runtimes).await?;
-    let outcome = tokio::select! {
-        failed = serve(&node, started) => failed,
-        name = signals.next() => {
-            tracing::info!(signal = name, "draining; a second signal ends the node at once");
-            Ok(())
-        }
+    let mut settings = settings;
+    let mut node = Node::start(settings.clone(), runtimes.clone()).await?;
+    let refused = tokio::select! {
+        began = started(&node) => began.err(),
+        _ = signals.next() => Some(anyhow!("ended by a signal while starting").into()),
     };
-    drain(node, &mut signals).await?;
-    outcome
+    if let Some(refused) = refused {
+        drain(node, &mut signals).await?;
+        return Err(refused);
+    }
+    loop {
+        let ended = tokio::select! {
+            ended = node.stopped() => Some(ended),
+            name = signals.next() => {
+                tracing::info!(signal = name, "draining; a second signal ends the node at once");
+                None
+            }
+        };
+        let Addresses { client, peer, http } = node.addresses();
+        drain(node, &mut signals).await?;
+        match ended {
+            None => return Ok(()),
+            Some(ended) if !ended.is_renumbering() => {
+                return Err(anyhow!(ended).context("the node cannot go on").into());
+            }
+            Some(_) => {}
+        }
+        // Where it is known by now, also if any free port was taken.
+        settings.listen = Listen { client, peer, http };
+        node = start_anew(&settings, &runtimes).await?;
+    }
 }
 
-/// Ends only if something fails.
-async fn serve(node: &Node, started: impl AsyncFnOnce(&Node) -> Result<(), Failure>) -> Result<(), Failure> {
-    started(node).await?;
-    let reason = node.stopped().await;
-    Err(anyhow!(reason).context("the node cannot go on").into())
+/// A node that has ended lets go of its ports and files a moment later.
+async fn start_anew(settings: &Settings, runtimes: &Runtimes) -> Result<Node, Failure> {
+    let deadline = tokio::time::Instant::now() + GRACE;
+    loop {
+        match Node::start(settings.clone(), runtimes.clone()).await {
+            Ok(node) => return Ok(node),
+            Err(error) if tokio::time::Instant::now() >= deadline => return Err(error.into()),
+            Err(_) => tokio::time::sleep(RETRY).await,
+        }
+    }
 }
 
 async fn drain(node: Node, signals: &mut Signals) -> anyhow::Result<()> {

@@ -24,6 +24,8 @@ mod tag {
     pub(super) const KICK_STEPPED: u8 = 10;
     pub(super) const GIVEN_UP: u8 = 11;
     pub(super) const RESTORED: u8 = 12;
+    pub(super) const NODE_RESERVED: u8 = 13;
+    pub(super) const NODE_RETIRED: u8 = 14;
 
     pub(super) const REGISTERED: u8 = 1;
     pub(super) const DONE: u8 = 2;
@@ -99,6 +101,11 @@ fn write_reply(out: &mut Output, reply: &Reply) {
             out.u32(*instances);
         }
         Reply::Acknowledged => out.u8(tag::ACKNOWLEDGED),
+        Reply::NodeRetired => out.u8(tag::NODE_RETIRED),
+        Reply::NodeReserved { node } => {
+            out.u8(tag::NODE_RESERVED);
+            out.u64(*node);
+        }
     }
 }
 
@@ -119,6 +126,8 @@ fn read_reply(input: &mut Input) -> Decoded<Reply> {
         tag::PUBLISHED => Reply::Published { revision: Revision(input.u64()?), changed: input.flag()? },
         tag::CONTROL_SENT => Reply::ControlSent { control: input.u64()?, instances: input.u32()? },
         tag::ACKNOWLEDGED => Reply::Acknowledged,
+        tag::NODE_RETIRED => Reply::NodeRetired,
+        tag::NODE_RESERVED => Reply::NodeReserved { node: input.u64()? },
         _ => return Err(unknown(input, "the tag of a reply")),
     })
 }

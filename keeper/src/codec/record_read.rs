@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keeper_registry::{
     AnswerState, ClosedRecord, Closing, ClosingCause, Control, ControlAnswer, Document, Dropped, FrameRecord, Header,
-    Incarnation, Instance, InstanceRecord, KeptAnswer, LingerRecord, LogTime, Notice, NoticeCause, Pass, RebuildHeader,
-    Record, RequestId, Revision, SessionRecord, StateId, Thawing, limits,
+    Incarnation, Instance, InstanceRecord, KeptAnswer, LingerRecord, LogTime, Nodes, Notice, NoticeCause, Pass,
+    RebuildHeader, Record, RequestId, Revision, SessionRecord, StateId, Thawing, limits,
 };
 use smallvec::SmallVec;
 
@@ -24,6 +24,7 @@ pub(super) fn read(input: &mut Input, places: &mut Places, thawing: &mut Thawing
         tag::POLICY => thawing.push(Record::Policy(&Arc::new(policy::read_policy(input)?)))?,
         tag::GRACES => thawing.push(Record::Graces(&Arc::new(policy::read_graces(input)?)))?,
         tag::INSTANCE => read_instance_record(input, thawing)?,
+        tag::NODES => thawing.push(Record::Nodes(Nodes { last: input.u64()? }))?,
         tag::REBUILD => thawing.push(Record::Rebuild(&rebuild::read_gateway(input)?))?,
         tag::FRAME => {
             let (incarnation, sequence) = (Incarnation(input.u64()?), input.u64()?);

@@ -25,6 +25,7 @@ pub(super) mod tag {
     pub(in crate::codec) const PRESENCE: u8 = 14;
     pub(in crate::codec) const KICK: u8 = 15;
     pub(in crate::codec) const REBUILD: u8 = 16;
+    pub(in crate::codec) const NODES: u8 = 17;
 
     pub(in crate::codec) const DISPLACED: u8 = 1;
     pub(in crate::codec) const KICKED: u8 = 2;
@@ -52,6 +53,10 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
             out.u64(record.last_sequence);
             write_cursor(out, record.notices_floor);
             write_cursor(out, record.confirmed);
+        }
+        Record::Nodes(nodes) => {
+            out.u8(tag::NODES);
+            out.u64(nodes.last);
         }
         Record::Rebuild(gateway) => {
             out.u8(tag::REBUILD);

@@ -25,15 +25,19 @@ pub(super) struct Admin {
     raft: RaftHandle,
 }
 
+/// Where a node says that it is reached.
+pub(super) fn advertised(settings: &Settings, addresses: Addresses) -> Member {
+    let Advertise { client, peer } = settings.advertise.clone();
+    Member {
+        peer_endpoint: peer.unwrap_or_else(|| addresses.peer.to_string()),
+        client_endpoint: client.unwrap_or_else(|| addresses.client.to_string()),
+        disk_id: 0,
+    }
+}
+
 impl Admin {
-    pub(super) fn new(settings: &Settings, addresses: Addresses, raft: RaftHandle) -> Self {
-        let Advertise { client, peer } = settings.advertise.clone();
-        let advertised = Member {
-            peer_endpoint: peer.unwrap_or_else(|| addresses.peer.to_string()),
-            client_endpoint: client.unwrap_or_else(|| addresses.client.to_string()),
-            disk_id: 0,
-        };
-        Self { node_id: settings.node_id, advertised, raft }
+    pub(super) const fn new(node_id: u64, advertised: Member, raft: RaftHandle) -> Self {
+        Self { node_id, advertised, raft }
     }
 
     /// A list of members that names this node by other addresses than its settings do was written for another node.

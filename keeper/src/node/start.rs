@@ -12,9 +12,10 @@ use crate::clock::WallClock;
 use crate::http;
 use crate::lease::{Leases, Upkeep};
 use crate::limits;
+use crate::members::{Members, Steward};
 use crate::metrics::Metrics;
 use crate::node::Node;
-use crate::node::admin::Admin;
+use crate::node::admin::{Admin, advertised};
 use crate::node::doors::{Door, Doors};
 use crate::node::gauges::Gauges;
 use crate::node::listeners::{Accepted, Listeners};
@@ -53,6 +54,23 @@ pub struct Failure {
     pub task: &'static str,
     /// How.
     pub reason: String,
+}
+
+/// The end of a node that is to be started anew.
+const RENUMBERING: &str = "number";
+
+impl Failure {
+    /// For a node that was given another number: it is started anew on the same directory and addresses.
+    #[must_use]
+    pub fn renumbered(number: u64) -> Self {
+        Self { task: RENUMBERING, reason: format!("this node is node {number} from now on") }
+    }
+
+    /// Nothing has failed: the node is to be shut down and started anew, under the number it was given.
+    #[must_use]
+    pub fn is_renumbering(&self) -> bool {
+        self.task == RENUMBERING
+    }
 }
 
 /// Why a node did not start.
@@ -95,8 +113,12 @@ pub enum StartError {
 pub struct Parts {
     /// The log.
     pub log: Arc<dyn LogEngine>,
+    /// The number of the node; 0 if it waits for one.
+    pub node: u64,
     /// Names the data directory.
     pub disk_id: u64,
+    /// Stores the number that an empty node is given, and has the node start anew; see [`Failure::is_renumbering`].
+    pub keep_number: Arc<dyn Fn(u64) -> std::io::Result<()> + Send + Sync>,
     /// The snapshots.
     pub snapshots: SnapshotStore,
     /// Free space, for the gauges.
@@ -129,11 +151,16 @@ impl Node {
         let listeners = Listeners::bind(&settings).await?;
         let identity = store::Identity {
             cluster: settings.cluster.clone(),
-            node_id: settings.node_id,
+            node_id: settings.node_id.unwrap_or_default(),
             created_at_ms: crate::clock::wall_ms(),
             disk_id: new_disk_id(),
         };
         let directory = DataDirectory::open(&settings.data_dir, &identity, settings.storage.disk_reserve_bytes)?;
+        let node = directory.identity().node_id;
+        if node != identity.node_id {
+            let (settings, directory) = (identity.node_id, settings.data_dir.display());
+            tracing::info!(node, settings, %directory, "the number of the data directory counts, not that of the settings");
+        }
         let mut registry = prometheus_client::registry::Registry::default();
         let metrics = Arc::new(Metrics::register(&mut registry));
         let failure = watch::Sender::new(None);
@@ -142,8 +169,11 @@ impl Node {
         let options = RocksOptions { memtable_bytes_max, ..RocksOptions::default() };
         let log = RocksEngine::open(&directory.log(), &directory.mark(), &options, hooks).map_err(StartError::Log)?;
         let snapshots = SnapshotStore::open(&directory.snapshots()).map_err(StartError::Snapshots)?;
+        let directory = Arc::new(directory);
         let parts = Parts {
+            node,
             disk_id: directory.identity().disk_id,
+            keep_number: keep_number(Arc::clone(&directory), failure.clone()),
             log: Arc::new(log),
             snapshots,
             // The directory's lock is held for as long as its free space can be asked for.
@@ -176,7 +206,9 @@ impl Node {
         let (metrics, registry) = (Arc::clone(&parts.metrics), Arc::clone(&parts.registry));
         let free_bytes = Arc::clone(&parts.free_bytes);
         let beginning = Beginning { wall: parts.wall.clone(), new_state_id: parts.new_state_id };
-        let group = start_raft(&settings, &runtimes, parts, Arc::clone(&replica)).await?;
+        let node = parts.node;
+        let advertised = advertised(&settings, addresses);
+        let group = start_raft(&settings, &runtimes, parts, advertised.clone(), Arc::clone(&replica)).await?;
         let raft = group.handle.clone();
 
         let mut consensus = Tasks::new(failure.clone());
@@ -207,13 +239,18 @@ impl Node {
 
         let mut streams = Tasks::new(failure.clone());
         let view = View::new(Arc::clone(&replica), raft.clone());
-        let admin = Arc::new(Admin::new(&settings, addresses, raft.clone()));
-        let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: settings.node_id };
-        let (cluster, node) = (settings.cluster.clone(), settings.node_id);
+        let admin = Arc::new(Admin::new(node, advertised, raft.clone()));
+        let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: node };
+        let cluster = settings.cluster.clone();
         let source = backup::Source { cluster, node, replica: Arc::clone(&replica), raft: raft.clone(), wall };
         let (backups, backup_worker) = Backups::new(source);
         streams.spawn_service(&runtimes, "backups", move |stop| backup_worker.run(stop));
-        let cluster = ClusterService::new(identity, view.clone(), backups, Arc::clone(&admin) as Arc<dyn rpc::Node>);
+        let silence_max = Duration::from_millis(settings.raft.election_max_ms);
+        let members = Members::new(raft.clone(), Arc::clone(&replica), proposer.clone(), silence_max);
+        let steward = Steward::new(members.clone());
+        services.spawn_service(&runtimes, "members", move |stop| steward.run(stop));
+        let described = Arc::clone(&admin) as Arc<dyn rpc::Node>;
+        let cluster = ClusterService::new(identity, view.clone(), backups, members, described);
         let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());
         let admits = settings.limits.clone();
         let parts = rpc::Parts { view, proposer, leases, watches, cluster, metrics: Arc::clone(&metrics), admits };
@@ -292,6 +329,7 @@ async fn start_raft(
     settings: &Settings,
     runtimes: &Runtimes,
     parts: Parts,
+    advertised: raft::Member,
     replica: Arc<Replica>,
 ) -> Result<raft::RaftGroup, StartError> {
     let options = RaftOptions {
@@ -303,16 +341,30 @@ async fn start_raft(
         log_keep_bytes: settings.raft.log_keep_bytes,
         log_keep_entries: settings.raft.log_keep_entries,
     };
-    let (cluster, node) = (settings.cluster.clone(), settings.node_id);
-    let identity = raft::Identity { cluster, group: 0, node, disk_id: parts.disk_id };
+    let identity =
+        raft::Identity { cluster: settings.cluster.clone(), group: 0, node: parts.node, disk_id: parts.disk_id };
+    let home = raft::Home { advertised, lost: false, keep_number: Arc::clone(&parts.keep_number) };
     let Parts { log, snapshots, dial, entropy, offload, metrics, .. } = parts;
     let starting = async move {
         let log = RaftLog::open(log, identity.group, offload).map_err(StartError::RaftLog)?;
-        let parts = RaftParts { identity, options, log, replica, snapshots, dial, entropy, offload, metrics };
+        let parts = RaftParts { identity, home, options, log, replica, snapshots, dial, entropy, offload, metrics };
         raft::start(parts).await.map_err(StartError::Raft)
     };
     // openraft's own tasks run where it is started.
     start_on(&runtimes.raft, starting).await
+}
+
+/// Writes the number that an empty node was given into its directory, and ends this process's node so that it starts
+/// anew under it.
+fn keep_number(
+    directory: Arc<DataDirectory>,
+    failure: watch::Sender<Option<Failure>>,
+) -> Arc<dyn Fn(u64) -> std::io::Result<()> + Send + Sync> {
+    Arc::new(move |number| {
+        directory.renumber(number).map_err(|error| std::io::Error::other(crate::problem::chain(&error)))?;
+        fail(&failure, Failure::renumbered(number));
+        Ok(())
+    })
 }
 
 /// A number that no other data directory has, for one that is new.

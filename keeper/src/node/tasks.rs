@@ -66,7 +66,7 @@ impl Tasks {
 /// The first failure is the one that counts.
 pub(super) fn fail(failure: &watch::Sender<Option<Failure>>, now: Failure) {
     // Known first, told second: whoever waits for it must hear it even if it cannot be logged.
-    let (task, reason) = (now.task, now.reason.clone());
+    let (task, reason, renumbered) = (now.task, now.reason.clone(), now.is_renumbering());
     failure.send_if_modified(|known| {
         let first = known.is_none();
         if first {
@@ -74,7 +74,11 @@ pub(super) fn fail(failure: &watch::Sender<Option<Failure>>, now: Failure) {
         }
         first
     });
-    tracing::error!(task, reason, "the node cannot go on");
+    if renumbered {
+        tracing::info!("{reason}");
+    } else {
+        tracing::error!(task, reason, "the node cannot go on");
+    }
 }
 
 /// A task whose owner is dropped ends.

@@ -160,7 +160,9 @@ impl Pending {
 /// What metrics call the end of a proposal.
 fn came_to(problem: &Problem) -> Outcome {
     match problem {
-        Problem::Rejected(_) | Problem::Invalid { .. } | Problem::Absent { .. } => Outcome::Rejected,
+        Problem::Rejected(_) | Problem::Invalid { .. } | Problem::Absent { .. } | Problem::Declined { .. } => {
+            Outcome::Rejected
+        }
         Problem::Full { .. } | Problem::Idle { .. } | Problem::GivenUp { .. } => Outcome::Full,
         Problem::Expired => Outcome::Expired,
         Problem::NotLeader { .. } | Problem::Uninitialized | Problem::Stopping => Outcome::NotLeader,

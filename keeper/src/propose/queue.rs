@@ -104,7 +104,9 @@ impl Waiting {
             | Command::Restore(_)
             | Command::Publish(_)
             | Command::SendControl(_)
-            | Command::AcknowledgeControl(_) => None,
+            | Command::AcknowledgeControl(_)
+            | Command::ReserveNode(_)
+            | Command::RetireNode(_) => None,
         }
     }
 
@@ -124,7 +126,9 @@ impl Waiting {
             | Command::Restore(_)
             | Command::Publish(_)
             | Command::SendControl(_)
-            | Command::AcknowledgeControl(_) => 1,
+            | Command::AcknowledgeControl(_)
+            | Command::ReserveNode(_)
+            | Command::RetireNode(_) => 1,
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::identity::Introduction;
+use super::introduction::Introduction;
 use super::join::Standing;
 use super::leadership::Leadership;
 use super::limits::READ_INDEX_MAX;

@@ -13,7 +13,7 @@ use keeper_proto::peer::{Envelope, envelope::Kind};
 use keeper_proto::v1::{Problem, problem};
 use prost::Message;
 
-use crate::codec::{DecodeError, Input, Output};
+use crate::codec::DecodeError;
 
 /// The name of a Raft node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Identity {
     pub cluster: String,
     /// The Raft group; always 0 so far.
     pub group: u32,
-    /// The node, unique in the cluster for ever: a new disk is a new node.
+    /// The node, unique in the cluster for ever: a new disk is a new node. 0 for one that waits to be given a number.
     pub node: u64,
     /// Names its data directory; never 0.
     pub disk_id: u64,
@@ -35,6 +35,10 @@ pub(super) enum Refusal {
     WrongCluster { named: String, own: String, node: u64 },
     #[error("the message is for group {named}; node {node} serves group {own}")]
     WrongGroup { named: u32, own: u32, node: u64 },
+    #[error(
+        "the message is for node {named}; this node waits for a number: set its `node_id`, or add it to the cluster"
+    )]
+    Unnumbered { named: u64 },
     #[error("the message is for node {named}; this is node {own}: check the peer addresses")]
     WrongNode { named: u64, own: u64 },
     #[error(
@@ -46,6 +50,8 @@ pub(super) enum Refusal {
     WrongKind { found: i32, expected: &'static str },
     #[error("the body of a {what} message does not decode: {source}")]
     Malformed { what: &'static str, source: DecodeError },
+    #[error("node {node} has data already: only an empty one is given a number")]
+    Taken { node: u64 },
     #[error("{what}")]
     Unavailable { what: String },
 }
@@ -79,6 +85,9 @@ impl Identity {
         }
         // Whoever asks for the identity may not know it yet.
         let anonymous = message.to == 0 && message.kind() == Kind::Identify;
+        if message.to != node && !anonymous && node == 0 {
+            return Err(Refusal::Unnumbered { named: message.to });
+        }
         if message.to != node && !anonymous {
             return Err(Refusal::WrongNode { named: message.to, own: node });
         }
@@ -94,8 +103,9 @@ impl Refusal {
         let (class, reason) = match self {
             Self::WrongCluster { .. } => (problem::Class::Refused, "wrong-cluster"),
             Self::WrongGroup { .. } => (problem::Class::Refused, "wrong-group"),
-            Self::WrongNode { .. } => (problem::Class::Refused, "wrong-node"),
+            Self::WrongNode { .. } | Self::Unnumbered { .. } => (problem::Class::Refused, "wrong-node"),
             Self::WrongDisk { .. } => (problem::Class::Refused, "wrong-disk"),
+            Self::Taken { .. } => (problem::Class::Refused, "taken"),
             Self::WrongKind { .. } => (problem::Class::Refused, "wrong-kind"),
             Self::Malformed { .. } => (problem::Class::Refused, "malformed"),
             Self::Unavailable { .. } => (problem::Class::Unavailable, "unavailable"),
@@ -107,33 +117,6 @@ impl Refusal {
             happened: problem::Happened::No.into(),
             ..Problem::default()
         }
-    }
-}
-
-/// What a node says of itself to whoever founds a group with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Introduction {
-    /// Its data directory.
-    pub(super) disk_id: u64,
-    /// It belongs to a group already.
-    pub(super) initialized: bool,
-}
-
-impl Introduction {
-    const VERSION: u8 = 1;
-
-    pub(super) fn encode(self) -> Bytes {
-        let mut output = Output::versioned(Self::VERSION, 16);
-        output.u64(self.disk_id);
-        output.flag(self.initialized);
-        output.finish()
-    }
-
-    pub(super) fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
-        let (_, mut input) = Input::versioned("an introduction", Self::VERSION, bytes)?;
-        let introduction = Self { disk_id: input.u64()?, initialized: input.flag()? };
-        input.finish()?;
-        Ok(introduction)
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::driver::RaftDriver;
 use super::entropy::Entropy;
 use super::handle::RaftHandle;
+use super::home::Home;
 use super::identity::Identity;
 use super::leadership::{Leadership, LeadershipWatch};
 use super::machine::Machine;
@@ -31,6 +32,8 @@ use crate::store::snapshot::SnapshotStore;
 pub struct RaftParts<L> {
     /// Its name.
     pub identity: Identity,
+    /// Where it is reached, and where its number is kept.
+    pub home: Home,
     /// Its timings and thresholds.
     pub options: RaftOptions,
     /// Its log.
@@ -90,7 +93,7 @@ pub enum RaftStartError {
 /// # Errors
 /// See [`RaftStartError`]. The node took no part in anything.
 pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result<RaftGroup, RaftStartError> {
-    let RaftParts { identity, options, mut log, replica, snapshots, dial, entropy, offload, metrics } = parts;
+    let RaftParts { identity, home, options, mut log, replica, snapshots, dial, entropy, offload, metrics } = parts;
     let config = options.config(&identity.cluster).map_err(|error| RaftStartError::Options(error.to_string()))?;
     let files = Arc::new(SnapshotFiles::open(snapshots, replica.presence_limits()).map_err(RaftStartError::Snapshots)?);
     check_snapshot(&mut log, &files).await?;
@@ -126,6 +129,9 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let service = PeerService {
         identity: Arc::new(identity),
         handle: handle.clone(),
+        home,
+        replica,
+        renamed: Arc::default(),
         entropy: Arc::new(entropy),
         snapshots: files,
         offload,

@@ -10,9 +10,10 @@ use keeper_proto::v1::cluster_server::Cluster;
 use tonic::{Request, Response, Status};
 
 use crate::backup::{Backups, Part};
+use crate::members::Members;
 use crate::problem::Problem;
 use crate::rpc::from_proto::invalid;
-use crate::rpc::{ReplyStream, error};
+use crate::rpc::{ReplyStream, error, members};
 use crate::view::{Consistency, View};
 
 /// Nodes of a first membership: more voters cost every write, and learners are added later.
@@ -51,6 +52,7 @@ pub struct ClusterService {
     identity: Identity,
     view: View,
     backups: Backups,
+    members: Members,
     node: Arc<dyn Node>,
 }
 
@@ -63,8 +65,8 @@ impl std::fmt::Debug for ClusterService {
 impl ClusterService {
     /// For one node.
     #[must_use]
-    pub const fn new(identity: Identity, view: View, backups: Backups, node: Arc<dyn Node>) -> Self {
-        Self { identity, view, backups, node }
+    pub const fn new(identity: Identity, view: View, backups: Backups, members: Members, node: Arc<dyn Node>) -> Self {
+        Self { identity, view, backups, members, node }
     }
 
     async fn found(&self, request: wire::InitializeRequest) -> Result<(), Problem> {
@@ -117,6 +119,16 @@ impl Cluster for ClusterService {
     ) -> Result<Response<wire::InitializeReply>, Status> {
         self.found(request.into_inner()).await.map_err(|problem| error::status(&problem))?;
         Ok(Response::new(wire::InitializeReply {}))
+    }
+
+    type ChangeMembershipStream = ReplyStream<wire::ChangeMembershipReply>;
+
+    async fn change_membership(
+        &self,
+        request: Request<wire::ChangeMembershipRequest>,
+    ) -> Result<Response<Self::ChangeMembershipStream>, Status> {
+        let change = members::change(request.into_inner()).map_err(|problem| error::status(&problem))?;
+        Ok(Response::new(members::perform(self.members.clone(), change)))
     }
 
     type BackupStream = ReplyStream<wire::BackupReply>;

@@ -34,6 +34,7 @@ fn classify(problem: &Problem) -> (Class, &'static str, Happened) {
         Problem::Rejected(rejection) => (Class::Refused, rejection_reason(rejection), Happened::No),
         Problem::Invalid { .. } => (Class::Refused, "invalid", Happened::No),
         Problem::Absent { .. } => (Class::Refused, "not-found", Happened::No),
+        Problem::Declined { reason, .. } => (Class::Refused, reason, Happened::No),
         Problem::NotLeader { .. } => (Class::Unavailable, "not-leader", Happened::No),
         Problem::Full { .. } => (Class::Unavailable, "full", Happened::No),
         Problem::Expired => (Class::Unavailable, "expired", Happened::No),
@@ -53,7 +54,7 @@ fn code(problem: &Problem) -> Code {
         Problem::Absent { .. } => Code::NotFound,
         Problem::Full { .. } => Code::ResourceExhausted,
         Problem::Expired => Code::DeadlineExceeded,
-        Problem::Uninitialized => Code::FailedPrecondition,
+        Problem::Uninitialized | Problem::Declined { .. } => Code::FailedPrecondition,
         Problem::Idle { .. } | Problem::GivenUp { .. } => Code::Aborted,
         Problem::NotLeader { .. } | Problem::Unknown { .. } | Problem::Unconfirmed { .. } | Problem::Stopping => {
             Code::Unavailable
@@ -69,7 +70,8 @@ fn field(problem: &Problem) -> String {
     match problem {
         Problem::Invalid { field, .. } | Problem::Absent { field, .. } => field.clone(),
         Problem::Rejected(rejection) => rejection_field(rejection).to_owned(),
-        Problem::NotLeader { .. }
+        Problem::Declined { .. }
+        | Problem::NotLeader { .. }
         | Problem::Full { .. }
         | Problem::Expired
         | Problem::Idle { .. }

@@ -11,6 +11,7 @@ mod from_proto;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod instance;
+mod members;
 mod presence;
 mod rules;
 mod session;

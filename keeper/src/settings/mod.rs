@@ -36,8 +36,9 @@ pub const PORT_BASE: u16 = 7_400;
 pub struct Settings {
     /// The cluster's name: 1 to 64 of `[A-Za-z0-9._-]`.
     pub cluster: String,
-    /// This node's number in it, from 1.
-    pub node_id: u64,
+    /// The number by which it is founded, from 1. A directory that has one already, and a node that joins, have theirs
+    /// from elsewhere.
+    pub node_id: Option<u64>,
     /// Where its data lies.
     pub data_dir: PathBuf,
     /// Where it listens.
@@ -199,7 +200,7 @@ impl Settings {
     pub fn new(cluster: impl Into<String>, node_id: u64, data_dir: impl Into<PathBuf>) -> Self {
         Self {
             cluster: cluster.into(),
-            node_id,
+            node_id: Some(node_id),
             data_dir: data_dir.into(),
             listen: Listen::loopback(PORT_BASE),
             advertise: Advertise::default(),

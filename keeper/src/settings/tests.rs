@@ -25,11 +25,11 @@ fn bad_keys_and_types_are_answered_exactly() {
     let cases = [
         (
             String::new(),
-            "cluster is missing: name the cluster, for example cluster = \"main\"\nnode_id is missing: number the nodes of the cluster 1, 2, 3\ndata_dir is missing: name a directory of this node alone, for example \"/var/lib/keeper\"",
+            "cluster is missing: name the cluster, for example cluster = \"main\"\ndata_dir is missing: name a directory of this node alone, for example \"/var/lib/keeper\"",
         ),
         (
             "cluster = \"a b\"\nnode_id = 0\ndata_dir = \"\"\n".into(),
-            "cluster is \"a b\": it must be 1 to 64 letters, digits, dots, underscores and dashes\nnode_id is 0: node numbers begin at 1\ndata_dir is \"\": name a directory of this node alone",
+            "cluster is \"a b\": it must be 1 to 64 letters, digits, dots, underscores and dashes\nnode_id is 0: node numbers begin at 1; leave it out on a node that is to be added to a cluster\ndata_dir is \"\": name a directory of this node alone",
         ),
         (with("nodeid = 2\n"), "line 4, column 1: unknown key `nodeid`: did you mean `node_id`?"),
         (

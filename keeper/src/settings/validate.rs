@@ -93,13 +93,14 @@ impl Violations {
         name
     }
 
-    fn node_id(&mut self, id: Option<u64>) -> u64 {
-        match id {
-            None => self.add("node_id", "is missing: number the nodes of the cluster 1, 2, 3"),
-            Some(0) => self.add("node_id", "is 0: node numbers begin at 1"),
-            Some(_) => {}
+    fn node_id(&mut self, id: Option<u64>) -> Option<u64> {
+        if id == Some(0) {
+            self.add(
+                "node_id",
+                "is 0: node numbers begin at 1; leave it out on a node that is to be added to a cluster",
+            );
         }
-        id.unwrap_or_default()
+        id
     }
 
     fn data_dir(&mut self, path: Option<String>) -> PathBuf {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use keeper::batch::Batch;
 use keeper::metrics::Metrics;
 use keeper::raft::{
-    Entropy, Identity, Leadership, Member, Offload, ProposeError, Proposed, RaftGroup, RaftHandle, RaftLog,
+    Entropy, Home, Identity, Leadership, Member, Offload, ProposeError, Proposed, RaftGroup, RaftHandle, RaftLog,
     RaftOptions, RaftParts, RaftStartError, RaftStatus, ReadError, RestoreError, RestoreParts, Restored, TcpDial,
     restore, serve, start,
 };
@@ -208,6 +208,7 @@ fn parts(id: u64, options: RaftOptions, offload: Offload, place: &Place, replica
     let engine = Arc::new(MemoryEngine::open(&place.disk, SyncPolicy::AtOnce, Hooks::ignore()));
     RaftParts {
         identity: Identity { cluster: "test".to_owned(), group: 0, node: id, disk_id: id },
+        home: Home::fixed(Member::default()),
         options,
         log: RaftLog::open(engine, 0, offload).expect("a log"),
         replica,

@@ -155,6 +155,8 @@ pub(crate) fn command() -> BoxedStrategy<Command> {
             Command::Publish(Publish { changes, author, message, request })
         }),
         1 => send().prop_map(Command::SendControl).boxed(),
+        1 => number().prop_map(Command::ReserveNode),
+        1 => number().prop_map(Command::RetireNode),
         1 => acknowledge.prop_map(|(control, incarnation, done, message)| {
             Command::AcknowledgeControl(AcknowledgeControl { control, incarnation, done, message })
         }),

@@ -337,7 +337,9 @@ fn request(command: &Command) -> Option<RequestId> {
         | Command::GiveUp(_)
         | Command::Restore(_)
         | Command::SendControl(_)
-        | Command::AcknowledgeControl(_) => None,
+        | Command::AcknowledgeControl(_)
+        | Command::ReserveNode(_)
+        | Command::RetireNode(_) => None,
     }
 }
 

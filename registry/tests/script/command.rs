@@ -13,7 +13,7 @@ use crate::{
     words::{Line, cursor},
 };
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "found",
     "restore",
     "open",
@@ -29,6 +29,8 @@ const COMMANDS: [&str; 15] = [
     "policy",
     "send",
     "acknowledge",
+    "reserve-node",
+    "retire-node",
 ];
 
 pub(crate) fn is_command(verb: &str) -> bool {
@@ -64,6 +66,8 @@ pub(crate) fn command(state: &State, line: &Line) -> Result<Command> {
             done: line.word(2)? == "done",
             message: line.text("message"),
         }),
+        "retire-node" => Command::RetireNode(line.number_at(0)?),
+        "reserve-node" => Command::ReserveNode(line.number_at(0)?),
         verb => bail!("{verb} is no command"),
     })
 }

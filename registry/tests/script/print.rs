@@ -60,6 +60,8 @@ fn reply(reply: &Reply) -> String {
         }
         Reply::ControlSent { control, instances } => format!("sent #{control} to {instances}"),
         Reply::Acknowledged => "acknowledged".to_owned(),
+        Reply::NodeRetired => "retired".to_owned(),
+        Reply::NodeReserved { node } => format!("node {node}"),
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn ask(state: &State, line: &Line) -> Result<String> {
         "sweeps" => {
             vec![state.next_sweep().map_or_else(|| "nothing to sweep".to_owned(), |due| format!("due at {} ms", due.0))]
         }
+        "nodes" => vec![format!("up to {}", state.last_node())],
         "clock" => vec![format!("r{} at {} ms", state.revision().0, state.time().0)],
         verb => bail!("{verb} is no question"),
     };

@@ -118,7 +118,7 @@ impl SimNode {
     #[must_use]
     pub fn member(&self) -> InitialMember {
         InitialMember {
-            node_id: self.settings.node_id,
+            node_id: self.settings.node_id.unwrap_or_default(),
             peer_endpoint: self.settings.listen.peer.to_string(),
             client_endpoint: self.client_endpoint(),
         }
@@ -204,7 +204,9 @@ impl Process {
         let wall = self.wall;
         let parts = Parts {
             log,
+            node: self.settings.node_id.unwrap_or_default(),
             disk_id: self.disk_id,
+            keep_number: Arc::new(|_| Err(std::io::Error::other("no node joins in the simulation"))),
             snapshots: self.disk.snapshots()?,
             free_bytes: Arc::new(|| None),
             dial: Arc::new(SimDial { net: Arc::clone(&self.net), host: self.host }),

@@ -15,6 +15,7 @@ mod hostile;
 mod instance;
 mod kick;
 mod limits;
+mod members;
 mod monitoring;
 mod presence;
 mod processes;

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use keeper_proto::v1::{
-    BackupReply, BackupRequest, InitializeReply, InitializeRequest, Member, Problem, StatusReply, StatusRequest,
+    BackupReply, BackupRequest, ChangeMembershipReply, ChangeMembershipRequest, InitializeReply, InitializeRequest,
+    Member, Problem, StatusReply, StatusRequest,
     cluster_server::{Cluster, ClusterServer},
     configs_server::ConfigsServer,
     controls_server::ControlsServer,
@@ -157,6 +158,15 @@ impl Cluster for Node {
 
     async fn initialize(&self, _: Request<InitializeRequest>) -> Result<Response<InitializeReply>, Status> {
         Err(status(&refused("already-founded")))
+    }
+
+    type ChangeMembershipStream = Replies<ChangeMembershipReply>;
+
+    async fn change_membership(
+        &self,
+        _: Request<ChangeMembershipRequest>,
+    ) -> Result<Response<Self::ChangeMembershipStream>, Status> {
+        Err(Status::unimplemented("the fake has no members"))
     }
 
     type BackupStream = Replies<BackupReply>;

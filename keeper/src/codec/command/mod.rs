@@ -30,6 +30,8 @@ mod tag {
     pub(super) const KICK_STEP: u8 = 11;
     pub(super) const GIVE_UP: u8 = 12;
     pub(super) const RESTORE: u8 = 13;
+    pub(super) const RESERVE_NODE: u8 = 14;
+    pub(super) const RETIRE_NODE: u8 = 15;
 }
 
 pub(super) fn write(out: &mut Output, command: &Command) {
@@ -81,6 +83,14 @@ pub(super) fn write(out: &mut Output, command: &Command) {
             out.u8(tag::ACKNOWLEDGE_CONTROL);
             control::write_acknowledge(out, acknowledge);
         }
+        Command::RetireNode(node) => {
+            out.u8(tag::RETIRE_NODE);
+            out.u64(*node);
+        }
+        Command::ReserveNode(above) => {
+            out.u8(tag::RESERVE_NODE);
+            out.u64(*above);
+        }
     }
 }
 
@@ -101,6 +111,8 @@ pub(super) fn read(input: &mut Input) -> Decoded<Command> {
         tag::PUBLISH => Command::Publish(config::read_publish(input)?),
         tag::SEND_CONTROL => Command::SendControl(control::read_send(input)?),
         tag::ACKNOWLEDGE_CONTROL => Command::AcknowledgeControl(control::read_acknowledge(input)?),
+        tag::RETIRE_NODE => Command::RetireNode(input.u64()?),
+        tag::RESERVE_NODE => Command::ReserveNode(input.u64()?),
         _ => return Err(unknown(input, "the tag of a command")),
     })
 }

@@ -137,6 +137,7 @@ fn a_restored_state_comes_back_as_it_was_frozen() {
     let mut state = full();
     let at = Stamp { revision: Revision(1 << 32), time: state.time() };
     state.apply(at, &Command::Restore(RESTORED)).reply.expect("a restored cluster begins another history");
+    state.apply(at, &Command::ReserveNode(3)).reply.expect("a node is given a number");
     let thawed = read(chunks(&state)).expect("what was written can be read");
     assert_eq!(thawed.hash(), state.hash());
     assert_eq!(chunks(&thawed), chunks(&state));

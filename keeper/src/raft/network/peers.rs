@@ -141,7 +141,9 @@ impl Peer {
             let problem = Problem::decode(answer.body).unwrap_or_default();
             return Err(self.refused(problem.message));
         }
-        if answer.from != self.id || answer.kind != i32::from(expected) {
+        // Who is asked for its name may have any.
+        let is_whom_we_asked = answer.from == self.id || (self.id == 0 && expected == Kind::Identify);
+        if !is_whom_we_asked || answer.kind != i32::from(expected) {
             return Err(self.refused(format!("node {} answered with kind {}", answer.from, answer.kind)));
         }
         Ok(answer.body)

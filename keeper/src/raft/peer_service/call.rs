@@ -1,17 +1,25 @@
 //! One question, one answer.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use keeper_proto::peer::Envelope;
 use keeper_proto::peer::envelope::Kind;
 
 use super::PeerService;
 use crate::raft::encode;
-use crate::raft::identity::{Introduction, Refusal};
+use crate::raft::identity::Refusal;
+use crate::raft::introduction::Introduction;
+use crate::raft::members::decode_adoption;
 use crate::raft::read_rounds::Want;
 
 impl PeerService {
     pub(super) async fn serve_call(&self, request: Envelope) -> Result<Envelope, Refusal> {
         self.identity.check(&request)?;
+        if self.renamed.load(Ordering::Acquire) {
+            return Err(unavailable("this node has been given a number, and starts anew"));
+        }
         let (from, kind) = (request.from, request.kind());
         let body = match kind {
             Kind::Vote => self.vote(request.body).await?,
@@ -19,6 +27,7 @@ impl PeerService {
             Kind::TransferLeader => self.transfer_leader(request.body).await?,
             Kind::ReadIndex => self.read_index().await?,
             Kind::Identify => self.identify().await?,
+            Kind::Adopt => self.adopt(request.body).await?,
             Kind::Unspecified | Kind::Append | Kind::SnapshotHeader | Kind::SnapshotChunk | Kind::Problem => {
                 return Err(Refusal::WrongKind { found: request.kind, expected: "a call" });
             }
@@ -28,7 +37,41 @@ impl PeerService {
 
     async fn identify(&self) -> Result<Bytes, Refusal> {
         let initialized = self.handle.is_initialized().await.map_err(unavailable)?;
-        Ok(Introduction { disk_id: self.identity.disk_id, initialized }.encode())
+        let introduction = Introduction {
+            disk_id: self.identity.disk_id,
+            initialized,
+            node: self.identity.node,
+            state: self.replica.read(|state| state.state_id()).unwrap_or_default().0,
+            lost: self.home.lost,
+            peer_endpoint: self.home.advertised.peer_endpoint.clone(),
+            client_endpoint: self.home.advertised.client_endpoint.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        Ok(introduction.encode())
+    }
+
+    /// Takes a number, once. From the first look at the log to the restart under the new name nothing else is served:
+    /// neither a founding nor a vote may come between.
+    async fn adopt(&self, body: Bytes) -> Result<Bytes, Refusal> {
+        let number = decode_adoption(body).map_err(|source| Refusal::Malformed { what: "adoption", source })?;
+        if self.renamed.swap(true, Ordering::AcqRel) {
+            return Err(unavailable("this node is being given a number already"));
+        }
+        let stored = self.store_number(number).await;
+        if stored.is_err() {
+            self.renamed.store(false, Ordering::Release);
+        }
+        stored.map(|()| Bytes::new())
+    }
+
+    async fn store_number(&self, number: u64) -> Result<(), Refusal> {
+        if self.handle.is_initialized().await.map_err(unavailable)? {
+            return Err(Refusal::Taken { node: self.identity.node });
+        }
+        let keep = Arc::clone(&self.home.keep_number);
+        self.offload.short(move || keep(number)).await.map_err(unavailable)?;
+        tracing::info!(number, "taken into the cluster; starting anew under this number");
+        Ok(())
     }
 
     async fn vote(&self, body: Bytes) -> Result<Bytes, Refusal> {

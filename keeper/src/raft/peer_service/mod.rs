@@ -11,6 +11,7 @@ mod serve;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use futures_util::Stream;
 use keeper_proto::peer::Envelope;
@@ -25,16 +26,22 @@ pub use serve::serve;
 
 use super::entropy::Entropy;
 use super::handle::RaftHandle;
+use super::home::Home;
 use super::identity::Identity;
 use super::offload::Offload;
 use super::snapshot_files::SnapshotFiles;
 use crate::govern::Guest;
+use crate::replica::Replica;
 
 /// Serves the other nodes of the group.
 #[derive(Debug, Clone)]
 pub struct PeerService {
     pub(super) identity: Arc<Identity>,
     pub(super) handle: RaftHandle,
+    pub(super) home: Home,
+    pub(super) replica: Arc<Replica>,
+    /// It has another number than the one this process runs under.
+    pub(super) renamed: Arc<AtomicBool>,
     pub(super) entropy: Arc<Entropy>,
     pub(super) snapshots: Arc<SnapshotFiles>,
     pub(super) offload: Offload,

@@ -11,7 +11,7 @@ const TITLE: &str = "keeper data directory";
 pub struct Identity {
     /// Name of the cluster.
     pub cluster: String,
-    /// Id of the node in it.
+    /// Id of the node in it; 0 while it waits for one.
     pub node_id: u64,
     /// When the directory was made, in Unix milliseconds; for people.
     pub created_at_ms: u64,
@@ -27,7 +27,8 @@ impl Identity {
         )
     }
 
-    /// The identity that a directory has, if it is that of the same node.
+    /// The identity that a directory has, if it is of the same cluster. Its number counts, whatever the claim says: one
+    /// that joined has it from the cluster.
     pub(super) fn confirm(&self, text: &str, path: &Path) -> Result<Self, DirectoryError> {
         let damaged = |what: &str| DirectoryError::Identity { path: path.into(), what: what.into() };
         let mut lines = text.lines();
@@ -54,9 +55,6 @@ impl Identity {
         if cluster != self.cluster {
             let expected = self.cluster.clone();
             return Err(DirectoryError::Cluster { path: path.into(), found: cluster, expected });
-        }
-        if node_id != self.node_id {
-            return Err(DirectoryError::Node { path: path.into(), found: node_id, expected: self.node_id });
         }
         Ok(Self { cluster, node_id, created_at_ms, disk_id })
     }

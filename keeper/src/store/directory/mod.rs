@@ -1,15 +1,16 @@
 //! The data directory of one node: whose it is, and that nobody else has it open.
 //!
 //! ```text
-//! identity    format, cluster, node, the directory's own number; written once, behind the first mark
+//! identity    format, cluster, node (0 until it has a number), the directory's own number; behind the first mark
 //! LOCK        locked by the running process, whose id it holds
 //! mark        the synced mark
 //! log/        the Raft log
 //! snapshots/  the newest snapshot
 //! ```
 //!
-//! A directory belongs to one node of one cluster for ever: a vote cast under one id must never count under another. A
-//! directory that is neither empty nor ours is left untouched.
+//! A directory belongs to one node of one cluster for ever: a vote cast under one id must never count under another. It
+//! is given its number while it is empty; the number in the settings is only what an empty one begins with. A directory
+//! that is neither empty nor ours is left untouched.
 
 #[cfg(any(test, fuzzing))]
 pub(in crate::store) mod fuzz;
@@ -104,16 +105,6 @@ pub enum DirectoryError {
         /// The cluster asked for.
         expected: String,
     },
-    /// It belongs to another node.
-    #[error("data directory {} belongs to node {found}, not to node {expected}", path.display())]
-    Node {
-        /// The directory.
-        path: PathBuf,
-        /// Its node.
-        found: u64,
-        /// The node asked for.
-        expected: u64,
-    },
     /// Its identity cannot be read.
     #[error("the identity in {} is damaged: {what}", path.display())]
     Identity {
@@ -175,7 +166,12 @@ impl DataDirectory {
         refuse_full(path, reserve_bytes)?;
         let identity = match fs::read_to_string(path.join(IDENTITY)) {
             Ok(text) => {
-                let identity = claim.confirm(&text, path)?;
+                let mut identity = claim.confirm(&text, path)?;
+                if identity.node_id == 0 && claim.node_id != 0 {
+                    // It never had a number, and so never any data.
+                    identity.node_id = claim.node_id;
+                    write_once(path, &identity.to_text()).map_err(unwritable)?;
+                }
                 // It came before the identity, so a directory without it has lost it.
                 if !path.join(MARK).try_exists().map_err(|source| DirectoryError::Read { path: path.into(), source })? {
                     return Err(DirectoryError::MarkMissing { path: path.into() });
@@ -200,6 +196,15 @@ impl DataDirectory {
     #[must_use]
     pub const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Gives the directory its node's number, while it is empty.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn renumber(&self, node_id: u64) -> Result<(), DirectoryError> {
+        let written = write_once(&self.path, &Identity { node_id, ..self.identity.clone() }.to_text());
+        written.map_err(|source| DirectoryError::Write { path: self.path.clone(), source })
     }
 
     /// Where the log lies.

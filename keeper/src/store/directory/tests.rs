@@ -29,10 +29,21 @@ fn a_directory_is_opened_again_by_its_node() {
 fn a_directory_of_another_is_refused_with_both_names() {
     let root = fresh();
     drop(open(root.path(), "prod", 3));
-    let node = open(root.path(), "prod", 4).expect_err("another node");
-    assert_eq!(node, "data directory DIR belongs to node 3, not to node 4");
+    let node = open(root.path(), "prod", 4).expect("its number is its own, whatever the settings say");
+    assert_eq!(node.identity().node_id, 3);
+    drop(node);
     let cluster = open(root.path(), "test", 3).expect_err("another cluster");
     assert_eq!(cluster, "data directory DIR belongs to cluster `prod`, not to `test`");
+}
+
+#[test]
+fn an_empty_directory_is_given_its_number_later() {
+    let root = fresh();
+    let unnumbered = open(root.path(), "prod", 0).expect("an empty directory is taken");
+    unnumbered.renumber(7).expect("a write");
+    drop(unnumbered);
+    let numbered = open(root.path(), "prod", 0).expect("its own directory");
+    assert_eq!(numbered.identity(), &identity("prod", 7));
 }
 
 #[test]
