@@ -58,7 +58,7 @@ impl InProcess {
             Slot { settings, running: None }
         };
         let nodes = listeners.into_iter().enumerate().map(slot).collect();
-        let mut cluster = Self { nodes, folder: folder };
+        let mut cluster = Self { nodes, folder };
         for at in 0..cluster.nodes.len() {
             cluster.restart(at).await;
         }

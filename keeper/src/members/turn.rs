@@ -147,10 +147,8 @@ impl Turn<'_> {
 
     /// Gives an empty node its number, and waits until it is back under it.
     async fn number(&self, found: Introduction, highest: u64, tell: &Tell) -> Result<Introduction, Problem> {
-        let number = match self.propose(Command::ReserveNode(highest)).await? {
-            Reply::NodeReserved { node } => node,
-            reply => return Err(unexpected(&reply)),
-        };
+        let reply = self.propose(Command::ReserveNode(highest)).await?;
+        let Reply::NodeReserved { node: number } = reply else { return Err(unexpected(&reply)) };
         let at = found.peer_endpoint.clone();
         self.shared.raft.adopt(&found, number).await.map_err(|error| Problem::Declined {
             reason: "unreachable",

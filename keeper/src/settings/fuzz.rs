@@ -11,7 +11,7 @@ fn settings(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     match Settings::parse(text) {
         Ok(settings) => {
-            assert!(settings.node_id > 0 && !settings.cluster.is_empty());
+            assert!(settings.node_id != Some(0) && !settings.cluster.is_empty());
             assert!(settings.raft.election_min_ms > settings.raft.heartbeat_ms);
         }
         Err(SettingsError::Syntax(refusal)) => within(text, &refusal),

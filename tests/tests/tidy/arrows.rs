@@ -26,7 +26,7 @@ const CRATES: [(&str, &[&str]); 12] = [
 const STATE_NEEDS: [&str; 5] = ["bytes", "hashbrown", "smallvec", "thiserror", "xxhash-rust"];
 
 /// The modules of the daemon, top to bottom, and the ones each may import beside [`BASE`].
-const MODULES: [(&str, &[&str]); 15] = [
+const MODULES: [(&str, &[&str]); 16] = [
     ("main", &["cli", "http", "node"]),
     ("fuzz", &["backup", "rpc", "raft", "store"]),
     ("cli", &["backup", "http", "node"]),
