@@ -81,6 +81,7 @@ async fn ask(options: &Options, noun: Noun, console: &mut Console<'_>) -> Result
         Noun::Cluster { verb: ClusterVerb::Backup(typed) } => {
             cluster::backup(&mut admin, &options.endpoints, &typed).await
         }
+        Noun::Cluster { verb: ClusterVerb::Member(verb) } => cluster::change(&mut admin, verb).await,
         Noun::Completions { shell } => completions(shell, admin.console),
     };
     match done {

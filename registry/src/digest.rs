@@ -32,7 +32,7 @@ pub(crate) enum Kind {
     KickGateway = 17,
     Rebuild = 18,
     RebuildGateway = 19,
-    Nodes = 20,
+    Nodes = 30,
 }
 
 /// A digest in the making: order and length of what is fed matter.
@@ -136,8 +136,8 @@ impl Digest {
             Reply::Acknowledged => self.number(9),
             Reply::GivenUp => self.number(11),
             Reply::Restored(state) => self.number(12).number(state.0),
-            Reply::NodeReserved { node } => self.number(13).number(*node),
-            Reply::NodeRetired => self.number(14),
+            Reply::NodeReserved { node } => self.number(20).number(*node),
+            Reply::NodeRetired => self.number(21),
         }
     }
 

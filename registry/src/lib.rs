@@ -13,7 +13,6 @@
 
 mod check;
 mod clock;
-mod cluster;
 mod command;
 mod config;
 mod control;
@@ -23,6 +22,7 @@ mod frame;
 mod freeze;
 mod instance;
 pub mod limits;
+mod nodes;
 mod notice;
 mod numbered;
 mod outcome;
@@ -38,7 +38,6 @@ mod stamp;
 mod state;
 mod thaw;
 
-pub use cluster::Nodes;
 pub use command::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, GiveUp,
     Kick, KickTarget, OpenInstance, Publish, Register, RequestId, SendControl, SessionKey, SessionOperation,
@@ -49,6 +48,7 @@ pub use control::{Addressed, AnswerState, Control, ControlAnswer};
 pub use epoch::{Epoch, Incarnation, StateId};
 pub use freeze::Frozen;
 pub use instance::{Changes, Closing, ClosingCause, Instance};
+pub use nodes::Nodes;
 pub use notice::{Notice, NoticeCause, NoticeCursor, Notices};
 pub use numbered::UnknownNumber;
 pub use outcome::{Event, Holder, Kicked, OperationResult, Outcome, Rejection, Reply};

@@ -3,11 +3,11 @@
 use crate::{
     Command, Event, LogTime, Outcome, Rejection, Reply, Revision, Stamp, StateId,
     clock::Clock,
-    cluster::Nodes,
     config::Configs,
     control::Controls,
     digest::{Digest, Kind},
     instance::Instances,
+    nodes::Nodes,
     notice::NoticeRing,
     policy::Policies,
     presence::{PresenceLimits, PresenceRing},

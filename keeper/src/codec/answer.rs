@@ -24,8 +24,8 @@ mod tag {
     pub(super) const KICK_STEPPED: u8 = 10;
     pub(super) const GIVEN_UP: u8 = 11;
     pub(super) const RESTORED: u8 = 12;
-    pub(super) const NODE_RESERVED: u8 = 13;
-    pub(super) const NODE_RETIRED: u8 = 14;
+    pub(super) const NODE_RESERVED: u8 = 20;
+    pub(super) const NODE_RETIRED: u8 = 21;
 
     pub(super) const REGISTERED: u8 = 1;
     pub(super) const DONE: u8 = 2;

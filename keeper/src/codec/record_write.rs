@@ -25,7 +25,7 @@ pub(super) mod tag {
     pub(in crate::codec) const PRESENCE: u8 = 14;
     pub(in crate::codec) const KICK: u8 = 15;
     pub(in crate::codec) const REBUILD: u8 = 16;
-    pub(in crate::codec) const NODES: u8 = 17;
+    pub(in crate::codec) const NODES: u8 = 20;
 
     pub(in crate::codec) const DISPLACED: u8 = 1;
     pub(in crate::codec) const KICKED: u8 = 2;

@@ -16,6 +16,61 @@ pub(crate) enum ClusterVerb {
     /// The file appears when it is complete and on the disk, or not at all. `keeper backup-verify` checks one, and
     /// `keeper restore` begins a new cluster with it.
     Backup(BackupCluster),
+    /// Change who is a member, or who leads
+    #[command(flatten)]
+    Member(MemberVerb),
+}
+
+/// What to do about members. The leader does it, step by step: cut off, type it again, and it goes on.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MemberVerb {
+    /// Take a node in: one that runs with an empty directory and no `node_id` in its settings
+    ///
+    /// It is given its number, receives what the cluster has, and then votes. Add voters in pairs: four tolerate no
+    /// more than three do.
+    Add(AddMember),
+    /// Give a learner a vote, once it has what the leader has
+    Promote {
+        /// Its number
+        node: u64,
+    },
+    /// Take a voter's vote away: it stays as a learner
+    Demote {
+        /// Its number
+        node: u64,
+    },
+    /// Leave a node out; its number is never given again
+    ///
+    /// Refused where too few of the voters that remain would answer to decide anything. A leader hands over first.
+    Remove {
+        /// Its number
+        node: u64,
+    },
+    /// Take a node in and leave another one out, in one change of the voters
+    Replace {
+        /// The number of the node that leaves
+        old: u64,
+        /// Where the peer listener of the new one is
+        #[arg(value_name = "HOST:PEERPORT")]
+        peer: String,
+    },
+    /// Hand leadership over, and say for how long no write was acknowledged
+    TransferLeader {
+        /// To which node [default: the voter that lacks least]
+        node: Option<u64>,
+    },
+}
+
+/// Whom to take in.
+#[derive(Debug, Args)]
+pub(crate) struct AddMember {
+    /// Where its peer listener is
+    #[arg(value_name = "HOST:PEERPORT")]
+    pub(crate) peer: String,
+
+    /// It gets no vote: it serves watches and reads, and costs writes nothing
+    #[arg(long)]
+    pub(crate) learner: bool,
 }
 
 /// What to back up.

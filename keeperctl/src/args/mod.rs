@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 use keeper_client_sdk::Endpoint;
 
 use crate::console::Output;
-pub(crate) use cluster::{BackupCluster, ClusterVerb};
+pub(crate) use cluster::{AddMember, BackupCluster, ClusterVerb, MemberVerb};
 pub(crate) use config::{
     ConfigVerb, DeleteConfig, DiffConfig, EditConfig, GetConfig, LintConfig, PutConfig, Reason, WatchConfigs,
 };

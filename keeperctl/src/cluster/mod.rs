@@ -5,6 +5,7 @@
 
 mod backup;
 mod diagnosis;
+mod members;
 mod report;
 mod survey;
 
@@ -13,6 +14,7 @@ use keeper_client_sdk::{Cluster, Endpoint};
 
 pub(crate) use backup::backup;
 pub(crate) use diagnosis::diagnose;
+pub(crate) use members::change;
 
 use crate::{
     admin::Admin,

@@ -30,8 +30,8 @@ mod tag {
     pub(super) const KICK_STEP: u8 = 11;
     pub(super) const GIVE_UP: u8 = 12;
     pub(super) const RESTORE: u8 = 13;
-    pub(super) const RESERVE_NODE: u8 = 14;
-    pub(super) const RETIRE_NODE: u8 = 15;
+    pub(super) const RESERVE_NODE: u8 = 20;
+    pub(super) const RETIRE_NODE: u8 = 21;
 }
 
 pub(super) fn write(out: &mut Output, command: &Command) {
