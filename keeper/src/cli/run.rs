@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use keeper::clock;
 use keeper::node::{Addresses, Node, Runtimes};
 use keeper::settings::{Listen, Settings};
 use tokio::runtime::{Builder, Runtime};
@@ -73,11 +74,11 @@ async fn run(
 
 /// A node that has ended lets go of its ports and files a moment later.
 async fn start_anew(settings: &Settings, runtimes: &Runtimes) -> Result<Node, Failure> {
-    let deadline = tokio::time::Instant::now() + GRACE;
+    let deadline = clock::now() + GRACE;
     loop {
         match Node::start(settings.clone(), runtimes.clone()).await {
             Ok(node) => return Ok(node),
-            Err(error) if tokio::time::Instant::now() >= deadline => return Err(error.into()),
+            Err(error) if clock::now() >= deadline => return Err(error.into()),
             Err(_) => tokio::time::sleep(RETRY).await,
         }
     }

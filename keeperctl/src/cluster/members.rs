@@ -2,8 +2,6 @@
 //!
 //! What happens on the way is words, what came of it is data: one sentence, or one object.
 
-use std::time::{Duration, Instant};
-
 use keeper_client_sdk::{MembershipChange, MembershipChanged, MembershipStep, Rank};
 use serde::Serialize;
 
@@ -14,8 +12,8 @@ use crate::{
     render::Report,
 };
 
-/// How often progress is told to whoever waits.
-const TELL_EVERY: Duration = Duration::from_secs(1);
+/// Looks of the leader, of which there are about twenty a second, until progress is told again.
+const TELL_EVERY: u32 = 20;
 
 pub(crate) async fn change(admin: &mut Admin<'_, '_>, verb: MemberVerb) -> Result<(), Failure> {
     let cluster = admin.keeper.cluster();
@@ -34,7 +32,7 @@ pub(crate) async fn change(admin: &mut Admin<'_, '_>, verb: MemberVerb) -> Resul
 
 /// Tells how it goes, until it is done.
 async fn follow(admin: &mut Admin<'_, '_>, mut change: MembershipChange) -> Result<MembershipChanged, Failure> {
-    let mut told_at: Option<Instant> = None;
+    let mut looks = 0;
     loop {
         let step = change.step().await.map_err(|error| Failure::of_change(error, "keeperctl cluster status"))?;
         match step {
@@ -46,9 +44,8 @@ async fn follow(admin: &mut Admin<'_, '_>, mut change: MembershipChange) -> Resu
             }
             MembershipStep::CatchingUp { node_id, has, wanted } => {
                 // What takes no time is not worth a word.
-                let began = *told_at.get_or_insert_with(Instant::now);
-                if began.elapsed() >= TELL_EVERY {
-                    told_at = Some(Instant::now());
+                looks += 1;
+                if looks % TELL_EVERY == 0 {
                     admin.console.say(format_args!("node {node_id} has {has} of {wanted} entries"));
                 }
             }
@@ -110,6 +107,8 @@ impl Report for Done {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -48,10 +48,8 @@ fn done(node_id: u64) -> MembershipChanged {
 }
 
 fn reason(error: &Error) -> &str {
-    match error {
-        Error::Refused { reason, .. } => reason,
-        other => panic!("not a refusal: {other}"),
-    }
+    let Error::Refused { reason, .. } = error else { panic!("not a refusal: {error}") };
+    reason
 }
 
 #[tokio::test(flavor = "multi_thread")]
