@@ -1,9 +1,10 @@
 //! The numbers of nodes, each given once.
 //!
 //! A node's number is its name in votes and in the log's bookkeeping of who has what. One that came back with another
-//! disk under an old number would count twice, so a number is spent with the node that had it. The founders of a cluster
-//! bring their numbers along; whoever joins later gets one from here, above every number that was ever given. The count
-//! is part of the state, and so of every snapshot and backup: no restart and no restored node gives a number again.
+//! disk under an old number would count twice, so a number is spent with the node that had it. The founders of a
+//! cluster bring their numbers along; whoever joins later gets one from here, above every number that was ever given.
+//! The count is part of the state, and so of every snapshot and backup: no restart and no restored node gives a number
+//! again.
 
 use crate::{
     Reply, State,

@@ -218,13 +218,7 @@ impl Node {
         consensus.spawn(&runtimes.raft, "peers", serving);
 
         let mut services = Tasks::new(failure.clone());
-        let admission = AdmissionLimits {
-            lane_bytes_max: settings.limits.lane_bytes_max,
-            lane_proposals_max: settings.limits.lane_proposals_max,
-            gateway_bytes_max: settings.limits.gateway_bytes_max,
-            gateway_proposals_max: settings.limits.gateway_proposals_max,
-        };
-        let (proposer, worker) = Proposer::new(raft.clone(), admission, Arc::clone(&metrics));
+        let (proposer, worker) = Proposer::new(raft.clone(), admission(&settings), Arc::clone(&metrics));
         let (leases, lease_worker) =
             Leases::new(Arc::clone(&replica), raft.clone(), proposer.clone(), Arc::clone(&metrics));
         let rows_per_second = settings.limits.upkeep_rows_per_second;
@@ -247,8 +241,7 @@ impl Node {
         streams.spawn_service(&runtimes, "backups", move |stop| backup_worker.run(stop));
         let silence_max = Duration::from_millis(settings.raft.election_max_ms);
         let members = Members::new(raft.clone(), Arc::clone(&replica), proposer.clone(), silence_max);
-        let steward = Steward::new(members.clone());
-        services.spawn_service(&runtimes, "members", move |stop| steward.run(stop));
+        services.look_after(&runtimes, &members);
         let described = Arc::clone(&admin) as Arc<dyn rpc::Node>;
         let cluster = ClusterService::new(identity, view.clone(), backups, members, described);
         let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());
@@ -261,11 +254,11 @@ impl Node {
         services.spawn_service(&runtimes, "gauges", move |stop| gauges.run(stop));
         serve_clients(&mut streams, &runtimes, &doors.clients, listeners.client, routes);
         services.spawn_service(&runtimes, "memory", |stop| doors.clients.relieve(stop));
-        let pages = http::Pages { registry, readiness: admin };
         if let Some(listener) = listeners.http {
-            let stop = streams.stopping();
+            let pages = http::Pages { registry, readiness: admin };
             let visitors = http::Visitors::new(listener, doors.http.connections, doors.http.memory);
-            streams.spawn(&runtimes.serve, "http", http::serve(visitors, pages, stop.cancelled_owned()));
+            let stop = streams.stopping().cancelled_owned();
+            streams.spawn(&runtimes.serve, "http", http::serve(visitors, pages, stop));
         }
 
         let failure = failure.subscribe();
@@ -273,7 +266,22 @@ impl Node {
     }
 }
 
+const fn admission(settings: &Settings) -> AdmissionLimits {
+    AdmissionLimits {
+        lane_bytes_max: settings.limits.lane_bytes_max,
+        lane_proposals_max: settings.limits.lane_proposals_max,
+        gateway_bytes_max: settings.limits.gateway_bytes_max,
+        gateway_proposals_max: settings.limits.gateway_proposals_max,
+    }
+}
+
 impl Tasks {
+    /// Does for the members what nobody has to ask for.
+    fn look_after(&mut self, runtimes: &Runtimes, members: &Members) {
+        let steward = Steward::new(members.clone());
+        self.spawn_service(runtimes, "members", move |stop| steward.run(stop));
+    }
+
     /// A task of the serving runtime that cannot fail.
     fn spawn_service<F: Future<Output = ()> + Send + 'static>(
         &mut self,

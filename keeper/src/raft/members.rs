@@ -1,13 +1,13 @@
-//! What of a change of membership only openraft, or another node, can do. Which changes are sound, and when, is decided
-//! in [`members`](crate::members).
+//! What of a change of membership only openraft, or another node, can do. Which changes are sound, and when, is not
+//! decided here.
 //!
-//! - **Nothing is changed on top of what was not seen.** Every change names the membership it was decided on; if another
-//!   one is in force by then it is refused, and nothing has happened.
+//! - **Nothing is changed on top of what was not seen.** Every change names the membership it was decided on; if
+//!   another one is in force by then it is refused, and nothing has happened.
 //! - **A voter that is left out stays as a learner.** Only a learner is forgotten, by a change of its own. So a change
 //!   that was cut off half-way can be completed by whoever comes next, without knowing what it was for: completing
-//!   never removes anybody. And who is left out hears of it.
-//! - **A joint membership is one log entry more.** While it is in force nothing else is changed; a leader that finds one
-//!   when it takes office completes it.
+//!   never removes anybody.
+//! - **A joint membership is one log entry more.** While it is in force nothing else is changed; a leader that finds
+//!   one when it takes office completes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
