@@ -11,19 +11,25 @@ use crate::{
     leftovers::Ledger,
     nemesis::{Control, Needs, build_shim},
     network::Network,
-    node::{Equipment, Node, Standing},
+    node::{Equipment, Node, Numbering, Standing},
+    seats::{Seat, seats},
 };
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A change of the membership goes on for as long as something moves; this is how long nothing may.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One try of a question to every node; a paused one does not answer at all.
 const STATUS_TIMEOUT: Duration = Duration::from_millis(700);
 
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
+    founders: usize,
     ledger: Arc<Ledger>,
     asker: Asker,
+    admin: Keeper,
 }
 
 /// Asks the nodes about themselves.
@@ -37,6 +43,9 @@ pub(crate) struct Asker {
 /// What a cluster is made of.
 pub(crate) struct Plan<'a> {
     pub(crate) keeper: &'a Path,
+    /// How many found it.
+    pub(crate) founders: usize,
+    /// How many there are: the others wait to be taken in.
     pub(crate) nodes: usize,
     pub(crate) needs: &'a Needs,
     /// Beside it lie the logs of the nodes.
@@ -61,10 +70,13 @@ impl Cluster {
             let log = plan.history.with_extension(format!("node-{}.log", number + 1));
             fs::write(&log, "")?;
             let equipment = Equipment { prefix: network.prefix(number), addresses, folder, image, shim, log };
-            nodes.push(Node::new(plan.keeper, number, equipment)?);
+            let numbering = if number < plan.founders { Numbering::Founder } else { Numbering::Newcomer };
+            nodes.push(Node::new(plan.keeper, number, numbering, equipment)?);
         }
         let asker = Asker::new(&nodes)?;
-        let mut cluster = Self { nodes, ledger, asker };
+        let admin = Keeper::builder().endpoints(nodes.iter().map(Node::client)).name("admin");
+        let admin = admin.operation_timeout(ADMIN_TIMEOUT).build()?;
+        let mut cluster = Self { nodes, founders: plan.founders, ledger, asker, admin };
         cluster.launch_all()?;
         cluster.found().await?;
         Ok(cluster)
@@ -93,6 +105,11 @@ impl Cluster {
         self.nodes.iter().filter(|node| node.standing == standing).map(|node| node.number).collect()
     }
 
+    /// A client that changes the cluster itself.
+    pub(crate) fn admin(&self) -> Keeper {
+        self.admin.clone()
+    }
+
     pub(crate) fn asker(&self) -> Asker {
         self.asker.clone()
     }
@@ -100,7 +117,7 @@ impl Cluster {
     /// Founds the cluster and waits for its leader, or says what the last try said.
     pub(crate) async fn found(&self) -> Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
-        let members: Vec<String> = self.nodes.iter().map(Node::member).collect();
+        let members: Vec<String> = self.nodes[..self.founders].iter().map(Node::member).collect();
         let mut said = "no node answered in time".to_owned();
         loop {
             let Ok(tried) = time::timeout_at(deadline, self.nodes[0].found(&members)).await else { break };
@@ -129,6 +146,9 @@ impl Cluster {
         for node in &mut self.nodes {
             node.wipe().await?;
         }
+        for node in &mut self.nodes[..self.founders] {
+            node.become_founder()?;
+        }
         self.launch_all()?;
         self.found().await
     }
@@ -150,5 +170,9 @@ impl Asker {
             Some((self.endpoints.iter().position(|it| *it == endpoint)?, status.ok()?))
         };
         answers.filter_map(answer).collect()
+    }
+    /// Who is a member; none without a leader.
+    pub(crate) async fn seats(&self) -> Option<Vec<Seat>> {
+        seats(&self.endpoints, &self.statuses().await)
     }
 }

@@ -17,6 +17,7 @@ mod operation;
 mod probe;
 mod results;
 mod run;
+mod seats;
 mod suite;
 mod tally;
 mod timeline;
@@ -184,7 +185,7 @@ fn perform(order: &Order, standpoint: Standpoint) -> Result<run::Verdict> {
     needs.namespaces |= standpoint == Standpoint::Routed;
     probe::demand(&needs, &ledger)?;
     let network = match standpoint {
-        Standpoint::Routed => Network::routed(order.nodes, &ledger)?,
+        Standpoint::Routed => Network::routed(order.places(), &ledger)?,
         Standpoint::Loopback => Network::Loopback,
     };
     let ledger_of_run = ledger.clone();
@@ -209,7 +210,7 @@ fn perform(order: &Order, standpoint: Standpoint) -> Result<run::Verdict> {
 /// Tries every fault there is.
 fn probe_all() -> Result<bool> {
     let ledger = Ledger::open()?;
-    let needs = Needs { namespaces: true, queue: true, shim: true, image: true, operations: true };
+    let needs = Needs { namespaces: true, queue: true, shim: true, image: true };
     let mut is_all = true;
     for found in probe::probe(&needs, &ledger) {
         match found.tried {

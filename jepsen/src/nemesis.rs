@@ -9,12 +9,14 @@ mod damage;
 mod disk;
 mod full;
 mod kill;
+mod membership;
 mod packets;
 mod partition;
 mod pause;
 mod power;
 mod rolling;
 mod shim;
+mod transfer;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +26,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use crate::world::World;
 
+pub(crate) use membership::enlist;
 pub(crate) use packets::{Packets, probe as probe_packets};
 pub(crate) use shim::{Control, build as build_shim};
 
@@ -50,7 +53,7 @@ pub(crate) enum Fault {
     Damage,
     /// Every node is stopped in order and started again, one after another
     Rolling,
-    /// Nodes join, leave and are replaced
+    /// Nodes join, are promoted and demoted, leave, are replaced, and lose their disks
     Membership,
     /// The leader hands over
     Transfer,
@@ -63,7 +66,6 @@ pub(crate) struct Needs {
     pub(crate) queue: bool,
     pub(crate) shim: bool,
     pub(crate) image: bool,
-    pub(crate) operations: bool,
 }
 
 impl Fault {
@@ -96,8 +98,8 @@ impl Fault {
             Self::Power => power::strike(world, random).await,
             Self::Damage => damage::strike(world, random).await,
             Self::Rolling => rolling::strike(world, random).await,
-            // No run gets here: the capability is probed first.
-            Self::Membership | Self::Transfer => Ok(()),
+            Self::Membership => membership::strike(world, random).await,
+            Self::Transfer => transfer::strike(world, random).await,
         }
     }
 
@@ -123,7 +125,6 @@ impl Needs {
             queue: has(&[Fault::Packets]),
             shim: has(&[Fault::Clock, Fault::Disk]),
             image: has(&[Fault::Power, Fault::Full]),
-            operations: has(&[Fault::Membership, Fault::Transfer]),
         }
     }
 }

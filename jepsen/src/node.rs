@@ -32,6 +32,15 @@ pub(crate) enum Standing {
     Retired,
 }
 
+/// What its settings say of its number in the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// It is founded by the number of its place.
+    Founder,
+    /// The cluster gives it one.
+    Newcomer,
+}
+
 /// What a node is given besides its number.
 pub(crate) struct Equipment {
     pub(crate) prefix: Vec<String>,
@@ -49,6 +58,7 @@ pub(crate) struct Node {
     equipment: Equipment,
     child: Option<Child>,
     pub(crate) standing: Standing,
+    numbering: Numbering,
     /// Faults under way that give it the right to end by itself.
     rights_to_end: u32,
     /// It had the right when it ended, and was not buried yet.
@@ -58,13 +68,29 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(keeper: &Path, number: usize, equipment: Equipment) -> Result<Self> {
+    pub(crate) fn new(keeper: &Path, number: usize, numbering: Numbering, equipment: Equipment) -> Result<Self> {
         let keeper = keeper.to_owned();
         let (child, standing) = (None, Standing::Down);
         let (rights_to_end, is_excused, is_damaged) = (0, false, false);
-        let node = Self { number, keeper, equipment, child, standing, rights_to_end, is_excused, is_damaged };
-        fs::write(node.settings(), node.settings_text())?;
+        let node = Self { number, keeper, equipment, child, standing, numbering, rights_to_end, is_excused, is_damaged };
+        node.write_settings()?;
         Ok(node)
+    }
+
+    fn write_settings(&self) -> Result<()> {
+        fs::write(self.settings(), self.settings_text()).context("settings cannot be written")
+    }
+
+    /// It is founded by the number of its place.
+    pub(crate) fn become_founder(&mut self) -> Result<()> {
+        self.numbering = Numbering::Founder;
+        self.write_settings()
+    }
+
+    /// Whoever starts it on an empty disk waits for a number from the cluster.
+    pub(crate) fn become_newcomer(&mut self) -> Result<()> {
+        self.numbering = Numbering::Newcomer;
+        self.write_settings()
     }
 
     pub(crate) fn name(&self) -> String {
@@ -73,6 +99,11 @@ impl Node {
 
     pub(crate) fn client(&self) -> String {
         self.equipment.addresses[0].to_string()
+    }
+
+    /// Where other nodes reach it.
+    pub(crate) fn peer(&self) -> String {
+        self.equipment.addresses[1].to_string()
     }
 
     pub(crate) const fn image(&self) -> Option<&Image> {
@@ -103,11 +134,14 @@ impl Node {
     /// Thresholds are tiny, so that snapshots are written, sent and installed all the time.
     fn settings_text(&self) -> String {
         let [client, peer, http] = self.equipment.addresses;
+        let number = match self.numbering {
+            Numbering::Founder => format!("node_id = {}\n", self.number + 1),
+            Numbering::Newcomer => String::new(),
+        };
         format!(
-            "cluster = \"jepsen\"\nnode_id = {}\ndata_dir = \"{}\"\nallow_insecure = true\n\n\
+            "cluster = \"jepsen\"\n{number}data_dir = \"{}\"\nallow_insecure = true\n\n\
              [listen]\nclient = \"{client}\"\npeer = \"{peer}\"\nhttp = \"{http}\"\n\n\
              [raft]\nsnapshot_log_entries = 300\nlog_keep_entries = 100\n",
-            self.number + 1,
             self.data().display()
         )
     }

@@ -50,11 +50,17 @@ pub(crate) struct Verdict {
 }
 
 impl Order {
+    /// How many nodes there are: where members come and go, one more than are founded.
+    pub(crate) fn places(&self) -> usize {
+        self.nodes + usize::from(self.faults.contains(&Fault::Membership))
+    }
+
     pub(crate) async fn run(&self, network: Network, ledger: Arc<Ledger>) -> Result<Verdict> {
         ensure!(self.keeper.exists(), "there is no {}: build it, or name one by --keeper", self.keeper.display());
         let history = Arc::new(History::create(&self.history)?);
         let needs = Needs::of(&self.faults);
-        let plan = Plan { keeper: &self.keeper, nodes: self.nodes, needs: &needs, history: &self.history };
+        let (founders, nodes) = (self.nodes, self.places());
+        let plan = Plan { keeper: &self.keeper, founders, nodes, needs: &needs, history: &self.history };
         let cluster = Cluster::start(&plan, &network, ledger).await.context("the cluster does not start")?;
         let endpoints = cluster.endpoints();
         let office = Arc::new(Office { endpoints, history: history.clone(), seed: self.seed });
@@ -88,6 +94,9 @@ impl Order {
         }
         self.work(world, rest, &mut crowd, self.seed + 1).await?;
         self.serves(world).await?;
+        if self.faults.contains(&Fault::Membership) {
+            world.enlist().await?;
+        }
         self.end(world, office, crowd).await
     }
 

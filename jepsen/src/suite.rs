@@ -25,11 +25,12 @@ use crate::{
 };
 
 /// What is mixed: some where they are strongest alone.
-const MIXES: [&[Fault]; 8] = [
+const MIXES: [&[Fault]; 9] = [
     &[Fault::Kill],
     &[Fault::Kill, Fault::Partition, Fault::Pause],
     &[Fault::Kill, Fault::Power],
     &[Fault::Packets, Fault::Partition, Fault::Rolling],
+    &[Fault::Kill, Fault::Membership, Fault::Partition, Fault::Transfer],
     &[Fault::Disk, Fault::Kill],
     &[Fault::Clock, Fault::Pause, Fault::Partition],
     &[Fault::Full, Fault::Kill],
@@ -37,7 +38,7 @@ const MIXES: [&[Fault]; 8] = [
 ];
 
 /// Everything at once.
-const COMBINED: [Fault; 10] = [
+const COMBINED: [Fault; 12] = [
     Fault::Kill,
     Fault::Pause,
     Fault::Partition,
@@ -48,6 +49,8 @@ const COMBINED: [Fault; 10] = [
     Fault::Power,
     Fault::Damage,
     Fault::Rolling,
+    Fault::Membership,
+    Fault::Transfer,
 ];
 
 #[derive(Debug, Args)]

@@ -15,9 +15,10 @@ use tokio::{
 use crate::{
     cluster::Cluster,
     history::{History, Kind, MONITOR},
-    nemesis::{Fault, Packets},
+    nemesis::{self, Fault, Packets},
     network::Network,
     node::Standing,
+    seats::Seat,
 };
 
 /// How often the nodes are asked about themselves.
@@ -25,6 +26,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(400);
 
 /// How long a healed cluster may take to be one again: a node may have to catch up by a snapshot.
 const CONVERGE_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// How long a healed cluster may take to take in everybody and give them votes, one after another.
+const ENLIST_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) cluster: AsyncMutex<Cluster>,
@@ -153,6 +157,29 @@ impl World {
         self.bury().await?;
         self.cluster.lock().await.launch_all()?;
         self.history.fault("heal", "all", json!(null))
+    }
+
+    /// Who is a member; none without a leader.
+    pub(crate) async fn seats(&self) -> Option<Vec<Seat>> {
+        let asker = self.cluster.lock().await.asker();
+        asker.seats().await
+    }
+
+    /// Gives every node a vote, and writes down whether it came to that.
+    pub(crate) async fn enlist(&self) -> Result<()> {
+        let deadline = Instant::now() + ENLIST_TIMEOUT;
+        loop {
+            let seats = self.seats().await.unwrap_or_default();
+            let is_whole = !seats.is_empty() && seats.iter().all(|it| it.is_voter && it.is_present());
+            if is_whole || Instant::now() > deadline {
+                let value = json!({ "enlisted": is_whole, "seats": format!("{seats:?}") });
+                return self.history.add(MONITOR, Kind::Info, "enlisted", "all", value);
+            }
+            nemesis::enlist(self, &seats).await?;
+            self.bury().await?;
+            self.cluster.lock().await.launch_all()?;
+            time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Waits until the nodes hold the same, and writes down whether they came to it.

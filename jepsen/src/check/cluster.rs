@@ -52,6 +52,9 @@ fn end(events: &[Event]) -> Vec<Violation> {
     for (line, event) in of_monitor(events, "served").filter(|(_, event)| !truth(&event.value, "served")) {
         violations.push(Violation::new("K2", [line], format!("the healed cluster does not serve: {}", event.value)));
     }
+    for (line, event) in of_monitor(events, "enlisted").filter(|(_, event)| !truth(&event.value, "enlisted")) {
+        violations.push(Violation::new("K6", [line], format!("not every node could be given a vote: {}", event.value)));
+    }
     for (line, event) in of_monitor(events, "died") {
         violations.push(Violation::new("K3", [line], format!("{} ended by itself: {}", event.key, event.value)));
     }

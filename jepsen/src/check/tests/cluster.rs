@@ -33,6 +33,7 @@ fn a_cluster_that_does_not_heal_is_found() {
     assert_eq!(found(&healed(true)), [""; 0]);
     assert_eq!(found(&healed(false)), ["K2"]);
     assert_eq!(found(&Story::default().nodes("served", "all", json!({ "served": false }))), ["K2"]);
+    assert_eq!(found(&Story::default().nodes("enlisted", "all", json!({ "enlisted": false }))), ["K6"]);
 }
 
 #[test]
