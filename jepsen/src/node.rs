@@ -72,7 +72,8 @@ impl Node {
         let keeper = keeper.to_owned();
         let (child, standing) = (None, Standing::Down);
         let (rights_to_end, is_excused, is_damaged) = (0, false, false);
-        let node = Self { number, keeper, equipment, child, standing, numbering, rights_to_end, is_excused, is_damaged };
+        let node =
+            Self { number, keeper, equipment, child, standing, numbering, rights_to_end, is_excused, is_damaged };
         node.write_settings()?;
         Ok(node)
     }

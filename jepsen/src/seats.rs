@@ -12,6 +12,8 @@ pub(crate) struct Seat {
     pub(crate) is_voter: bool,
     /// The number it gives itself, when it answers and has one.
     pub(crate) own_id: Option<u64>,
+    /// It answers, and has nothing: its disk was taken away.
+    pub(crate) is_blank: bool,
 }
 
 impl Seat {
@@ -37,6 +39,7 @@ pub(crate) fn seats(endpoints: &[Endpoint], statuses: &[(usize, NodeStatus)]) ->
             at,
             id: member.map(|it| it.node_id),
             is_voter: member.is_some_and(|it| it.voter),
+            is_blank: status.is_some_and(|it| it.role == Role::Uninitialized),
             own_id: status.filter(|it| it.role != Role::Uninitialized).map(|it| it.node_id),
         }
     };

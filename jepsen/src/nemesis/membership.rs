@@ -11,14 +11,12 @@ use anyhow::Result;
 use keeper_client_sdk::{MembershipChange, MembershipChanged, Rank};
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
-use tokio::time::{self, Instant};
+use tokio::time;
 
 use crate::{node::Standing, seats::Seat, world::World};
 
-/// How long a change, or the adoption of a disk, is waited for. Then it is cut off.
+/// How long a change is waited for. Then it is cut off.
 const CHANGE_MAX: Duration = Duration::from_secs(12);
-
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// With fewer, the loss of one would be the loss of the majority.
 const VOTERS_MIN: usize = 3;
@@ -30,6 +28,10 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     }
     if let Some(seat) = stranger(world, &seats).await {
         return dismiss(world, seat.at).await;
+    }
+    if let Some((at, id)) = blank(&seats) {
+        // Half of the time the cluster has to find out by itself.
+        return if random.random_bool(0.5) { readmit(world, at, id).await } else { Ok(()) };
     }
     let voters: Vec<&Seat> = seats.iter().filter(|it| it.is_voter).collect();
     let learners: Vec<&Seat> = seats.iter().filter(|it| it.is_member() && !it.is_voter).collect();
@@ -142,6 +144,21 @@ async fn stranger<'a>(world: &World, seats: &'a [Seat]) -> Option<&'a Seat> {
     seats.iter().filter(is_up).find(|it| !it.is_member() && it.own_id.is_some())
 }
 
+/// A member that came back with an empty disk, and the number that it had.
+fn blank(seats: &[Seat]) -> Option<(usize, u64)> {
+    seats.iter().find(|it| it.is_blank && it.is_member()).and_then(|it| Some((it.at, it.id?)))
+}
+
+/// It takes its own former place, under a new number.
+async fn readmit(world: &World, at: usize, id: u64) -> Result<()> {
+    let (admin, peer) = {
+        let cluster = world.cluster.lock().await;
+        (cluster.admin(), cluster.nodes[at].peer())
+    };
+    let value = json!({ "how": "replace by itself, emptied", "id": id });
+    ask(world, "membership", value, admin.cluster().replace(id, peer)).await.map(drop)
+}
+
 /// A member that was damaged and does not start any more, if every other one is there: its disk is given up.
 async fn beyond_repair(world: &World, seats: &[Seat]) -> Option<usize> {
     let cluster = world.cluster.lock().await;
@@ -156,6 +173,9 @@ pub(crate) async fn enlist(world: &World, seats: &[Seat]) -> Result<()> {
     }
     if let Some(seat) = stranger(world, seats).await {
         return dismiss(world, seat.at).await;
+    }
+    if let Some((at, id)) = blank(seats) {
+        return readmit(world, at, id).await;
     }
     let admin = world.cluster.lock().await.admin();
     if let Some(seat) = seats.iter().find(|it| !it.is_member()) {
@@ -178,7 +198,7 @@ async fn dismiss(world: &World, at: usize) -> Result<()> {
     cluster.launch(at)
 }
 
-/// A member comes back with an empty disk; the cluster finds out by itself, and takes it in under a new number.
+/// A member comes back with an empty disk, and has to be taken in under a new number.
 async fn empty(world: &World, at: usize) -> Result<()> {
     let mut cluster = world.cluster.lock().await;
     if cluster.nodes.iter().any(|it| it.number != at && it.standing != Standing::Up) {
@@ -187,19 +207,5 @@ async fn empty(world: &World, at: usize) -> Result<()> {
     cluster.nodes[at].wipe().await?;
     cluster.launch(at)?;
     drop(cluster);
-    world.history.fault("membership", "all", json!({ "how": "disk emptied", "at": at }))?;
-    adopted(world, at).await
-}
-
-/// Waits until it has a seat again, or would not get one as long as others are broken.
-async fn adopted(world: &World, at: usize) -> Result<()> {
-    let deadline = Instant::now() + CHANGE_MAX;
-    while Instant::now() < deadline && !world.is_over() {
-        let seats = world.seats().await.unwrap_or_default();
-        if seats.iter().any(|it| it.at == at && it.is_voter && it.is_present()) {
-            return world.history.fault("adopted", "all", json!({ "at": at }));
-        }
-        world.rest(LOOK_AGAIN).await;
-    }
-    Ok(())
+    world.history.fault("membership", "all", json!({ "how": "disk emptied", "at": at }))
 }
