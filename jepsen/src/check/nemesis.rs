@@ -19,7 +19,9 @@ pub(crate) fn vacuous(workload: Workload, faults: &[Fault], events: &[Event]) ->
     }
     let never = workload.operations().iter().filter(|f| count(f) == 0);
     missing.extend(never.map(|f| format!("no `{f}` was acknowledged")));
-    let made = |fault: &&Fault| events.iter().any(|it| it.process == NEMESIS && it.f == fault.name());
+    // What the cluster refused was asked for: whether it may refuse is for others to judge.
+    let is_of = |it: &Event, name: &str| it.f == name || it.f == "refused" && it.key == name;
+    let made = |fault: &&Fault| events.iter().any(|it| it.process == NEMESIS && is_of(it, fault.name()));
     missing.extend(faults.iter().filter(|fault| !made(fault)).map(|it| format!("no `{}` was made", it.name())));
     missing
 }
