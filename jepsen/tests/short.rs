@@ -52,6 +52,11 @@ fn what_clients_saw_is_sound_while_processes_are_killed_and_paused() {
 }
 
 #[test]
+fn what_clients_saw_is_sound_while_members_come_and_go() {
+    println!("{}", run("register", "loopback", "membership,transfer"));
+}
+
+#[test]
 fn what_clients_saw_is_sound_while_networks_and_disks_fail() {
     let probed = Command::new(PROGRAM).arg("probe").output().expect("keeper-jepsen runs");
     let said = words(&probed);

@@ -95,6 +95,7 @@ fn kind(path: &Path) -> &'static str {
     match name {
         "CURRENT" => "log pointer",
         "LOG" => "log journal",
+        "LOCK" => "lock",
         "IDENTITY" => "log identity",
         _ if name.starts_with("MANIFEST") => "log manifest",
         _ if name.starts_with("OPTIONS") => "log options",
