@@ -26,8 +26,8 @@ use crate::{
 
 /// What is mixed: some where they are strongest alone.
 const MIXES: [&[Fault]; 9] = [
-    &[Fault::Kill],
     &[Fault::Kill, Fault::Partition, Fault::Pause],
+    &[Fault::Kill],
     &[Fault::Kill, Fault::Power],
     &[Fault::Packets, Fault::Partition, Fault::Rolling],
     &[Fault::Kill, Fault::Membership, Fault::Partition, Fault::Transfer],
