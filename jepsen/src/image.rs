@@ -96,6 +96,8 @@ impl Image {
     pub(crate) fn relieve(&self) -> Result<()> {
         let ballast = self.mount.join(BALLAST);
         if ballast.exists() {
+            // A file that is removed is given back by XFS when it likes; what is cut off is free at once.
+            File::create(&ballast)?.sync_all()?;
             fs::remove_file(ballast)?;
             // A power cut would bring it back.
             File::open(&self.mount)?.sync_all()?;
