@@ -11,11 +11,15 @@ use crate::{
 /// What must wait for a leader.
 const WRITES: [&str; 4] = ["register", "unregister", "write", "cas"];
 
-/// An answer may have been on its way when its leader died. No successor answers as soon as this.
+/// An answer may have been on its way when its leader died.
 const ON_ITS_WAY_NS: u64 = 100_000_000;
 
+/// No successor answers as soon as this: the lease of the dead one has to run out first. Whoever answers then was the
+/// leader all along, and another node was killed for it.
+const SUCCESSOR_MIN_NS: u64 = 350_000_000;
+
 /// How long a node that was started again is given to be one of those that elect.
-const STARTED_NS: u64 = 2_000_000_000;
+const STARTED_NS: u64 = 1_000_000_000;
 
 /// In milliseconds, in the order of the deaths.
 pub(crate) fn failovers_ms(events: &[Event]) -> Vec<u64> {
@@ -28,7 +32,7 @@ pub(crate) fn failovers_ms(events: &[Event]) -> Vec<u64> {
     };
     deaths
         .filter_map(|death| Some((death.time, next(death.time)?)))
-        .filter(|(died, served)| is_alone(&faults, *died, *served))
+        .filter(|(died, served)| served - died >= SUCCESSOR_MIN_NS && is_alone(&faults, *died, *served))
         .map(|(died, served)| (served - died) / 1_000_000)
         .collect()
 }
@@ -84,10 +88,15 @@ mod tests {
         };
         assert_eq!(with(fault("pause", "one", 13_000)), [0; 0]);
         assert_eq!(with(fault("partition", "halves", 20_400)), [0; 0]);
-        assert_eq!(with(fault("start", "leader", 19_000)), [0; 0]);
+        assert_eq!(with(fault("start", "leader", 19_500)), [0; 0]);
         assert_eq!(with(fault("start", "leader", 17_000)), [1_100]);
         assert_eq!(with(fault("kill", "one", 13_000)), [1_100]);
         assert_eq!(with(fault("start", "leader", 22_000)), [1_100]);
+    }
+
+    #[test]
+    fn the_death_of_a_node_that_led_no_more_is_not_counted() {
+        assert_eq!(failovers_ms(&[fault("kill", "leader", 20_000), written(20_150), written(21_100)]), [0; 0]);
     }
 
     #[test]

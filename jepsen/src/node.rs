@@ -59,6 +59,8 @@ pub(crate) struct Node {
     child: Option<Child>,
     pub(crate) standing: Standing,
     numbering: Numbering,
+    /// How often it was started.
+    pub(crate) launches: u32,
     /// Faults under way that give it the right to end by itself.
     rights_to_end: u32,
     /// It had the right when it ended, and was not buried yet.
@@ -72,8 +74,18 @@ impl Node {
         let keeper = keeper.to_owned();
         let (child, standing) = (None, Standing::Down);
         let (rights_to_end, is_excused, is_damaged) = (0, false, false);
-        let node =
-            Self { number, keeper, equipment, child, standing, numbering, rights_to_end, is_excused, is_damaged };
+        let node = Self {
+            number,
+            keeper,
+            equipment,
+            child,
+            standing,
+            numbering,
+            launches: 0,
+            rights_to_end,
+            is_excused,
+            is_damaged,
+        };
         node.write_settings()?;
         Ok(node)
     }
@@ -177,6 +189,7 @@ impl Node {
         }
         self.child = Some(child);
         self.standing = Standing::Up;
+        self.launches += 1;
         self.is_excused = false;
         Ok(())
     }

@@ -11,7 +11,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{lasting, one_of, shim::Knob};
-use crate::{node::Standing, world::World};
+use crate::{
+    node::{Node, Standing},
+    world::World,
+};
 
 /// How long a node may take to meet a fault that ends it. One that writes nothing meets none.
 const MEETS_WITHIN: Duration = Duration::from_secs(3);
@@ -39,7 +42,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     }
     let amount = if knob == Knob::SlowUs { random.random_range(2_000..60_000) } else { 1 };
     let control = node.control().context("disk faults need the library")?;
-    let before = control.read(Knob::Hits)?;
+    let (before, launches) = (control.read(Knob::Hits)?, node.launches);
     control.turn(knob, amount)?;
     control.turn(Knob::Armed, 1)?;
     world.history.fault("arm", &node.name(), json!({ "how": how, "amount": amount }))?;
@@ -47,7 +50,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     if goes_on {
         world.rest(lasting(random)).await;
     } else {
-        met(world, at).await?;
+        met(world, at, launches).await?;
     }
     let mut cluster = world.cluster.lock().await;
     let node = &mut cluster.nodes[at];
@@ -57,7 +60,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     control.turn(knob, 0)?;
     let name = node.name();
     // A fault that was cut short says nothing about what the node would have done.
-    let has_ended = Some(node.standing != Standing::Up).filter(|has_ended| *has_ended || !world.is_over());
+    let has_ended = Some(has_gone(node, launches)).filter(|has_ended| *has_ended || !world.is_over());
     let value = json!({ "how": how, "amount": amount, "hits": hits, "ended": has_ended });
     // What nobody met was no fault; a node that another fault held cannot have met it.
     if hits > 0 {
@@ -75,11 +78,16 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     world.history.fault("start", &name, json!(null))
 }
 
+/// Another fault may have started it again before anybody looked.
+fn has_gone(node: &Node, launches: u32) -> bool {
+    node.standing != Standing::Up || node.launches != launches
+}
+
 /// Waits until the node has ended, or would not.
-async fn met(world: &World, at: usize) -> Result<()> {
+async fn met(world: &World, at: usize, launches: u32) -> Result<()> {
     let deadline = Instant::now() + MEETS_WITHIN;
     while Instant::now() < deadline && !world.is_over() {
-        if world.cluster.lock().await.nodes[at].standing != Standing::Up {
+        if has_gone(&world.cluster.lock().await.nodes[at], launches) {
             break;
         }
         world.bury().await?;
