@@ -25,6 +25,8 @@ mod workload;
 mod world;
 
 use std::{
+    error::Error,
+    fmt,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -175,6 +177,18 @@ fn daemon(named: Option<PathBuf>) -> Result<PathBuf> {
     }
 }
 
+/// Whoever called has had enough; nothing is begun behind it.
+#[derive(Debug)]
+struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("interrupted")
+    }
+}
+
+impl Error for Interrupted {}
+
 /// Makes the world, runs in it, and leaves nothing behind.
 fn perform(order: &Order, standpoint: Standpoint) -> Result<run::Verdict> {
     let ledger = Arc::new(Ledger::open()?);
@@ -197,8 +211,8 @@ fn perform(order: &Order, standpoint: Standpoint) -> Result<run::Verdict> {
             let mut terminate = unix::signal(unix::SignalKind::terminate())?;
             tokio::select! {
                 verdict = order.run(network, ledger_of_run) => verdict,
-                _ = tokio::signal::ctrl_c() => bail!("interrupted"),
-                _ = terminate.recv() => bail!("terminated"),
+                _ = tokio::signal::ctrl_c() => bail!(Interrupted),
+                _ = terminate.recv() => bail!(Interrupted),
             }
         })
     };

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    Standpoint, daemon,
+    Interrupted, Standpoint, daemon,
     nemesis::Fault,
     perform,
     results::{self, HELD, Kept},
@@ -133,7 +133,10 @@ impl Suite {
     }
 
     fn once(&self, build: &str, order: &Order) -> Result<Kept> {
-        let ended = perform(order, Standpoint::Routed);
+        let ended = match perform(order, Standpoint::Routed) {
+            Err(error) if error.is::<Interrupted>() => return Err(error),
+            ended => ended,
+        };
         let kept = Kept::new(build, order, &ended);
         results::append(&self.results, &kept)?;
         match &ended {
