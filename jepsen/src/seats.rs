@@ -27,10 +27,14 @@ impl Seat {
     }
 }
 
-/// Every node's seat, by the books of whoever leads; none without a leader.
+/// Every node's seat, by the books of whoever leads; none without a leader, or with one whose time is over: its books
+/// lack who came since.
 pub(crate) fn seats(endpoints: &[Endpoint], statuses: &[(usize, NodeStatus)]) -> Option<Vec<Seat>> {
     let leading = statuses.iter().filter(|(_, it)| it.role == Role::Leader);
     let (_, leader) = leading.max_by_key(|(_, it)| (it.term, it.node_id))?;
+    if statuses.iter().any(|(_, it)| it.term > leader.term) {
+        return None;
+    }
     let seat = |(at, endpoint): (usize, &Endpoint)| {
         let is_here = |it: &&Member| Endpoint::parse(&it.client_endpoint).is_ok_and(|it| it == *endpoint);
         let member = leader.members.iter().filter(is_here).max_by_key(|it| it.node_id);
@@ -44,4 +48,53 @@ pub(crate) fn seats(endpoints: &[Endpoint], statuses: &[(usize, NodeStatus)]) ->
         }
     };
     Some(endpoints.iter().enumerate().map(seat).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(node_id: u64, role: Role, term: u64, members: Vec<Member>) -> NodeStatus {
+        NodeStatus {
+            cluster: "jepsen".into(),
+            node_id,
+            leader_id: None,
+            term,
+            role,
+            last_log_index: 0,
+            committed_index: 0,
+            applied_index: 0,
+            snapshot_index: 0,
+            purged_index: 0,
+            state_id: 0,
+            version: String::new(),
+            members,
+            sessions: 0,
+            instances: 0,
+            configs: 0,
+            state_hash: 0,
+            log_time_ms: 0,
+        }
+    }
+
+    #[test]
+    fn only_the_books_of_the_newest_leader_say_who_is_a_member() {
+        let endpoints = [7_400, 7_500].map(|port| Endpoint::parse(&format!("10.0.0.1:{port}")).unwrap());
+        let first = Member {
+            node_id: 3,
+            voter: true,
+            peer_endpoint: "10.0.0.1:7401".into(),
+            client_endpoint: "http://10.0.0.1:7400".into(),
+            matched_index: None,
+            last_heard_ms: None,
+        };
+        let leader = (0, status(3, Role::Leader, 5, vec![first]));
+        let seated = |other: NodeStatus| seats(&endpoints, &[leader.clone(), (1, other)]);
+        let found = seated(status(4, Role::Learner, 5, Vec::new())).unwrap();
+        assert!(found[0].is_voter && found[0].is_present());
+        assert_eq!((found[1].id, found[1].own_id, found[1].is_blank), (None, Some(4), false));
+        let blank = seated(status(0, Role::Uninitialized, 0, Vec::new())).unwrap();
+        assert_eq!((blank[1].own_id, blank[1].is_blank), (None, true));
+        assert_eq!(seated(status(4, Role::Follower, 6, Vec::new())), None);
+    }
 }
