@@ -11,6 +11,8 @@ mod config;
 mod console;
 mod control;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod instance;
 mod interrupt;
 mod limits;

@@ -139,7 +139,7 @@ impl Thawing {
         state.kicks.last = header.last_kick;
         state.rebuild = header.rebuild.map(|rebuild| Rebuild::new(rebuild.since, rebuild.ttl_ms_max));
         state.sessions = Sessions::seeded(header.seed);
-        state.sessions.reserve(header.sessions);
+        self.unindexed = Unindexed::expecting(header.sessions);
         self.header = Some(*header);
         Ok(())
     }

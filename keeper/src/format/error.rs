@@ -39,6 +39,6 @@ fn first_line(mut message: String) -> String {
 }
 
 /// Whether a byte goes on with a character that began before it.
-const fn is_continuation(byte: u8) -> bool {
+pub(super) const fn is_continuation(byte: u8) -> bool {
     byte & 0b1100_0000 == 0b1000_0000
 }

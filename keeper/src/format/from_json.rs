@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use serde::de::{DeserializeOwned, DeserializeSeed};
 
-use super::error::SyntaxError;
+use super::error::{SyntaxError, is_continuation};
 use super::typed::in_terms_of_keys;
 use super::value::Value;
 use super::visitor::{Builder, too_wide};
@@ -16,21 +16,25 @@ pub(super) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let nodes = Cell::new(0);
     let mut source = serde_json::Deserializer::from_str(text);
     let value = Builder::new(&nodes).deserialize(&mut source).and_then(|value| source.end().map(|()| value));
-    let value = value.map_err(|error| explain(&error))?;
+    let value = value.map_err(|error| explain(text, &error))?;
     check_integers(text)?;
     Ok(value)
 }
 
 /// Reads what is known to be a document.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, SyntaxError> {
-    serde_json::from_str(text).map_err(|error| explain(&error))
+    serde_json::from_str(text).map_err(|error| explain(text, &error))
 }
 
-fn explain(error: &serde_json::Error) -> SyntaxError {
+fn explain(text: &str, error: &serde_json::Error) -> SyntaxError {
     let full = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = full.strip_suffix(&place).unwrap_or(&full);
-    SyntaxError::at(error.line(), error.column(), in_terms_of_keys(message, None))
+    // serde_json counts the bytes that it has read of the line.
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let read = line.bytes().take(error.column());
+    let column = read.filter(|byte| !is_continuation(*byte)).count();
+    SyntaxError::at(error.line(), column, in_terms_of_keys(message, None))
 }
 
 fn check_integers(text: &str) -> Result<(), SyntaxError> {

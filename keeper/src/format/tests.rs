@@ -139,6 +139,12 @@ fn refusals_name_place_and_reason() {
 
 /// Texts that would cost far more than their size. Each must be refused, and soon.
 #[test]
+fn a_place_in_json_is_counted_in_characters() {
+    let refused = error(Format::Json, "{\n\"ключ\": \"ж\" 7}");
+    assert_eq!((refused.line, refused.column), (2, 13));
+}
+
+#[test]
 fn bombs_are_refused_fast() {
     let deep = TEXT_BYTES_MAX / 2;
     let laughs: String =

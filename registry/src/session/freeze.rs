@@ -65,10 +65,6 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn reserve(&mut self, rows: u64) {
-        self.index.reserve(rows);
-    }
-
     /// A name gets a number while records are read; see [`Self::release`].
     pub(crate) fn acquire(&mut self, name: &[u8]) -> TopicId {
         self.topics.acquire(name)

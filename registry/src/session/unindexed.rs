@@ -9,9 +9,15 @@ use super::{RowId, Sessions, index};
 /// Rows kept back at once: their places among themselves fit the bits of a hash that the index has no use for.
 const ROWS_MAX: u32 = 1 << index::BITS_UNUSED;
 
+/// How many times the rows that came a header is believed to announce: all of a full snapshot's, and of one that is cut
+/// off, or damaged where no checksum tells, no more memory than it could be meant to take.
+const BELIEVED_TIMES: u64 = 256;
+
 /// Rows that the index does not know yet.
 #[derive(Debug, Default)]
 pub(crate) struct Unindexed {
+    /// How many there will be in all, until room was made for them.
+    expected: Option<u64>,
     first: u32,
     /// The hash of each row's user, with the row's distance from the first one in the unused bits: sorted, they are in
     /// the order of shards.
@@ -19,6 +25,11 @@ pub(crate) struct Unindexed {
 }
 
 impl Unindexed {
+    /// Before the first row of this many.
+    pub(crate) fn expecting(rows: u64) -> Self {
+        Self { expected: Some(rows), ..Self::default() }
+    }
+
     /// False if there is no room for this row.
     fn push(&mut self, hash: u64, row: RowId) -> bool {
         if self.keys.is_empty() {
@@ -47,6 +58,9 @@ impl Sessions {
 
     /// Takes rows into the index; false if a key came twice.
     pub(crate) fn index(&mut self, unindexed: &mut Unindexed) -> bool {
+        if let Some(rows) = unindexed.expected.take() {
+            self.index.reserve(rows.min(unindexed.keys.len() as u64 * BELIEVED_TIMES));
+        }
         unindexed.take().all(|(hash, row)| {
             let is_new = !self.index.candidates(hash).any(|other| self.have_one_key(other, row));
             if is_new {
