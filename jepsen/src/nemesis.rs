@@ -103,12 +103,13 @@ impl Fault {
         }
     }
 
-    /// Strikes until faults are over.
-    pub(crate) async fn run(self, world: Arc<World>, seed: u64) -> Result<()> {
+    /// Strikes until faults are over, beside so many kinds in all.
+    pub(crate) async fn run(self, world: Arc<World>, kinds: usize, seed: u64) -> Result<()> {
         let mut random = StdRng::seed_from_u64(seed << 8 | self as u64);
         loop {
-            // The first pause is short, so that even a short run sees every kind.
-            world.rest(Duration::from_millis(random.random_range(300..3_000))).await;
+            // Short, so that even a short run sees every kind; longer among many, so that there is something to break.
+            let rest = Duration::from_millis(random.random_range(300..3_000));
+            world.rest(rest * u32::try_from(kinds.div_ceil(KINDS_AT_ONCE))?).await;
             if world.is_over() {
                 return Ok(());
             }
@@ -128,6 +129,10 @@ impl Needs {
         }
     }
 }
+
+/// So many kinds strike as often as each does alone. Where more strike, each strikes less often: a cluster that never
+/// has a leader acknowledges nothing, and nothing can be lost.
+const KINDS_AT_ONCE: usize = 4;
 
 /// The longest that a fault lasts.
 pub(crate) const LASTS_MAX: Duration = Duration::from_secs(8);

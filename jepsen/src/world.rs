@@ -59,7 +59,7 @@ impl World {
         self.faults.send_replace(Faults::Striking);
         let mut nemeses = JoinSet::new();
         for fault in faults {
-            nemeses.spawn(fault.run(self.clone(), seed));
+            nemeses.spawn(fault.run(self.clone(), faults.len(), seed));
         }
         nemeses
     }
