@@ -35,6 +35,8 @@ pub struct MemoryLimits {
     pub bytes_max: usize,
     /// For one connection.
     pub share_bytes_max: usize,
+    /// What the largest answer takes: with less room than that, a call is refused before it is worked on.
+    pub answer_bytes_max: usize,
 }
 
 /// What is held for all clients.
@@ -134,7 +136,7 @@ impl Memory {
     /// While the node is nearly full, cuts off whoever has taken nothing for [`STALLED_MAX`], the largest first, until
     /// there is room; and the largest of all, if the node has been full for [`MEMORY_FULL_MAX`]. Called now and then.
     pub fn relieve(&self) {
-        let enough = self.limits.bytes_max / 8 * 7;
+        let enough = self.limits.bytes_max.saturating_sub(self.limits.answer_bytes_max);
         let now = clock::now();
         let mut full_since = self.full_since.lock();
         let mut left = self.bytes();
@@ -199,7 +201,7 @@ impl Share {
     /// # Errors
     /// [`Problem::Full`]: nothing was counted.
     pub fn take(&self, bytes: usize, need: Need) -> Result<Held, Problem> {
-        let MemoryLimits { bytes_max, share_bytes_max } = self.0.memory.limits;
+        let MemoryLimits { bytes_max, share_bytes_max, .. } = self.0.memory.limits;
         let own = self.0.bytes.load(Ordering::Relaxed);
         if own > 0 && own + bytes > share_bytes_max {
             return Err(self.full("what a connection has not read (limits.connection_bytes_max)", share_bytes_max));
@@ -208,6 +210,19 @@ impl Share {
             return Err(self.full("what clients have not read (limits.client_bytes_max)", bytes_max));
         }
         Ok(self.hold(bytes))
+    }
+
+    /// Looks for room before a call is worked on, so that no work is done for an answer that cannot be kept.
+    ///
+    /// # Errors
+    /// [`Problem::Full`].
+    pub fn admit(&self, need: Need) -> Result<(), Problem> {
+        let bytes = match need {
+            Need::Ordinary => self.0.memory.limits.answer_bytes_max,
+            Need::Essential => 1,
+        };
+        drop(self.take(bytes, need)?);
+        Ok(())
     }
 
     /// Waits until there is room for anything at all.

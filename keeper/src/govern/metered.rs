@@ -69,9 +69,9 @@ where
         let Some(guest) = request.extensions().get::<Guest>().cloned() else {
             return Box::pin(self.inner.call(request));
         };
-        // Somebody who has no room for a byte gets no work done either.
+        // Somebody who has no room for the answer gets no work done either.
         let admitted = (rules.admit)(&guest, request.uri().path())
-            .and_then(|need| guest.share.take(1, need).map(|_room| need))
+            .and_then(|need| guest.share.admit(need).map(|()| need))
             .map_err(|problem| (rules.refuse)(&problem));
         let need = match admitted {
             Ok(need) => need,

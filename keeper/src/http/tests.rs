@@ -41,7 +41,7 @@ async fn pages_answer_until_shutdown() {
     let address = listener.local_addr().expect("a bound address");
     let limits = ConnectionLimits { places_max: 0, address_max: 0, spare_max: 2 };
     let connections = Connections::new(limits, Welcome::OnProof, Default::default());
-    let memory = MemoryLimits { bytes_max: 1 << 20, share_bytes_max: 1 << 20 };
+    let memory = MemoryLimits { bytes_max: 1 << 20, share_bytes_max: 1 << 20, answer_bytes_max: 1 << 10 };
     let visitors = Visitors::new(listener, connections, Memory::new(memory, Default::default(), Default::default()));
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async {

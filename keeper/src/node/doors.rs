@@ -38,7 +38,9 @@ impl Doors {
     pub(super) fn new(limits: &Limits, metrics: &Metrics) -> Self {
         let level = |listener| metrics.connections.of(listener).clone();
         let refused = || metrics.refused.of(Gatekeeper::Memory).clone();
-        let bytes = MemoryLimits { bytes_max: limits.client_bytes_max, share_bytes_max: limits.connection_bytes_max };
+        let answer_bytes_max = limits::MESSAGE_BYTES_MAX;
+        let (bytes_max, share_bytes_max) = (limits.client_bytes_max, limits.connection_bytes_max);
+        let bytes = MemoryLimits { bytes_max, share_bytes_max, answer_bytes_max };
         let clients = ConnectionLimits {
             places_max: client_places(limits.connections_max, getrlimit(Resource::Nofile).current),
             address_max: limits.address_connections_max,
@@ -50,8 +52,11 @@ impl Doors {
             spare_max: limits::PEER_STRANGERS_MAX,
         };
         let http = ConnectionLimits { places_max: 0, address_max: 0, spare_max: limits::HTTP_CONNECTIONS_MAX };
-        let of_peers =
-            MemoryLimits { bytes_max: limits::STRANGER_BYTES_MAX, share_bytes_max: limits::PEER_CONNECTION_BYTES_MAX };
+        let of_peers = MemoryLimits {
+            bytes_max: limits::STRANGER_BYTES_MAX,
+            share_bytes_max: limits::PEER_CONNECTION_BYTES_MAX,
+            answer_bytes_max,
+        };
         let within = Memory::new(of_peers, Default::default(), refused());
         Self {
             clients: Door {

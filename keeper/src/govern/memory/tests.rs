@@ -22,7 +22,11 @@ impl Woken {
 }
 
 fn memory() -> Arc<Memory> {
-    Memory::new(MemoryLimits { bytes_max: 100, share_bytes_max: 60 }, Level::default(), Counter::default())
+    Memory::new(
+        MemoryLimits { bytes_max: 100, share_bytes_max: 60, answer_bytes_max: 10 },
+        Level::default(),
+        Counter::default(),
+    )
 }
 
 fn waits(share: &Share, need: Need) -> (bool, Arc<Woken>) {
@@ -39,6 +43,8 @@ async fn a_share_is_full_for_its_connection_alone() {
     let held = one.take(60, Need::Ordinary).expect("there is room");
     let full = one.take(1, Need::Essential).expect_err("the share is full");
     assert!(full.to_string().contains("limits.connection_bytes_max"), "{full}");
+    other.admit(Need::Ordinary).expect("there is room for an answer");
+    one.admit(Need::Ordinary).expect_err("there is none");
     let (waiting, woken) = waits(&one, Need::Essential);
     assert!(waiting && !waits(&other, Need::Ordinary).0);
     drop(other.take(40, Need::Ordinary).expect("there is room for others"));

@@ -111,7 +111,8 @@ impl Sessions for SessionService {
     }
 
     async fn lookup(&self, request: Request<wire::LookupRequest>) -> Result<Response<wire::LookupReply>, Status> {
-        self.find(request.into_inner()).await.map(Response::new)
+        let guest = request.extensions().get::<Guest>().cloned();
+        self.find(request.into_inner(), guest.as_ref()).await.map(Response::new)
     }
 
     async fn list(

@@ -18,7 +18,7 @@ use keeper_registry::{LogTime, SessionView, State};
 use tonic::{Status, Streaming};
 
 use super::SessionService;
-use crate::govern::Admitted;
+use crate::govern::{Admitted, Guest, Need};
 use crate::limits;
 use crate::metrics;
 use crate::problem::Problem;
@@ -58,8 +58,15 @@ impl SessionService {
     }
 
     /// One frame, as messages.
-    pub(super) async fn find(&self, request: wire::LookupRequest) -> Result<wire::LookupReply, Status> {
-        let answer = self.wait_for(request.into()).await.and_then(|ready| self.tell(ready));
+    pub(super) async fn find(
+        &self,
+        request: wire::LookupRequest,
+        guest: Option<&Guest>,
+    ) -> Result<wire::LookupReply, Status> {
+        let ready = self.wait_for(request.into()).await;
+        // Many may have waited together: whoever finds no room for the answer now costs no work.
+        let has_room = |_: &Ready| guest.map_or(Ok(()), |guest| guest.share.admit(Need::Ordinary));
+        let answer = ready.and_then(|ready| has_room(&ready).and_then(|()| self.tell(ready)));
         let answer = answer.map_err(|problem| error::status(&problem))?;
         message(&answer)
     }
