@@ -1,4 +1,4 @@
-//! Three nodes and their clients, in one world.
+//! Three nodes, one that waits to be taken in, and their clients, in one world.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,13 +9,17 @@ use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::fault::Fault;
+use crate::fleet::Fleet;
 use crate::history::History;
 use crate::node::{CLUSTER, SimNode};
 use crate::workload;
 use crate::world::{HostId, Trace, World};
 
-/// Nodes.
-const NODES: usize = 3;
+/// Nodes that found the cluster.
+const FOUNDERS: usize = 3;
+
+/// All nodes: one more, so that members can come and go.
+const NODES: usize = FOUNDERS + 1;
 
 /// How long a node that stopped by itself stays down before its supervisor starts it again.
 const RESTART_AFTER_MS: u64 = 300;
@@ -28,12 +32,15 @@ pub struct Cluster {
     pub nodes: Vec<SimNode>,
     /// What clients did.
     pub history: History,
+    fleet: Fleet,
     clients: Vec<ClientHost>,
     /// When each node that stopped by itself is started again.
     restarts: Vec<Option<u64>>,
     /// Which nodes are meant to be down.
     stopped: Vec<bool>,
     disk_failures: u64,
+    /// Which nodes have a damaged disk, and have not refused it yet.
+    damaged: Vec<bool>,
     /// Nodes that stopped, and nobody knows a reason.
     pub unexplained: Vec<String>,
 }
@@ -55,6 +62,7 @@ enum Role {
     Admin,
     Watcher,
     Subscriber,
+    Operator,
 }
 
 impl Cluster {
@@ -65,8 +73,12 @@ impl Cluster {
     pub fn new(seed: u64, trace: Trace) -> anyhow::Result<Self> {
         let mut world = World::new(seed, trace.clone());
         let hosts: Vec<HostId> = (1..=NODES).map(|at| world.add_host(format!("node {at}"))).collect();
-        let nodes = hosts.into_iter().map(|host| SimNode::new(&mut world, host)).collect::<Result<Vec<_>, _>>()?;
-        let crews: [&[(Role, &str)]; 4] = [
+        let fleet = Fleet::default();
+        let number = |at: usize| (at < FOUNDERS).then_some(at as u64 + 1);
+        let nodes = hosts.into_iter().enumerate();
+        let nodes = nodes.map(|(at, host)| SimNode::new(&mut world, host, number(at), fleet.clone()));
+        let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
+        let crews: [&[(Role, &str)]; 5] = [
             &[(Role::Room, "room-1"), (Role::Room, "room-2"), (Role::Hall, "hall-1")],
             &[(Role::Room, "room-3"), (Role::Room, "room-4"), (Role::Hall, "hall-2")],
             &[(Role::Sender, "sender-1"), (Role::Sender, "sender-2"), (Role::Walker, "walker")],
@@ -78,6 +90,7 @@ impl Cluster {
                 (Role::Subscriber, "subscriber-1"),
                 (Role::Subscriber, "subscriber-2"),
             ],
+            &[(Role::Operator, "operator")],
         ];
         let clients = crews.into_iter().enumerate().map(|(at, crew)| ClientHost {
             host: world.add_host(format!("clients {}", at + 1)),
@@ -87,8 +100,9 @@ impl Cluster {
         let clients = clients.collect();
         let history = History::new(trace);
         let (restarts, stopped) = (vec![None; NODES], vec![false; NODES]);
-        let (disk_failures, unexplained) = (0, Vec::new());
-        let mut cluster = Self { world, nodes, history, clients, restarts, stopped, disk_failures, unexplained };
+        let (disk_failures, damaged, unexplained) = (0, vec![false; NODES], Vec::new());
+        let mut cluster =
+            Self { world, nodes, history, fleet, clients, restarts, stopped, disk_failures, damaged, unexplained };
         for at in 0..NODES {
             cluster.start_node(at);
         }
@@ -102,6 +116,7 @@ impl Cluster {
         self.history.follow(now_ms);
         for at in 0..self.nodes.len() {
             self.nodes[at].wall.follow(now_ms);
+            self.check_damaged(at);
             if self.stopped[at] || self.world.host(self.nodes[at].host).is_running() {
                 continue;
             }
@@ -117,14 +132,28 @@ impl Cluster {
     fn bury(&mut self, at: usize) {
         self.restarts[at] = Some(self.world.now_ms() + RESTART_AFTER_MS);
         let failures = std::mem::take(&mut self.nodes[at].inside.lock().failures);
+        let mut has_refused = false;
         for why in failures {
-            if why.contains("injected") || why.contains("log:") {
+            if self.damaged[at] && why.starts_with("did not start") {
+                has_refused = true;
+            } else if why.contains("injected") || why.contains("log:") {
                 self.disk_failures += 1;
             } else {
                 self.unexplained.push(format!("stopped: node {}: {why}", at + 1));
             }
         }
         self.nodes[at].crashed(self.world.rng());
+        if has_refused && let Err(error) = self.lose_disk(at) {
+            self.unexplained.push(format!("the disk of node {} cannot be set aside: {error:#}", at + 1));
+        }
+    }
+
+    /// A node must not go on with a damaged disk, whatever of it is damaged.
+    fn check_damaged(&mut self, at: usize) {
+        if self.damaged[at] && self.nodes[at].replica().is_some() {
+            self.unexplained.push(format!("damage: node {} has started on a damaged disk", at + 1));
+            self.damaged[at] = false;
+        }
     }
 
     /// How often a node stopped because of its disk.
@@ -138,6 +167,47 @@ impl Cluster {
     pub fn is_up(&self, at: usize) -> bool {
         let host = self.world.host(self.nodes[at].host);
         host.is_running() && !host.is_paused()
+    }
+
+    /// Whether a node is a member, as whoever knows best of those that run has it.
+    #[must_use]
+    pub fn is_member(&self, at: usize) -> bool {
+        let newest = self.nodes.iter().filter_map(SimNode::members).max_by_key(|(membership, _)| *membership);
+        newest.is_some_and(|(_, members)| members.contains(&self.nodes[at].number()))
+    }
+
+    /// Whether every member has the disk that it was taken in with.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let newest = self.nodes.iter().filter_map(SimNode::members).max_by_key(|(membership, _)| *membership);
+        let has = |number: &u64| self.nodes.iter().any(|node| node.number() == *number);
+        !self.damaged.contains(&true) && newest.is_some_and(|(_, members)| members.iter().all(has))
+    }
+
+    /// A node loses its disk for good, and starts with an empty one.
+    pub fn lose_disk(&mut self, at: usize) -> anyhow::Result<()> {
+        self.stop_node(at, Fault::PowerCut);
+        self.damaged[at] = false;
+        self.nodes[at].lose_disk(&mut self.world)?;
+        self.start_node(at);
+        Ok(())
+    }
+
+    /// The disk of a node is damaged while it has no power. The node refuses to start on it, and whoever watches it
+    /// sets the disk aside. False: there is nothing on it yet.
+    pub fn damage_disk(&mut self, at: usize) -> bool {
+        self.stop_node(at, Fault::PowerCut);
+        let what = self.nodes[at].disk.damage(self.world.rng());
+        self.tell(format_args!("node {} has lost {what:?}", at + 1));
+        self.damaged[at] = what.is_some();
+        self.start_node(at);
+        what.is_some()
+    }
+
+    /// Whether a node has lost its disk, or is about to refuse it, and was not given another number yet.
+    #[must_use]
+    pub fn is_without_disk(&self, at: usize) -> bool {
+        self.damaged[at] || self.nodes[at].number() == 0
     }
 
     /// Stops a node, and loses what it had not synced.
@@ -196,6 +266,7 @@ impl Cluster {
         let ClientHost { host, ref crew, boots } = self.clients[at];
         let crew = crew.clone();
         let crew: Vec<_> = crew.into_iter().map(|(role, name)| (role, self.client(host, name))).collect();
+        let fleet = self.fleet.clone();
         self.world.start(host, async move {
             let mut tasks = JoinSet::new();
             for (role, client) in crew {
@@ -207,6 +278,7 @@ impl Cluster {
                     Role::Admin => tasks.spawn(workload::replace_configs(client)),
                     Role::Watcher => tasks.spawn(workload::watch_configs(client)),
                     Role::Subscriber => tasks.spawn(workload::follow_presence(client)),
+                    Role::Operator => tasks.spawn(workload::operate(client, fleet.clone())),
                 };
             }
             while tasks.join_next().await.is_some() {}
@@ -231,7 +303,7 @@ impl Cluster {
     pub fn found(&mut self) -> HostId {
         let host = self.world.add_host("founder");
         let client = self.client(host, "founder".to_owned());
-        let members: Vec<InitialMember> = self.nodes.iter().map(SimNode::member).collect();
+        let members: Vec<InitialMember> = self.nodes[..FOUNDERS].iter().map(SimNode::member).collect();
         self.world.start(host, async move {
             while found(&client, members.clone()).await.is_err() {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -16,6 +16,9 @@ use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
+/// Records that a damaged log has lost, at most; fewer than are kept behind a snapshot.
+const TORN_MAX: usize = 5;
+
 /// How long a sync takes.
 const SYNC_MS: std::ops::RangeInclusive<u64> = 0..=4;
 
@@ -24,6 +27,10 @@ pub struct Disk {
     log: MemoryDisk,
     snapshots: TempDir,
     slow_ms: Arc<AtomicU64>,
+    /// Names it, as a data directory's file does.
+    id: u64,
+    /// Of the node whose disk it is; 0 while it was given none. Durable at once.
+    number: AtomicU64,
 }
 
 /// The log engine of one process, and what must run for it.
@@ -36,12 +43,31 @@ pub struct Opened {
 }
 
 impl Disk {
-    /// An empty disk, whose snapshots lie in a folder that goes with it.
+    /// An empty disk of the node of a number, or of one that waits for its number. Its snapshots lie in a folder that
+    /// goes with it.
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self { log: MemoryDisk::default(), snapshots: TempDir::new()?, slow_ms: Arc::default() })
+    pub fn new(id: u64, number: u64) -> std::io::Result<Self> {
+        let (log, slow_ms) = (MemoryDisk::default(), Arc::default());
+        Ok(Self { log, snapshots: TempDir::new()?, slow_ms, id, number: AtomicU64::new(number) })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The number of its node; 0 while it has none.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number.load(Ordering::Relaxed)
+    }
+
+    /// Its node has this number from now on.
+    pub fn keep_number(&self, number: u64) {
+        self.number.store(number, Ordering::Relaxed);
     }
 
     /// The power is gone, or the process. Some of what was not synced had reached the disk all the same. Says how many
@@ -61,6 +87,21 @@ impl Disk {
     /// Every sync takes so much longer from now on.
     pub fn slow_down(&self, extra_ms: u64) {
         self.slow_ms.store(extra_ms, Ordering::Relaxed);
+    }
+
+    /// Damages what was synced, while no process runs on it: the end of the log is gone, or a bit of the snapshot is
+    /// another one. Says what; none when there is nothing yet.
+    pub fn damage(&self, rng: &mut StdRng) -> Option<&'static str> {
+        let newest = self.snapshots().ok()?.newest().ok()??;
+        if rng.random_range(0..2) == 0 {
+            self.log.tear(0, rng.random_range(1..=TORN_MAX));
+            return Some("the end of the log");
+        }
+        let mut bytes = std::fs::read(newest.path()).ok()?;
+        let at = rng.random_range(0..bytes.len());
+        bytes[at] ^= 1 << rng.random_range(0..8);
+        std::fs::write(newest.path(), bytes).ok()?;
+        Some("a bit of the snapshot")
     }
 
     /// Where snapshots lie.

@@ -17,6 +17,7 @@ pub mod client;
 pub mod cluster;
 pub mod disk;
 pub mod fault;
+pub mod fleet;
 pub mod history;
 pub mod invariant;
 pub mod node;

@@ -1,5 +1,6 @@
 //! A node of the cluster: the daemon's own code, on a host of the world.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::disk::Disk;
+use crate::fleet::Fleet;
 use crate::planted;
 use crate::world::{HostId, Net, SimClock, SimDial, Trace, World};
 
@@ -39,7 +41,7 @@ pub struct SimNode {
     /// What it believes the time to be.
     pub wall: SimClock,
     settings: Settings,
-    disk_id: u64,
+    fleet: Fleet,
     /// What of the running process can be looked at, and how the last one ended.
     pub inside: Arc<Mutex<Inside>>,
 }
@@ -68,19 +70,44 @@ impl Inside {
 }
 
 impl SimNode {
-    /// A node on a host of its own.
+    /// A node on a host of its own: of this number, or one that waits to be taken in.
     ///
     /// # Errors
     /// Its folder cannot be made.
-    pub fn new(world: &mut World, host: HostId) -> anyhow::Result<Self> {
-        let disk = Arc::new(Disk::new().context("making a disk")?);
-        let mut settings = Settings::new(CLUSTER, host.0 as u64 + 1, disk.folder());
+    pub fn new(world: &mut World, host: HostId, number: Option<u64>, fleet: Fleet) -> anyhow::Result<Self> {
+        let disk = new_disk(world, number.unwrap_or(0))?;
+        let mut settings = Settings::new(CLUSTER, number.unwrap_or(0), disk.folder());
+        settings.node_id = number;
         let at = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, octet(host))), port);
         settings.listen = Listen { client: at(7_400), peer: at(7_401), http: at(7_402) };
         settings.raft.snapshot_log_entries = Some(world.rng().random_range(SNAPSHOT_ENTRIES));
         settings.raft.log_keep_entries = LOG_KEEP_ENTRIES;
-        let disk_id = world.rng().random::<u64>().max(1);
-        Ok(Self { host, disk, wall: SimClock::default(), settings, disk_id, inside: Arc::default() })
+        fleet.note(&settings.listen.peer.to_string(), number.unwrap_or(0));
+        Ok(Self { host, disk, wall: SimClock::default(), settings, fleet, inside: Arc::default() })
+    }
+
+    /// Its number; 0 while it waits for one.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.disk.number()
+    }
+
+    /// Its disk is gone, and another one in its place. Its process must not run.
+    ///
+    /// # Errors
+    /// There is no other.
+    pub fn lose_disk(&mut self, world: &mut World) -> anyhow::Result<()> {
+        self.disk = new_disk(world, 0)?;
+        self.settings.data_dir = self.disk.folder().to_owned();
+        self.fleet.note(&self.settings.listen.peer.to_string(), 0);
+        Ok(())
+    }
+
+    /// The members as it knows them, and how new that is.
+    #[must_use]
+    pub fn members(&self) -> Option<(u64, BTreeSet<u64>)> {
+        let status = self.inside.lock().raft.as_ref()?.status();
+        Some((status.membership?, status.members.into_keys().collect()))
     }
 
     /// `host:port` for clients.
@@ -118,7 +145,7 @@ impl SimNode {
     #[must_use]
     pub fn member(&self) -> InitialMember {
         InitialMember {
-            node_id: self.settings.node_id.unwrap_or_default(),
+            node_id: self.number(),
             peer_endpoint: self.settings.listen.peer.to_string(),
             client_endpoint: self.client_endpoint(),
         }
@@ -136,7 +163,7 @@ impl SimNode {
         let process = Process {
             host: self.host,
             disk: Arc::clone(&self.disk),
-            disk_id: self.disk_id,
+            fleet: self.fleet.clone(),
             settings: self.settings.clone(),
             wall: self.wall.clone(),
             net: Arc::clone(world.net()),
@@ -175,7 +202,7 @@ impl Seeds {
 struct Process {
     host: HostId,
     disk: Arc<Disk>,
-    disk_id: u64,
+    fleet: Fleet,
     settings: Settings,
     wall: SimClock,
     net: Arc<Net>,
@@ -188,6 +215,9 @@ impl Process {
     async fn run(self) {
         let (inside, trace, host) = (Arc::clone(&self.inside), self.trace.clone(), self.host);
         let why = match self.live().await {
+            Ok(ended) if ended.is_renumbering() => {
+                return trace.tell(0, format_args!("the node at {} starts anew: {}", host.0 + 1, ended.reason));
+            }
             Ok(Failure { task, reason }) => format!("{task}: {reason}"),
             Err(error) => format!("did not start: {error:#}"),
         };
@@ -201,12 +231,13 @@ impl Process {
         let failure = watch::Sender::new(None);
         let opened = self.disk.open(self.seeds.disk, hooks(failure.clone(), Arc::clone(&metrics)));
         let log = planted::engine(Arc::clone(&opened.engine));
+        let keep_number = keep_number(&self.disk, &self.fleet, self.settings.listen.peer, &failure);
         let wall = self.wall;
         let parts = Parts {
             log,
-            node: self.settings.node_id.unwrap_or_default(),
-            disk_id: self.disk_id,
-            keep_number: Arc::new(|_| Err(std::io::Error::other("no node joins in the simulation"))),
+            node: self.disk.number(),
+            disk_id: self.disk.id(),
+            keep_number,
             snapshots: self.disk.snapshots()?,
             free_bytes: Arc::new(|| None),
             dial: Arc::new(SimDial { net: Arc::clone(&self.net), host: self.host }),
@@ -237,6 +268,31 @@ impl Process {
             () = opened.sync() => Err(anyhow::anyhow!("the disk is gone")),
         }
     }
+}
+
+fn new_disk(world: &mut World, number: u64) -> anyhow::Result<Arc<Disk>> {
+    let id = world.rng().random::<u64>().max(1);
+    Ok(Arc::new(Disk::new(id, number).context("making a disk")?))
+}
+
+/// Where a node that is taken in keeps its number; its process ends, and is started anew under it.
+fn keep_number(
+    disk: &Arc<Disk>,
+    fleet: &Fleet,
+    peer: SocketAddr,
+    failure: &watch::Sender<Option<Failure>>,
+) -> Arc<dyn Fn(u64) -> std::io::Result<()> + Send + Sync> {
+    let (disk, fleet, failure) = (Arc::clone(disk), fleet.clone(), failure.clone());
+    Arc::new(move |number| {
+        disk.keep_number(number);
+        fleet.note(&peer.to_string(), number);
+        failure.send_if_modified(|known| {
+            let is_first = known.is_none();
+            known.get_or_insert_with(|| Failure::renumbered(number));
+            is_first
+        });
+        Ok(())
+    })
 }
 
 /// Hosts are few.

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault, Nemesis};
 use crate::invariant::{self, Watch};
-use crate::workload::{Audit, audit};
+use crate::workload::{Audit, CHANGE, audit};
 use crate::world::{HostId, Trace};
 
 /// Faults begin and end within this much time.
@@ -19,11 +19,12 @@ const CHAOS_MS: u64 = 22_000;
 /// Clients go on for so long after the last fault.
 const HEALED_MS: u64 = 3_000;
 
-/// How long anything may take on a healed cluster.
-const PATIENCE_MS: u64 = 20_000;
+/// How long anything may take on a healed cluster: a watcher that finds itself on a node that was left out takes a
+/// silence of fifteen seconds for a sign of that.
+const PATIENCE_MS: u64 = 30_000;
 
 /// Acknowledged operations of each kind that a run must have, or it proves nothing.
-const ACKNOWLEDGED_MIN: [(&str, u64); 9] = [
+const ACKNOWLEDGED_MIN: [(&str, u64); 10] = [
     ("register", 80),
     ("unregister", 20),
     ("bind", 10),
@@ -33,6 +34,7 @@ const ACKNOWLEDGED_MIN: [(&str, u64); 9] = [
     ("presence", 20),
     ("watch", 10),
     ("connect", 3),
+    (CHANGE, 2),
 ];
 
 /// What came of a run.

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use crate::planted::Planted;
 
 /// How long one run may take on a machine that does other things as well. A run that goes beyond it hangs.
-const RUN_MAX: Duration = Duration::from_secs(240);
+const RUN_MAX: Duration = Duration::from_secs(600);
 
 /// What to run.
 #[derive(Debug)]

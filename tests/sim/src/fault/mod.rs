@@ -37,6 +37,10 @@ pub enum Fault {
     DiskFull,
     /// Syncs take long.
     DiskSlow,
+    /// A disk is gone for good; its node has to be replaced.
+    DiskLost,
+    /// A node loses power, and finds its log shorter, or its snapshot damaged: its disk is as good as lost.
+    DiskDamaged,
     /// The process of gateways ends at once.
     GatewaysKill,
     /// The gateways cannot reach the leader.
@@ -45,7 +49,7 @@ pub enum Fault {
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Kill,
         Self::PowerCut,
         Self::Blackout,
@@ -60,6 +64,8 @@ impl Fault {
         Self::DiskError,
         Self::DiskFull,
         Self::DiskSlow,
+        Self::DiskLost,
+        Self::DiskDamaged,
         Self::GatewaysKill,
         Self::GatewaysCut,
     ];
@@ -69,6 +75,7 @@ impl Fault {
         match self {
             Self::Kill | Self::PowerCut | Self::Blackout | Self::GatewaysKill => 50..=2_500,
             Self::Isolate | Self::OneWay | Self::Slow | Self::DiskSlow | Self::GatewaysCut => 300..=3_500,
+            Self::DiskLost | Self::DiskDamaged => 2_000..=4_000,
             Self::Lag => 2_500..=4_000,
             Self::Pause => 100..=1_200,
             Self::PauseLong => 2_200..=4_500,

@@ -53,15 +53,18 @@ enum Harm {
     Drift(usize),
     Disk,
     Slow(usize),
+    Lost(usize),
     Gateways(usize),
 }
 
 impl UnderWay {
-    /// A follower is cut off until its log cannot be mended any more; a broken disk waits for something to write.
+    /// A follower is cut off until its log cannot be mended any more; a broken disk waits for something to write, and a
+    /// lost one for its node to be replaced.
     fn longer_ms(&self, cluster: &Cluster) -> u64 {
         let is_pending = match &self.harm {
             Harm::Links(links) => self.plan.fault == Fault::Lag && !is_left_behind(cluster, links),
             Harm::Disk => cluster.disk_failures() == self.before,
+            Harm::Lost(at) => cluster.is_without_disk(*at),
             Harm::Down(_) | Harm::Paused(_) | Harm::Clocks | Harm::Drift(_) | Harm::Slow(_) | Harm::Gateways(_) => {
                 false
             }
@@ -110,10 +113,16 @@ impl Nemesis {
     fn undo(&mut self, cluster: &mut Cluster, one: UnderWay) {
         let UnderWay { plan, harm, before } = one;
         // Whether a lag had one shows at the end of the run: the snapshot comes after the way is open again.
-        let has_effect = if plan.fault == Fault::ClockJump {
-            cluster.nodes.iter().any(|node| node.wall.reads() > 0)
-        } else {
-            !has_measure(plan.fault) || measure(cluster, plan.fault) > before
+        let has_effect = match harm {
+            Harm::Clocks => cluster.nodes.iter().any(|node| node.wall.reads() > 0),
+            Harm::Lost(at) => !cluster.is_without_disk(at),
+            Harm::Down(_)
+            | Harm::Paused(_)
+            | Harm::Links(_)
+            | Harm::Drift(_)
+            | Harm::Disk
+            | Harm::Slow(_)
+            | Harm::Gateways(_) => !has_measure(plan.fault) || measure(cluster, plan.fault) > before,
         };
         self.struck.entry(plan.fault).or_default()[1] += u64::from(has_effect);
         cluster.tell(format_args!("{:?} is over", plan.fault));
@@ -129,6 +138,8 @@ impl Nemesis {
             Harm::Drift(at) => cluster.world.drift(cluster.nodes[at].host, 0),
             // A node that stopped by itself is started again by whoever watches it, as everywhere.
             Harm::Disk => {}
+            // Its operator has replaced it, or will.
+            Harm::Lost(_) => {}
             Harm::Slow(at) => cluster.nodes[at].disk.slow_down(0),
             Harm::Gateways(at) => cluster.start_clients(at),
         }
@@ -155,7 +166,8 @@ fn measure(cluster: &Cluster, fault: Fault) -> u64 {
 /// Does harm; none when nobody is there to be harmed.
 fn harm(cluster: &mut Cluster, fault: Fault) -> Option<Harm> {
     let leader = (0..cluster.nodes.len()).find(|at| cluster.nodes[*at].leads() && cluster.is_up(*at));
-    let up: Vec<usize> = (0..cluster.nodes.len()).filter(|at| cluster.is_up(*at)).collect();
+    let is_there = |at: &usize| cluster.is_up(*at) && cluster.is_member(*at);
+    let up: Vec<usize> = (0..cluster.nodes.len()).filter(is_there).collect();
     let anyone = *up.choose(cluster.world.rng())?;
     // The leader is worth two.
     let victim = if cluster.world.rng().random_range(0..2) == 0 { leader.unwrap_or(anyone) } else { anyone };
@@ -202,6 +214,14 @@ fn harm(cluster: &mut Cluster, fault: Fault) -> Option<Harm> {
             let slow_ms = cluster.world.rng().random_range(DISK_SLOW_MS);
             cluster.nodes[victim].disk.slow_down(slow_ms);
             Harm::Slow(victim)
+        }
+        // One at a time: of three voters, two without their disks are one too many.
+        Fault::DiskLost | Fault::DiskDamaged if !cluster.is_whole() => return None,
+        Fault::DiskDamaged if !cluster.damage_disk(victim) => return None,
+        Fault::DiskDamaged => Harm::Lost(victim),
+        Fault::DiskLost => {
+            cluster.lose_disk(victim).ok()?;
+            Harm::Lost(victim)
         }
         Fault::GatewaysKill => Harm::Gateways(cluster.kill_gateways()?),
         Fault::GatewaysCut => {

@@ -40,14 +40,13 @@ impl Watch {
         }
     }
 
-    /// Whether all nodes run and have applied the same.
+    /// Whether all members run, on the disks they were taken in with, and have applied the same.
     #[must_use]
     pub fn has_converged(cluster: &Cluster) -> bool {
-        let seen: Option<Vec<_>> = cluster
-            .nodes
-            .iter()
-            .map(|node| node.replica().map(|replica| replica.read(|state| (state.revision(), state.hash()))))
+        let members = cluster.nodes.iter().enumerate().filter(|(at, _)| cluster.is_member(*at));
+        let seen: Option<Vec<_>> = members
+            .map(|(_, node)| node.replica().map(|replica| replica.read(|state| (state.revision(), state.hash()))))
             .collect();
-        seen.is_some_and(|seen| seen.windows(2).all(|pair| pair[0] == pair[1]))
+        cluster.is_whole() && seen.is_some_and(|seen| seen.windows(2).all(|pair| pair[0] == pair[1]))
     }
 }

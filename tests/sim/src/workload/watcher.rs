@@ -13,6 +13,9 @@ use crate::history::Seen;
 /// How long it follows one stream at most.
 const STREAM_MS: std::ops::RangeInclusive<u64> = 500..=6_000;
 
+/// The same at the end: long enough to notice that a node is silent because it is no member any more.
+const LAST_STREAM: Duration = Duration::from_secs(60);
+
 /// How long it is away before it begins anew, at most.
 const AWAY_MS: u64 = 400;
 
@@ -25,7 +28,10 @@ pub async fn watch_configs(client: Client) {
     client.history.with(|records| records.watched.insert(client.name.clone(), Vec::new()));
     loop {
         let mut watch = configs.watch_from(["sim/"], cursor);
-        let patience = Duration::from_millis(rng.random_range(STREAM_MS));
+        let mut patience = Duration::from_millis(rng.random_range(STREAM_MS));
+        if client.history.is_over() {
+            patience = LAST_STREAM;
+        }
         let following = async {
             while let Some(Ok(changed)) = watch.next().await {
                 cursor = changed.cursor();

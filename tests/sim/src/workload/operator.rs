@@ -1,0 +1,83 @@
+//! An operator: takes nodes in, gives and takes votes, leaves members out, hands leadership over, and replaces members
+//! whose disk is gone, all while everything else goes on.
+//!
+//! There are three voters at least, so that the cluster survives what goes wrong beside. What is cut off is not gone
+//! on with: the next look at the members decides anew.
+
+use std::time::Duration;
+
+use keeper_client_sdk::{Cluster, Keeper, Member, MembershipChange, Rank};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use tokio::time::timeout;
+
+use crate::client::{Client, pause};
+use crate::fleet::Fleet;
+
+/// Pause between two changes at most.
+const PAUSE_MS: u64 = 1_200;
+
+/// How long it waits for one change before it looks again.
+const CHANGE_MAX: Duration = Duration::from_secs(6);
+
+/// Fewer voters than this do not survive what goes wrong.
+const VOTERS_MIN: usize = 3;
+
+/// All kinds of changes together; each counts by its own name too.
+pub const CHANGE: &str = "member";
+
+/// Changes until it is told to end, and no member is without its disk.
+pub async fn operate(client: Client, fleet: Fleet) {
+    let Ok(keeper) = client.keeper() else { return };
+    let mut rng = client.rng();
+    loop {
+        pause(&mut rng, PAUSE_MS).await;
+        let Some(members) = members(&keeper).await else { continue };
+        let lost = members.iter().find(|it| fleet.number(&it.peer_endpoint) != it.node_id);
+        if lost.is_none() && client.history.is_over() {
+            return;
+        }
+        let (kind, change) = match lost {
+            Some(lost) => ("replace-node", keeper.cluster().replace(lost.node_id, lost.peer_endpoint.clone())),
+            None => any(&keeper.cluster(), &members, &fleet, &mut rng),
+        };
+        let changing = timeout(CHANGE_MAX, change.done()).await;
+        let changed = changing.map_err(|_| "given up".to_owned()).and_then(|it| it.map_err(|error| error.to_string()));
+        client.history.count(kind, &changed);
+        client.history.count(CHANGE, &changed);
+    }
+}
+
+/// As the leader knows them.
+async fn members(keeper: &Keeper) -> Option<Vec<Member>> {
+    let told = keeper.cluster().status().await;
+    let told = told.into_iter().filter_map(|(_, status)| status.ok());
+    told.filter(|it| it.leader_id == Some(it.node_id)).max_by_key(|it| it.term).map(|leading| leading.members)
+}
+
+/// A change that leaves enough voters.
+fn any(cluster: &Cluster, members: &[Member], fleet: &Fleet, rng: &mut StdRng) -> (&'static str, MembershipChange) {
+    let (voters, learners): (Vec<&Member>, Vec<&Member>) = members.iter().partition(|it| it.voter);
+    let mut outside = fleet.endpoints();
+    outside.retain(|endpoint| !members.iter().any(|it| it.peer_endpoint == *endpoint));
+    let choice = rng.random_range(0..4);
+    let voter = voters.choose(rng).map_or(0, |it| it.node_id);
+    if choice == 0 {
+        return ("transfer", cluster.transfer_leader((voter > 0).then_some(voter)));
+    }
+    if let Some(endpoint) = outside.choose(rng) {
+        return match choice {
+            1 => ("add", cluster.add(endpoint, Rank::Learner)),
+            2 => ("add", cluster.add(endpoint, Rank::Voter)),
+            _ => ("replace-node", cluster.replace(voter, endpoint)),
+        };
+    }
+    match learners.first().map(|it| it.node_id) {
+        Some(learner) if choice == 1 => ("remove", cluster.remove(learner)),
+        Some(learner) => ("promote", cluster.promote(learner)),
+        None if voters.len() <= VOTERS_MIN => ("transfer", cluster.transfer_leader(None)),
+        None if choice == 1 => ("demote", cluster.demote(voter)),
+        None => ("remove", cluster.remove(voter)),
+    }
+}
