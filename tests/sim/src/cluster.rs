@@ -204,6 +204,12 @@ impl Cluster {
         what.is_some()
     }
 
+    /// Whether a node has yet to refuse a damaged disk.
+    #[must_use]
+    pub fn is_damaged(&self, at: usize) -> bool {
+        self.damaged[at]
+    }
+
     /// Whether a node has lost its disk, or is about to refuse it, and was not given another number yet.
     #[must_use]
     pub fn is_without_disk(&self, at: usize) -> bool {

@@ -115,7 +115,7 @@ impl Nemesis {
         // Whether a lag had one shows at the end of the run: the snapshot comes after the way is open again.
         let has_effect = match harm {
             Harm::Clocks => cluster.nodes.iter().any(|node| node.wall.reads() > 0),
-            Harm::Lost(at) => !cluster.is_without_disk(at),
+            Harm::Lost(at) => !cluster.is_damaged(at),
             Harm::Down(_)
             | Harm::Paused(_)
             | Harm::Links(_)
