@@ -14,7 +14,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     let cluster = world.cluster.lock().await;
     let Some(at) = one_of(&cluster.standing(Standing::Up), random) else { return Ok(()) };
     let control = cluster.nodes[at].control().context("clock faults need the library")?;
-    let before = control.read(Knob::Hits)?;
+    let before = control.read(Knob::ClockHits)?;
     let (how, amount) = match random.random_range(0..3) {
         0 => ("drift", random.random_range(-300_000..300_000)),
         1 => ("jump", random.random_range(-3_600..3_600) * SECOND_NS),
@@ -32,7 +32,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     world.rest(lasting(random)).await;
     let cluster = world.cluster.lock().await;
     let control = cluster.nodes[at].control().context("clock faults need the library")?;
-    let hits = control.read(Knob::Hits)?.saturating_sub(before);
+    let hits = control.read(Knob::ClockHits)?.saturating_sub(before);
     for knob in [Knob::ClockOffset, Knob::ClockPpm, Knob::ClockSince] {
         control.turn(knob, 0)?;
     }

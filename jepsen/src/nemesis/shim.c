@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 // The order is that of `Knob` in shim.rs.
-enum { ARMED, SYNC_EIO, WRITE_EIO, WRITE_ENOSPC, SLOW_US, HUNG, TORN, CLOCK_OFFSET, CLOCK_PPM, CLOCK_SINCE, HITS, KNOBS };
+enum { ARMED, SYNC_EIO, WRITE_EIO, WRITE_ENOSPC, SLOW_US, HUNG, TORN, CLOCK_OFFSET, CLOCK_PPM, CLOCK_SINCE, HITS, CLOCK_HITS, KNOBS };
 
 static int64_t none[KNOBS];
 static volatile int64_t *knobs = none;
@@ -44,7 +44,8 @@ __attribute__((constructor)) static void begin(void) {
     if (mapped != MAP_FAILED) knobs = mapped;
 }
 
-static void hit(void) { __atomic_fetch_add((int64_t *)&knobs[HITS], 1, __ATOMIC_RELAXED); }
+static void hit_at(int knob) { __atomic_fetch_add((int64_t *)&knobs[knob], 1, __ATOMIC_RELAXED); }
+static void hit(void) { hit_at(HITS); }
 
 static int is_victim(int file) {
     if (!knobs[ARMED]) return 0;
@@ -128,7 +129,7 @@ static void move(struct timespec *told) {
         offset += passed / 1000000 * knobs[CLOCK_PPM];
     }
     if (!offset) return;
-    hit();
+    hit_at(CLOCK_HITS);
     int64_t moved = told->tv_sec * 1000000000LL + told->tv_nsec + offset;
     told->tv_sec = moved / 1000000000LL;
     told->tv_nsec = moved % 1000000000LL;

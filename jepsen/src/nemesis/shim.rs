@@ -35,11 +35,13 @@ pub(crate) enum Knob {
     ClockPpm,
     /// From when on, by the monotonic clock.
     ClockSince,
-    /// How often anything of this happened.
+    /// How often anything happened to the disk.
     Hits,
+    /// How often a wrong time was told.
+    ClockHits,
 }
 
-const KNOBS: usize = Knob::Hits as usize + 1;
+const KNOBS: usize = Knob::ClockHits as usize + 1;
 
 /// Builds the library.
 pub(crate) fn build(folder: &Path) -> Result<PathBuf> {
