@@ -3,6 +3,7 @@
 mod backup_verify;
 mod check;
 mod dev;
+mod forget;
 mod fresh;
 mod init;
 mod logging;
@@ -42,6 +43,10 @@ enum Command {
     /// by themselves, have registered them again. Nothing is taken over of the members of the old cluster. Restore on
     /// one node, start all of them, then name them all with `keeper init`: the others receive the state.
     Restore(restore::Restore),
+    /// Set the data of a damaged node aside, so that its cluster takes it in anew
+    ///
+    /// Nothing is deleted: the data is moved into a folder within the data directory. The node must not run.
+    Forget(forget::Forget),
     /// Check every byte of a backup, and say what it holds
     ///
     /// Makes the state that is in it, which takes the memory that a node has for it. A damaged file is answered with
@@ -58,6 +63,7 @@ impl Cli {
             Command::Init(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Restore(command) => command.run(),
+            Command::Forget(command) => command.run(),
             Command::BackupVerify(command) => command.run(),
         }
     }

@@ -1,23 +1,53 @@
 //! What of the membership nobody has to ask for.
+//!
+//! The leader completes what a former one has left half-done. And it takes a member in anew whose disk was replaced: at
+//! its address answers a node with an empty directory, which has forgotten what the member promised and can never be
+//! that member again. It is given a number of its own, learns what the cluster has, and takes the member's place in one
+//! change. This needs a majority of the voters, as every change does; one is replaced at a time, and not soon after
+//! another: a fault that empties directories should be seen by somebody before it has been through all of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Members;
+use tokio::time::Instant;
+
+use super::{Members, Tell, quorum};
+use crate::clock;
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::raft::{Introduction, MemberStatus, RaftStatus};
 
 /// How often the leader looks at the membership: nothing of it is urgent.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A member that was heard of within this time has its data.
+const HEARD_MAX: Duration = Duration::from_secs(2);
+
+/// Between two members that are replaced, and two tries to replace one.
+const REPLACE_EVERY: Duration = Duration::from_secs(10);
 
 /// Works while this node leads.
 #[derive(Debug)]
 pub struct Steward {
     members: Members,
+    metrics: Arc<Metrics>,
+    wiped: Wiped,
+}
+
+/// What becomes of a member whose directory is found empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wiped {
+    /// It is taken in anew.
+    Replaced,
+    /// It waits for an admin.
+    Left,
 }
 
 impl Steward {
     /// For the members of a cluster.
     #[must_use]
-    pub const fn new(members: Members) -> Self {
-        Self { members }
+    pub const fn new(members: Members, metrics: Arc<Metrics>, wiped: Wiped) -> Self {
+        Self { members, metrics, wiped }
     }
 
     /// Works until `stop` resolves.
@@ -29,9 +59,17 @@ impl Steward {
     }
 
     async fn work(&self) {
+        let mut replaced_at: Option<Instant> = None;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
+            if self.members.shared.leads().is_err() {
+                continue;
+            }
             self.complete().await;
+            let rests = replaced_at.is_some_and(|at| at.elapsed() < REPLACE_EVERY);
+            if self.wiped == Wiped::Replaced && !rests && self.replace_one().await {
+                replaced_at = Some(clock::now());
+            }
         }
     }
 
@@ -45,4 +83,47 @@ impl Steward {
             tracing::debug!(%problem, "a change of the membership was not completed; trying again");
         }
     }
+
+    /// Takes one member in anew whose directory is empty; says whether there was one.
+    async fn replace_one(&self) -> bool {
+        let status = self.members.shared.raft.status();
+        let silent = |member: &MemberStatus| member.heard_ago.is_none_or(|ago| ago > HEARD_MAX);
+        for (&node, member) in status.members.iter().filter(|(id, member)| **id != status.id && silent(member)) {
+            let at = &member.member.peer_endpoint;
+            let Ok(found) = self.members.shared.raft.meet(at).await else { continue };
+            if !is_wiped(node, member, &found, &status) {
+                continue;
+            }
+            tracing::warn!(node, at, "an empty directory answers in the place of this member: taking it in anew");
+            match self.replace(node, at).await {
+                Ok(new) => {
+                    self.metrics.members_replaced.inc();
+                    tracing::warn!(node, new, "the member was taken in anew");
+                }
+                Err(problem) => tracing::warn!(node, %problem, "the member was not taken in anew yet"),
+            }
+            return true;
+        }
+        false
+    }
+
+    async fn replace(&self, node: u64, at: &str) -> Result<u64, Problem> {
+        let turn = self.members.turn(format!("node {node}, whose disk was replaced, is being taken in anew"))?;
+        turn.complete().await?;
+        // A number is not worth giving where nothing can be decided.
+        turn.check(&quorum::voters(&self.members.shared.raft.status())).await?;
+        let (tell, _nobody) = Tell::channel();
+        Ok(turn.replace(node, at, &tell).await?.node)
+    }
+}
+
+/// Whether a node that answers in a member's place is an empty one, or one that an earlier try has taken in.
+fn is_wiped(node: u64, member: &MemberStatus, found: &Introduction, status: &RaftStatus) -> bool {
+    if found.disk_id == member.member.disk_id || found.peer_endpoint != member.member.peer_endpoint {
+        return false;
+    }
+    let known = status.members.get(&found.node);
+    let is_taken_in = known.is_some_and(|known| known.member.disk_id == found.disk_id);
+    let is_empty = !found.initialized && (found.node == node || known.is_none());
+    is_taken_in || is_empty
 }

@@ -206,7 +206,7 @@ impl Turn<'_> {
     }
 
     /// Refuses voters of whom no majority answers, after a moment in which they may.
-    async fn check(&self, target: &BTreeSet<u64>) -> Result<(), Problem> {
+    pub(super) async fn check(&self, target: &BTreeSet<u64>) -> Result<(), Problem> {
         let began = clock::now();
         loop {
             // Only what was heard since now: a voter that has just died was heard a moment ago.

@@ -103,6 +103,8 @@ pub struct Metrics {
     pub snapshot_bytes: Level,
     /// Snapshots received and installed.
     pub snapshots_installed: Counter,
+    /// Members taken in anew because their directory was empty.
+    pub members_replaced: Counter,
     /// Free space where the data lies.
     pub disk_free_bytes: Level,
 }
@@ -155,6 +157,8 @@ impl Metrics {
             snapshot_seconds: into.times("snapshot_seconds", "Building one snapshot"),
             snapshot_bytes: into.level("snapshot_bytes", "Size of the newest snapshot"),
             snapshots_installed: into.counter("snapshots_installed", "Snapshots received and installed"),
+            members_replaced: into
+                .counter("members_replaced", "Members taken in anew because their directory was empty"),
             disk_free_bytes: into.level("disk_free_bytes", "Free space where the data lies"),
         }
     }

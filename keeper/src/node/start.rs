@@ -12,7 +12,7 @@ use crate::clock::WallClock;
 use crate::http;
 use crate::lease::{Leases, Upkeep};
 use crate::limits;
-use crate::members::{Members, Steward};
+use crate::members::{Members, Steward, Wiped};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::node::admin::{Admin, advertised};
@@ -24,7 +24,7 @@ use crate::propose::{AdmissionLimits, Beginning, Proposer};
 use crate::raft::{self, Dial, Entropy, Offload, RaftLog, RaftOptions, RaftParts, TcpDial};
 use crate::replica::Replica;
 use crate::rpc::{self, ClusterService};
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::store::{self, DataDirectory, Hooks, LogEngine, RocksEngine, RocksOptions, SnapshotStore};
 use crate::view::View;
 use crate::watch::Watches;
@@ -241,7 +241,7 @@ impl Node {
         streams.spawn_service(&runtimes, "backups", move |stop| backup_worker.run(stop));
         let silence_max = Duration::from_millis(settings.raft.election_max_ms);
         let members = Members::new(raft.clone(), Arc::clone(&replica), proposer.clone(), silence_max);
-        services.look_after(&runtimes, &members);
+        services.look_after(&runtimes, &members, &metrics, &settings.raft);
         let described = Arc::clone(&admin) as Arc<dyn rpc::Node>;
         let cluster = ClusterService::new(identity, view.clone(), backups, members, described);
         let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());
@@ -277,8 +277,9 @@ const fn admission(settings: &Settings) -> AdmissionLimits {
 
 impl Tasks {
     /// Does for the members what nobody has to ask for.
-    fn look_after(&mut self, runtimes: &Runtimes, members: &Members) {
-        let steward = Steward::new(members.clone());
+    fn look_after(&mut self, runtimes: &Runtimes, members: &Members, metrics: &Arc<Metrics>, raft: &settings::Raft) {
+        let wiped = if raft.replace_wiped { Wiped::Replaced } else { Wiped::Left };
+        let steward = Steward::new(members.clone(), Arc::clone(metrics), wiped);
         self.spawn_service(runtimes, "members", move |stop| steward.run(stop));
     }
 

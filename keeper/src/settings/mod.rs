@@ -106,6 +106,8 @@ pub struct Raft {
     pub log_keep_bytes: u64,
     /// The same in entries; the smaller of the two holds.
     pub log_keep_entries: u64,
+    /// Whether a member whose directory is found empty is taken in anew.
+    pub replace_wiped: bool,
 }
 
 /// See the keys of the same names in `docs/configuration.md`.
@@ -269,6 +271,7 @@ impl Default for Raft {
             snapshot_log_entries: None,
             log_keep_bytes: 32 << 20,
             log_keep_entries: 100_000,
+            replace_wiped: true,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keeper::settings::Settings;
-use keeper_client_sdk::{Edit, Error, Keeper, MembershipChanged, Rank};
+use keeper_client_sdk::{Consistency, Edit, Error, Keeper, MembershipChanged, Rank, Registration, Role, SessionKey};
 use keeper_tests::{InProcess, until};
 
 /// Small, so that whoever joins needs a snapshot.
@@ -38,9 +38,7 @@ async fn nothing_is_lost(cluster: &InProcess, keeper: &Keeper, written: usize) {
 }
 
 async fn voters(keeper: &Keeper) -> BTreeSet<u64> {
-    let told = keeper.cluster().status().await;
-    let leading = told.into_iter().filter_map(|(_, status)| status.ok()).find(|it| it.leader_id == Some(it.node_id));
-    leading.expect("a leader").members.into_iter().filter(|member| member.voter).map(|member| member.node_id).collect()
+    voters_if_led(keeper).await.expect("a leader")
 }
 
 fn done(node_id: u64) -> MembershipChanged {
@@ -237,4 +235,68 @@ async fn leadership_is_handed_over_under_load() {
     };
     let (written, ()) = tokio::join!(write(&writer, &stop), changing);
     nothing_is_lost(&cluster, &keeper, written).await;
+}
+
+/// Waits until a member's place has been taken by the node at the same address.
+async fn taken_in_anew(cluster: &mut InProcess, at: usize, former: u64) -> u64 {
+    cluster.renumber(at).await;
+    let keeper = cluster.keeper().await;
+    let new = cluster.id(at);
+    until("the new one votes and the former one is forgotten", async || {
+        let voters = voters_if_led(&keeper).await.unwrap_or_default();
+        voters.contains(&new) && !voters.contains(&former)
+    })
+    .await;
+    new
+}
+
+async fn voters_if_led(keeper: &Keeper) -> Option<BTreeSet<u64>> {
+    let told = keeper.cluster().status().await;
+    let leading = told.into_iter().filter_map(|(_, status)| status.ok()).find(|it| it.leader_id == Some(it.node_id))?;
+    Some(leading.members.into_iter().filter(|member| member.voter).map(|member| member.node_id).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_disk_gets_a_new_number_by_itself_while_it_is_written_to() {
+    let mut cluster = InProcess::start_with(3, small).await;
+    let writer = cluster.keeper().await;
+    let stop = AtomicBool::new(false);
+    let changing = async {
+        let leader = cluster.leader().await;
+        let wiped = (leader + 1) % 3;
+        cluster.crash(wiped);
+        cluster.wipe(wiped).await;
+        cluster.restart(wiped).await;
+        assert_eq!(taken_in_anew(&mut cluster, wiped, wiped as u64 + 1).await, 4);
+        // It has its number for good, whatever its settings say.
+        cluster.crash(wiped);
+        cluster.restart(wiped).await;
+        assert_eq!(cluster.id(wiped), 4);
+        stop.store(true, Ordering::Relaxed);
+    };
+    let (written, ()) = tokio::join!(write(&writer, &stop), changing);
+    let keeper = cluster.keeper().await;
+    nothing_is_lost(&cluster, &keeper, written).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_learner_serves_watches_and_reads() {
+    let mut cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let spare = cluster.spare().await;
+    let number = cluster.add(spare, Rank::Learner).await;
+    let told = cluster.status(spare).await;
+    assert_eq!((told.role, told.node_id), (Role::Learner, number));
+    let near = cluster.client(spare).await;
+    let mut watch = near.configs().watch(["app/"]);
+    assert!(watch.next().await.unwrap().unwrap().reset);
+    let room = keeper.instance("room", "a").open().await.unwrap();
+    let user = SessionKey::of_user("ada").unwrap();
+    room.sessions().register(Registration::new(user.clone())).await.unwrap();
+    let published = keeper.configs().publish(Edit::put("app/a.json", "{}")).await.unwrap();
+    let told = watch.next().await.unwrap().unwrap();
+    assert_eq!(told.documents.iter().map(|it| it.revision).collect::<Vec<_>>(), [published.revision]);
+    assert!(near.lookup().session(&user).await.unwrap().found.is_some(), "a linearizable lookup sees it");
+    let local = near.lookup().consistency(Consistency::Local);
+    until("the learner has it too", async || local.session(&user).await.unwrap().found.is_some()).await;
 }

@@ -29,7 +29,7 @@ const STATE_NEEDS: [&str; 5] = ["bytes", "hashbrown", "smallvec", "thiserror", "
 const MODULES: [(&str, &[&str]); 16] = [
     ("main", &["cli", "http", "node"]),
     ("fuzz", &["backup", "rpc", "raft", "store"]),
-    ("cli", &["backup", "http", "node"]),
+    ("cli", &["backup", "http", "node", "store"]),
     ("node", &["backup", "rpc", "http", "lease", "members", "propose", "view", "watch", "raft", "replica", "store"]),
     ("rpc", &["backup", "lease", "members", "propose", "view", "watch"]),
     ("http", &[]),

@@ -12,6 +12,7 @@
 //! is given its number while it is empty; the number in the settings is only what an empty one begins with. A directory
 //! that is neither empty nor ours is left untouched.
 
+mod aside;
 #[cfg(any(test, fuzzing))]
 pub(in crate::store) mod fuzz;
 mod identity;
@@ -263,6 +264,10 @@ fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
 fn content(path: &Path) -> io::Result<Option<String>> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
+        // What was set aside is nobody's any more.
+        if name.to_string_lossy().starts_with(aside::PREFIX) {
+            continue;
+        }
         // The root of a file system of its own comes with the last one.
         if ![LOCK, IDENTITY_UNFINISHED, MARK, MARK_UNFINISHED, "lost+found"].iter().any(|ours| name == *ours) {
             return Ok(Some(name.to_string_lossy().into_owned()));

@@ -1,0 +1,62 @@
+//! Setting the data of a node aside, so that its directory is an empty one.
+//!
+//! Nothing is deleted: it is moved into a folder beside, from which somebody may still want to read. The identity goes
+//! last, so that a directory that was left half-way is still its node's, has lost its log, and can be set aside again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{DataDirectory, DirectoryError, IDENTITY, MARK, lock, sync_directory};
+
+/// How the folders begin that hold what was set aside.
+pub(super) const PREFIX: &str = "aside-";
+
+impl DataDirectory {
+    /// Sets aside what a directory holds that no process has open; none if it holds nothing.
+    ///
+    /// # Errors
+    /// It is in use, or cannot be written.
+    pub fn set_aside(path: &Path, at_ms: u64) -> Result<Option<PathBuf>, DirectoryError> {
+        let unwritable = |source| DirectoryError::Write { path: path.into(), source };
+        let unreadable = |source| DirectoryError::Read { path: path.into(), source };
+        if !path.join(IDENTITY).try_exists().map_err(unreadable)? {
+            return Ok(None);
+        }
+        let _lock = lock(path)?;
+        let aside = path.join(format!("{PREFIX}{at_ms}"));
+        fs::create_dir(&aside).map_err(unwritable)?;
+        for name in ["log", "snapshots", MARK, IDENTITY] {
+            let held = path.join(name);
+            if held.try_exists().map_err(unreadable)? {
+                fs::rename(&held, aside.join(name)).map_err(unwritable)?;
+            }
+        }
+        sync_directory(&aside).and_then(|()| sync_directory(path)).map_err(unwritable)?;
+        Ok(Some(aside))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Identity;
+    use super::*;
+
+    fn identity(disk_id: u64) -> Identity {
+        Identity { cluster: "prod".into(), node_id: 3, created_at_ms: 1_700_000_000_000, disk_id }
+    }
+
+    #[test]
+    fn what_is_set_aside_leaves_an_empty_directory_and_is_kept() {
+        let root = tempfile::tempdir().expect("a directory");
+        let open = DataDirectory::open(root.path(), &identity(5), 0).expect("an empty directory");
+        fs::write(open.log().join("one"), "").expect("a write");
+        let refused = DataDirectory::set_aside(root.path(), 7).expect_err("it is open");
+        assert!(matches!(refused, DirectoryError::Locked { .. }), "{refused}");
+        drop(open);
+        let aside = DataDirectory::set_aside(root.path(), 7).expect("nobody has it open").expect("it held something");
+        assert!(aside.join("log/one").exists() && aside.join("identity").exists());
+        assert_eq!(DataDirectory::set_aside(root.path(), 8).expect("nothing to do"), None);
+        let anew = DataDirectory::open(root.path(), &identity(6), 0).expect("it is empty");
+        assert_eq!(anew.identity().disk_id, 6);
+    }
+}
