@@ -22,9 +22,9 @@ pub(super) struct Forget {
 impl Forget {
     pub(super) fn run(self) -> Result<(), Failure> {
         let settings = Settings::read(&self.config).with_context(|| self.config.display().to_string())?;
-        let aside = DataDirectory::set_aside(&settings.data_dir, clock::wall_ms()).map_err(|error| match error {
-            DirectoryError::Locked { .. } => Failure::Refused(chain(&error)),
-            error => Failure::from(error),
+        let aside = DataDirectory::set_aside(&settings.data_dir, clock::wall_ms()).map_err(|error| {
+            let is_running = matches!(error, DirectoryError::Locked { .. });
+            if is_running { Failure::Refused(chain(&error)) } else { error.into() }
         })?;
         let mut out = io::stdout().lock();
         let data_dir = settings.data_dir.display();
