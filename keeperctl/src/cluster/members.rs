@@ -88,7 +88,7 @@ impl Done {
             What::Promoted => format!("node {node} votes {now}"),
             What::Demoted if unchanged => format!("node {node} has no vote already: it is a learner"),
             What::Demoted => format!("node {node} has no vote any more: it is a learner"),
-            What::Removed => format!("node {node} is no member any more: stop it, and keep its number out of use"),
+            What::Removed => format!("node {node} is no member any more: stop it; its number is spent"),
             What::Replaced(old) => format!("node {node} has taken the place of node {old}: stop that one"),
             What::Leads => {
                 let pause = pause_ms.map(|ms| format!("; no write was acknowledged for {ms} ms")).unwrap_or_default();
