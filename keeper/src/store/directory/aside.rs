@@ -38,8 +38,8 @@ impl DataDirectory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Identity;
     use super::*;
+    use crate::store::Identity;
 
     fn identity(disk_id: u64) -> Identity {
         Identity { cluster: "prod".into(), node_id: 3, created_at_ms: 1_700_000_000_000, disk_id }
