@@ -214,6 +214,7 @@ struct Process {
 impl Process {
     async fn run(self) {
         let (inside, trace, host) = (Arc::clone(&self.inside), self.trace.clone(), self.host);
+        let folder = self.disk.folder().display().to_string();
         let why = match self.live().await {
             Ok(ended) if ended.is_renumbering() => {
                 return trace.tell(0, format_args!("the node at {} starts anew: {}", host.0 + 1, ended.reason));
@@ -221,6 +222,8 @@ impl Process {
             Ok(Failure { task, reason }) => format!("{task}: {reason}"),
             Err(error) => format!("did not start: {error:#}"),
         };
+        // The folder has a name that no seed decides.
+        let why = why.replace(&folder, "");
         trace.tell(0, format_args!("node {} cannot go on: {why}", host.0 + 1));
         inside.lock().failures.push(why);
     }
