@@ -88,6 +88,32 @@ pub struct NodeStatus {
     pub state_hash: u64,
     /// Log time, Unix milliseconds.
     pub log_time_ms: u64,
+    /// Its disk, if it says.
+    pub disk: Option<Disk>,
+    /// Its state was proven to differ from that of the majority: it is not read any more.
+    pub diverged: Option<Divergence>,
+}
+
+/// Room where a node's data lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// What is free.
+    pub free_bytes: u64,
+    /// Below it nothing grows.
+    pub needed_bytes: u64,
+    /// It was below, and is not far enough above again.
+    pub is_short: bool,
+}
+
+/// Where a state was found to differ from those of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Divergence {
+    /// The entry after which they were compared.
+    pub index: u64,
+    /// Its hash then.
+    pub found: u64,
+    /// The hash of the others.
+    pub expected: u64,
 }
 
 /// A member of the cluster.
@@ -105,6 +131,10 @@ pub struct Member {
     pub matched_index: Option<u64>,
     /// Milliseconds since the leader last heard it.
     pub last_heard_ms: Option<u32>,
+    /// Its disk, as the leader knows.
+    pub disk: Option<Disk>,
+    /// Where its state was found to differ, as the leader knows.
+    pub diverged: Option<Divergence>,
 }
 
 /// A voter of a cluster to be.
@@ -193,6 +223,8 @@ fn status(reply: StatusReply) -> NodeStatus {
         configs: reply.configs,
         state_hash: reply.state_hash,
         log_time_ms: reply.log_time_ms,
+        disk: reply.disk.map(disk),
+        diverged: reply.diverged.map(divergence),
     }
 }
 
@@ -204,5 +236,15 @@ fn member(member: v1::Member) -> Member {
         client_endpoint: member.client_endpoint,
         matched_index: member.matched_index,
         last_heard_ms: member.last_heard_ms,
+        disk: member.disk.map(disk),
+        diverged: member.diverged.map(divergence),
     }
+}
+
+const fn disk(disk: v1::Disk) -> Disk {
+    Disk { free_bytes: disk.free_bytes, needed_bytes: disk.needed_bytes, is_short: disk.short }
+}
+
+const fn divergence(divergence: v1::Divergence) -> Divergence {
+    Divergence { index: divergence.index, found: divergence.found, expected: divergence.expected }
 }

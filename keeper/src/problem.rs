@@ -86,6 +86,12 @@ pub enum Problem {
         /// What happened.
         reason: String,
     },
+    /// This node's state is not that of the others. Another node knows.
+    #[error("this node is not read: {difference}")]
+    Differs {
+        /// The proof.
+        difference: String,
+    },
     /// This node is stopping.
     #[error("this node is stopping")]
     Stopping,

@@ -113,7 +113,9 @@ fn is_whole(
             assert_eq!(recovered.vote.as_ref(), Some(&written.vote), "{how}");
             true
         }
-        Err(StoreError::LogLost(_) | StoreError::Open { .. } | StoreError::Damaged { .. }) => false,
+        Err(
+            StoreError::LogLost(_) | StoreError::Open { .. } | StoreError::Corrupt { .. } | StoreError::Damaged { .. },
+        ) => false,
         Err(error) => panic!("{how}: {error}"),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Epoch, Incarnation, NoticeCursor, SessionPolicy, StateId, numbered::numbered};
+use crate::{Epoch, Incarnation, NoticeCursor, SessionPolicy, Shortage, StateId, numbered::numbered};
 
 /// One change of the state. A log entry carries a list of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,9 @@ pub enum Command {
     Found(StateId),
     /// Session operations of one gateway, exactly once.
     Frame(Frame),
+    /// The same while the disks have no room for more: operations that would make the state grow are refused, each at
+    /// its place, and the others are done.
+    FrameSparing(Frame, Shortage),
     /// Ends sessions of a user, or begins to end all that match.
     Kick(Kick),
     /// Ends at most `limits::KICK_SLICE` sessions of the oldest kick under way.

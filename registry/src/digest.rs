@@ -7,7 +7,7 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::{Epoch, Holder, Kicked, OperationResult, Rejection, Reply, SessionKey, SessionSelector};
+use crate::{Epoch, Holder, Kicked, OperationResult, Rejection, Reply, SessionKey, SessionSelector, Shortage};
 
 /// What a digest is of, so that equal contents of different kinds differ.
 #[derive(Debug, Clone, Copy)]
@@ -167,6 +167,9 @@ impl Digest {
                 self.number(16).text(path).number(expected.0).number(present.0)
             }
             Rejection::Full { what, limit } => self.number(17).text(what).number(*limit),
+            Rejection::Shortage(Shortage { node, free_bytes, needed_bytes }) => {
+                self.number(20).number(*node).number(*free_bytes).number(*needed_bytes)
+            }
             Rejection::Quota { limit, present, max } => self.number(19).text(limit).number(*present).number(*max),
         }
     }

@@ -6,12 +6,17 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    Event, Frame, NoticeCursor, OperationResult, Rejection, Reply, SessionOperation, State, StateId, check, limits,
-    session::OwnerId,
+    Event, Frame, NoticeCursor, OperationResult, Rejection, Reply, SessionOperation, Shortage, State, StateId, check,
+    limits, session::OwnerId,
 };
 
 impl State {
-    pub(crate) fn frame(&mut self, frame: &Frame, events: &mut Vec<Event>) -> Result<Reply, Rejection> {
+    pub(crate) fn frame(
+        &mut self,
+        frame: &Frame,
+        shortage: Option<Shortage>,
+        events: &mut Vec<Event>,
+    ) -> Result<Reply, Rejection> {
         self.check_state(frame.state)?;
         let owner = self.open_id(frame.incarnation)?;
         check::size("operations", frame.operations.len(), limits::FRAME_OPERATIONS_MAX)?;
@@ -21,7 +26,11 @@ impl State {
         self.check_confirmed(frame.confirmed)?;
         check::range("flush_remaining", frame.flush_remaining.unwrap_or_default(), 0, limits::FLUSH_SESSIONS_MAX)?;
         self.warm_for(&frame.operations);
-        let results: Arc<[_]> = frame.operations.iter().map(|operation| self.operate(owner, operation)).collect();
+        let operate = |operation| match shortage {
+            Some(shortage) if self.grows_by(operation) => refused(Rejection::Shortage(shortage)),
+            Some(_) | None => self.operate(owner, operation),
+        };
+        let results: Arc<[_]> = frame.operations.iter().map(operate).collect();
         let revision = self.clock.revision;
         self.instances.change(owner, |owner| {
             Arc::make_mut(&mut owner.frames).keep(frame.sequence, revision, Arc::clone(&results));
@@ -46,7 +55,21 @@ impl State {
             SessionOperation::Bind(bind) => self.bind(owner, bind),
             SessionOperation::Unbind(unbind) => self.unbind(owner, unbind),
         };
-        result.unwrap_or_else(|rejection| OperationResult::Refused(Box::new(rejection)))
+        result.unwrap_or_else(refused)
+    }
+
+    /// Whether an operation adds to what the state holds. Taking over a key that is held already does not, beyond the
+    /// bounds of one row: whoever changes gateways goes on. Nor does a claim of what was held before: it was there, and
+    /// to refuse it would end the connection of a device that has done nothing.
+    fn grows_by(&self, operation: &SessionOperation) -> bool {
+        match operation {
+            SessionOperation::Register(register) => {
+                let is_held = || self.sessions.find(&register.key.user, &register.key.slot).is_some();
+                register.flushed.is_none() && !is_held()
+            }
+            SessionOperation::Bind(_) => true,
+            SessionOperation::Unregister(_) | SessionOperation::Unbind(_) => false,
+        }
     }
 
     /// A notice that there never was cannot have been acted upon.
@@ -67,4 +90,8 @@ impl State {
             _ => Ok(()),
         }
     }
+}
+
+fn refused(rejection: Rejection) -> OperationResult {
+    OperationResult::Refused(Box::new(rejection))
 }

@@ -34,6 +34,7 @@ mod record;
 mod request;
 mod ring;
 mod session;
+mod shortage;
 mod stamp;
 mod state;
 mod thaw;
@@ -66,6 +67,7 @@ pub use session::{
     Dropped, FormerState, Formerly, KickConfirmation, KickGateway, KickJob, Part, Pass, ScanPosition, SessionFilter,
     SessionPage, SessionView, TopicSize, Walked,
 };
+pub use shortage::Shortage;
 pub use stamp::{LogTime, Revision, Stamp};
 pub use state::State;
 pub use thaw::{ThawError, Thawing};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Epoch, Incarnation, Revision, SessionKey, StateId};
+use crate::{Epoch, Incarnation, Revision, SessionKey, Shortage, StateId};
 
 /// What one command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,6 +214,8 @@ pub enum Rejection {
         /// What is; `Revision(0)`: there is no such document.
         present: Revision,
     },
+    /// The disks have no room for the state to grow.
+    Shortage(Shortage),
     /// The session policy allows no more.
     Quota {
         /// Which bound: "topics.NAME.sessions_max", "instance_sessions_max", "instances.SERVICE/ID".

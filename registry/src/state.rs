@@ -65,7 +65,8 @@ impl State {
         }
         match command {
             Command::Found(state) => self.found(*state, events),
-            Command::Frame(frame) => self.frame(frame, events),
+            Command::Frame(frame) => self.frame(frame, None, events),
+            Command::FrameSparing(frame, shortage) => self.frame(frame, Some(*shortage), events),
             Command::Kick(kick) => {
                 self.once(kick.request, RequestKind::Kick, kick.fingerprint(), |state| state.kick(kick, events))
             }

@@ -12,7 +12,7 @@ use super::head::Head;
 use super::limits::{PIECE_BYTES, READER_SILENCE_MAX};
 use crate::clock::WallClock;
 use crate::problem::Problem;
-use crate::raft::{RaftHandle, SnapshotCopy};
+use crate::raft::{RaftHandle, SnapshotCopy, SnapshotRefused};
 use crate::replica::Replica;
 use crate::view::{Consistency, View};
 
@@ -76,7 +76,7 @@ impl Worker {
         if self.source.replica.read(|state| state.state_id().is_none()) {
             return Err(Problem::Uninitialized);
         }
-        let snapshot = self.source.raft.snapshot_of(revision).await.map_err(|_| Problem::Stopping)?;
+        let snapshot = self.source.raft.snapshot_of(revision).await.map_err(refused)?;
         let head = self.describe(&snapshot).await?;
         let front = front(&head);
         let bytes = front.len() as u64 + snapshot.size_bytes();
@@ -128,4 +128,11 @@ async fn send(parts: &mpsc::Sender<Part>, part: Part) -> Result<(), Problem> {
 
 fn unreadable(error: &std::io::Error) -> Problem {
     Problem::GivenUp { reason: error.to_string() }
+}
+
+fn refused(refused: SnapshotRefused) -> Problem {
+    match refused {
+        SnapshotRefused::Stopped => Problem::Stopping,
+        SnapshotRefused::NoRoom | SnapshotRefused::Differs => Problem::GivenUp { reason: refused.to_string() },
+    }
 }

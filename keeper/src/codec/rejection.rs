@@ -4,7 +4,7 @@
 use keeper_registry::{Incarnation, Rejection, Revision, StateId};
 
 use crate::codec::answer::{read_holder, write_holder};
-use crate::codec::command::unknown;
+use crate::codec::command::{read_shortage, unknown, write_shortage};
 use crate::codec::{DecodeError, Input, Output, names};
 
 type Decoded<T> = Result<T, DecodeError>;
@@ -28,6 +28,7 @@ mod tag {
     pub(super) const REVISION_MISMATCH: u8 = 16;
     pub(super) const FULL: u8 = 17;
     pub(super) const QUOTA: u8 = 18;
+    pub(super) const SHORTAGE: u8 = 19;
 }
 
 /// Writes a decision against.
@@ -63,6 +64,10 @@ pub(super) fn write_rejection(out: &mut Output, rejection: &Rejection) {
         Rejection::NotFound { what } => write_named(out, tag::NOT_FOUND, what, &[]),
         Rejection::RevisionMismatch { path, expected, present } => {
             write_named(out, tag::REVISION_MISMATCH, path, &[expected.0, present.0]);
+        }
+        Rejection::Shortage(shortage) => {
+            out.u8(tag::SHORTAGE);
+            write_shortage(out, *shortage);
         }
         Rejection::Quota { limit, present, max } => write_named(out, tag::QUOTA, limit, &[*present, *max]),
         Rejection::Full { what, limit } => write_named(out, tag::FULL, what, &[*limit]),
@@ -112,6 +117,7 @@ pub(super) fn read_rejection(input: &mut Input) -> Decoded<Rejection> {
             expected: Revision(input.u64()?),
             present: Revision(input.u64()?),
         },
+        tag::SHORTAGE => Rejection::Shortage(read_shortage(input)?),
         tag::QUOTA => Rejection::Quota { limit: input.str()?.into(), present: input.u64()?, max: input.u64()? },
         tag::FULL => Rejection::Full { what: names::read(input)?, limit: input.u64()? },
         _ => return Err(unknown(input, "the tag of a rejection")),

@@ -107,6 +107,12 @@ pub struct Metrics {
     pub members_replaced: Counter,
     /// Free space where the data lies.
     pub disk_free_bytes: Level,
+    /// Below which nothing grows.
+    pub disk_needed_bytes: Level,
+    /// 1 while this node leads and refuses growth.
+    pub disk_short: Level,
+    /// Replicas that differ, as the leader knows; 1 on one that does.
+    pub replica_diverged: Level,
 }
 
 impl Metrics {
@@ -160,6 +166,11 @@ impl Metrics {
             members_replaced: into
                 .counter("members_replaced", "Members taken in anew because their directory was empty"),
             disk_free_bytes: into.level("disk_free_bytes", "Free space where the data lies"),
+            disk_needed_bytes: into.level("disk_needed_bytes", "Free space below which nothing grows"),
+            disk_short: into
+                .level("disk_short", "1 while this node leads and takes nothing new, for want of disk space"),
+            replica_diverged: into
+                .level("replica_diverged", "Replicas that differ: known to the leader, and to the one that does"),
         }
     }
 }

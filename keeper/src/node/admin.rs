@@ -10,8 +10,10 @@ use crate::http::Readiness;
 use crate::node::Addresses;
 use crate::problem::Problem;
 use crate::raft::{InitializeRefused, Member, RaftHandle, Role, Standing};
+use crate::replica::Difference;
 use crate::rpc::{InitialMember, Node};
 use crate::settings::{Advertise, Settings};
+use crate::store::{Room, Standing as DiskStanding};
 
 /// Committed entries not yet applied up to which a node is ready: about a second's worth.
 const LAG_READY_MAX: u64 = 1_000;
@@ -72,6 +74,8 @@ impl Node for Admin {
         reply.committed_index = status.committed.unwrap_or(0);
         reply.snapshot_index = status.snapshot.unwrap_or(0);
         reply.purged_index = status.purged.unwrap_or(0);
+        let vitals = self.raft.member_vitals();
+        let of = |node: u64| vitals.get(&node).copied().unwrap_or_default();
         let members = status.members.into_iter().map(|(node_id, member)| wire::Member {
             node_id,
             voter: member.voter,
@@ -79,8 +83,12 @@ impl Node for Admin {
             client_endpoint: member.member.client_endpoint,
             matched_index: member.matched,
             last_heard_ms: member.heard_ago.map(|ago| u32::try_from(ago.as_millis()).unwrap_or(u32::MAX)),
+            disk: of(node_id).room.map(disk),
+            diverged: of(node_id).difference.map(divergence),
         });
         reply.members = members.collect();
+        reply.disk = self.raft.room().map(disk);
+        reply.diverged = self.raft.difference().map(divergence);
     }
 
     fn initialize(&self, members: BTreeMap<u64, InitialMember>) -> BoxFuture<'_, Result<(), Problem>> {
@@ -108,12 +116,25 @@ impl Readiness for Admin {
         if status.role == Role::Stopped {
             return Err("consensus has stopped".to_owned());
         }
+        if let Some(difference) = self.raft.difference() {
+            return Err(difference.to_string());
+        }
         if status.leader.is_none() {
             return Err("no leader is known".to_owned());
         }
         let lag = status.committed.unwrap_or(0).saturating_sub(status.applied.unwrap_or(0));
         if lag > LAG_READY_MAX { Err(format!("{lag} committed entries are not applied yet")) } else { Ok(()) }
     }
+}
+
+fn disk(room: Room) -> wire::Disk {
+    let Room { free_bytes, needed_bytes, standing } = room;
+    wire::Disk { free_bytes, needed_bytes, short: standing == DiskStanding::Short }
+}
+
+const fn divergence(difference: Difference) -> wire::Divergence {
+    let Difference { index, found, expected } = difference;
+    wire::Divergence { index, found, expected }
 }
 
 const fn role(role: Role) -> &'static str {

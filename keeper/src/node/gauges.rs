@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keeper_registry::{LogTime, State};
+use tokio_util::sync::CancellationToken;
 
 use crate::http::Readiness;
 use crate::metrics::Metrics;
@@ -17,17 +18,15 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// A registry that is not being filled again.
 const WHOLE_PERMILLE: u32 = 1_000;
 
-/// Free space where the data lies; none where there is no disk.
-pub(super) type FreeBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
-
 /// What the gauges show.
 pub(super) struct Gauges {
     pub(super) metrics: Arc<Metrics>,
     pub(super) replica: Arc<Replica>,
     pub(super) raft: RaftHandle,
-    pub(super) free_bytes: FreeBytes,
     pub(super) readiness: Arc<dyn Readiness>,
     pub(super) health: Health,
+    /// Ends all watches when it is cancelled.
+    pub(super) watching: CancellationToken,
 }
 
 impl Gauges {
@@ -39,6 +38,10 @@ impl Gauges {
             let rounds_now = self.raft.read_rounds();
             self.metrics.read_index_rounds.inc_by(rounds_now - rounds);
             rounds = rounds_now;
+            // Whoever watches a state that is wrong goes on elsewhere.
+            if self.replica.difference().is_some() {
+                self.watching.cancel();
+            }
             let ready = self.readiness.ready();
             self.health.set(if ready.is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing }).await;
             tokio::select! {
@@ -63,9 +66,11 @@ impl Gauges {
         metrics.raft_snapshot_index.set(status.snapshot.unwrap_or(0));
         let now = self.replica.log_time();
         self.replica.read(|state| set_from(state, now, metrics));
-        if let Some(free) = (self.free_bytes)() {
-            metrics.disk_free_bytes.set(free);
+        if let Some(room) = self.raft.room() {
+            metrics.disk_free_bytes.set(room.free_bytes);
+            metrics.disk_needed_bytes.set(room.needed_bytes);
         }
+        metrics.disk_short.set(u64::from(self.raft.shortage().is_some()));
         status.leader.or(leader_before)
     }
 }

@@ -1,6 +1,7 @@
 //! The assembly: from settings to a running node.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::raft::{self, Dial, Entropy, Offload, RaftLog, RaftOptions, RaftParts,
 use crate::replica::Replica;
 use crate::rpc::{self, ClusterService};
 use crate::settings::{self, Settings};
-use crate::store::{self, DataDirectory, Hooks, LogEngine, RocksEngine, RocksOptions, SnapshotStore};
+use crate::store::{self, DataDirectory, FreeBytes, Hooks, LogEngine, RocksEngine, RocksOptions, SnapshotStore, Space};
 use crate::view::View;
 use crate::watch::Watches;
 
@@ -83,8 +84,13 @@ pub enum StartError {
     #[error("the log cannot be opened")]
     Log(#[source] store::StoreError),
     /// The log has lost what this node acknowledged, or does not decode.
-    #[error("the log cannot be taken up")]
-    RaftLog(#[source] raft::OpenError),
+    #[error("the log in {} cannot be taken up", path.display())]
+    RaftLog {
+        /// Its directory.
+        path: PathBuf,
+        /// What was found.
+        source: raft::OpenError,
+    },
     /// The snapshots cannot be opened.
     #[error("the snapshots cannot be used")]
     Snapshots(#[source] store::SnapshotError),
@@ -121,8 +127,8 @@ pub struct Parts {
     pub keep_number: Arc<dyn Fn(u64) -> std::io::Result<()> + Send + Sync>,
     /// The snapshots.
     pub snapshots: SnapshotStore,
-    /// Free space, for the gauges.
-    pub free_bytes: Arc<dyn Fn() -> Option<u64> + Send + Sync>,
+    /// Free space where the data lies.
+    pub free_bytes: FreeBytes,
     /// How other nodes are reached.
     pub dial: Arc<dyn Dial>,
     /// Random numbers of consensus.
@@ -155,7 +161,7 @@ impl Node {
             created_at_ms: crate::clock::wall_ms(),
             disk_id: new_disk_id(),
         };
-        let directory = DataDirectory::open(&settings.data_dir, &identity, settings.storage.disk_reserve_bytes)?;
+        let directory = DataDirectory::open(&settings.data_dir, &identity)?;
         let node = directory.identity().node_id;
         if node != identity.node_id {
             let (settings, directory) = (identity.node_id, settings.data_dir.display());
@@ -204,7 +210,6 @@ impl Node {
         let failure = parts.failure.clone();
         let replica = Arc::new(Replica::new(settings.presence.limits()));
         let (metrics, registry) = (Arc::clone(&parts.metrics), Arc::clone(&parts.registry));
-        let free_bytes = Arc::clone(&parts.free_bytes);
         let beginning = Beginning { wall: parts.wall.clone(), new_state_id: parts.new_state_id };
         let node = parts.node;
         let advertised = advertised(&settings, addresses);
@@ -244,13 +249,13 @@ impl Node {
         services.look_after(&runtimes, &members, &metrics, &settings.raft);
         let described = Arc::clone(&admin) as Arc<dyn rpc::Node>;
         let cluster = ClusterService::new(identity, view.clone(), backups, members, described);
-        let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());
+        let watching = streams.stopping().child_token();
+        let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), watching.clone());
         let admits = settings.limits.clone();
         let parts = rpc::Parts { view, proposer, leases, watches, cluster, metrics: Arc::clone(&metrics), admits };
         let (routes, health) = rpc::routes(parts).map_err(StartError::Reflection)?;
         let readiness = Arc::clone(&admin) as Arc<dyn http::Readiness>;
-        let gauges =
-            Gauges { metrics, replica: Arc::clone(&replica), raft: raft.clone(), free_bytes, readiness, health };
+        let gauges = Gauges { metrics, replica: Arc::clone(&replica), raft: raft.clone(), readiness, health, watching };
         services.spawn_service(&runtimes, "gauges", move |stop| gauges.run(stop));
         serve_clients(&mut streams, &runtimes, &doors.clients, listeners.client, routes);
         services.spawn_service(&runtimes, "memory", |stop| doors.clients.relieve(stop));
@@ -353,10 +358,13 @@ async fn start_raft(
     let identity =
         raft::Identity { cluster: settings.cluster.clone(), group: 0, node: parts.node, disk_id: parts.disk_id };
     let home = raft::Home { advertised, lost: false, keep_number: Arc::clone(&parts.keep_number) };
-    let Parts { log, snapshots, dial, entropy, offload, metrics, .. } = parts;
+    let Parts { log, snapshots, free_bytes, dial, entropy, offload, metrics, .. } = parts;
+    let space = Space::new(free_bytes, settings.storage.disk_reserve_bytes);
+    let path = settings.data_dir.join("log");
     let starting = async move {
-        let log = RaftLog::open(log, identity.group, offload).map_err(StartError::RaftLog)?;
-        let parts = RaftParts { identity, home, options, log, replica, snapshots, dial, entropy, offload, metrics };
+        let log = RaftLog::open(log, identity.group, offload).map_err(|source| StartError::RaftLog { path, source })?;
+        let parts =
+            RaftParts { identity, home, options, log, replica, snapshots, dial, entropy, offload, space, metrics };
         raft::start(parts).await.map_err(StartError::Raft)
     };
     // openraft's own tasks run where it is started.

@@ -15,6 +15,9 @@
 //! upkeep. A storm of registrations delays no lease by more than the entries already under way. Upkeep that has waited
 //! for [`crate::limits::UPKEEP_WAIT_MAX`] goes into the next batch all the same, one slice of it.
 //!
+//! **Disk space.** While the leader or a quorum is short of it, what makes the state grow is refused, here or by the
+//! entry itself; see [`growth`].
+//!
 //! **Deadlines.** An operation whose deadline passed is dropped before it is proposed. A frame keeps its place in the
 //! order of its gateway: its operations are dropped, its sequence number is not.
 //!
@@ -25,6 +28,7 @@
 //! what has passed since that came, which is why it proposes only once the leader's own first entry has been applied.
 
 mod admission;
+mod growth;
 mod queue;
 mod worker;
 
@@ -103,11 +107,23 @@ impl Proposer {
             .raft
             .leads()
             .map_err(|leader| self.elsewhere(leader))
-            .and_then(|()| self.push(lane, Waiting::new(proposal, sender)));
+            .and_then(|()| self.spare(proposal))
+            .and_then(|proposal| self.push(lane, Waiting::new(proposal, sender)));
         if let Err(problem) = &admitted {
             self.metrics.proposals.of(lane).of(came_to(problem)).inc();
         }
         admitted.map(|()| Pending { answer })
+    }
+
+    /// Keeps what is refused for want of disk space out of the log; a leader whose state is wrong decides nothing.
+    fn spare(&self, proposal: Proposal) -> Result<Proposal, Problem> {
+        if let Some(difference) = self.raft.difference() {
+            return Err(Problem::Differs { difference: difference.to_string() });
+        }
+        match self.raft.shortage() {
+            Some(shortage) => Ok(Proposal { command: growth::spare(proposal.command, shortage)?, ..proposal }),
+            None => Ok(proposal),
+        }
     }
 
     fn push(&self, lane: Lane, waiting: Waiting) -> Result<(), Problem> {
@@ -165,7 +181,9 @@ fn came_to(problem: &Problem) -> Outcome {
         }
         Problem::Full { .. } | Problem::Idle { .. } | Problem::GivenUp { .. } => Outcome::Full,
         Problem::Expired => Outcome::Expired,
-        Problem::NotLeader { .. } | Problem::Uninitialized | Problem::Stopping => Outcome::NotLeader,
+        Problem::NotLeader { .. } | Problem::Uninitialized | Problem::Differs { .. } | Problem::Stopping => {
+            Outcome::NotLeader
+        }
         Problem::Unknown { .. } | Problem::Unconfirmed { .. } => Outcome::Unknown,
     }
 }

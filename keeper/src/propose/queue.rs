@@ -92,7 +92,7 @@ impl Waiting {
     /// Whose share of the lane it takes.
     const fn gateway(&self) -> Option<Incarnation> {
         match &self.command {
-            Command::Frame(frame) => Some(frame.incarnation),
+            Command::Frame(frame) | Command::FrameSparing(frame, _) => Some(frame.incarnation),
             Command::Found(_)
             | Command::Kick(_)
             | Command::KickStep
@@ -113,7 +113,7 @@ impl Waiting {
     fn operations(&self) -> usize {
         match &self.command {
             // One without operations, whose callers have gone, still takes its number.
-            Command::Frame(frame) => frame.operations.len().max(1),
+            Command::Frame(frame) | Command::FrameSparing(frame, _) => frame.operations.len().max(1),
             // Of rows, each of which takes about as long.
             Command::Sweep => keeper_registry::limits::SWEEP_SLICE as usize,
             Command::KickStep => keeper_registry::limits::KICK_SLICE as usize,
@@ -282,7 +282,7 @@ impl Taken {
         }
         let expired = deadline.is_some_and(|deadline| deadline < now);
         if expired {
-            if let Command::Frame(frame) = &mut command {
+            if let Command::Frame(frame) | Command::FrameSparing(frame, _) = &mut command {
                 frame.operations.clear();
             } else {
                 drop(answer.send(Err(Problem::Expired)));

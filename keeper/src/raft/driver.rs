@@ -1,4 +1,5 @@
-//! What a Raft node does by itself beside openraft: rounds of reads, the view of the leadership, snapshots when due.
+//! What a Raft node does by itself beside openraft: rounds of reads and of vitals, the view of the leadership,
+//! snapshots when due.
 //!
 //! One future, so that one task owns all of it and everything ends together.
 
@@ -9,10 +10,11 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::LeadershipWatch;
-use super::limits::SNAPSHOT_RETRY;
+use super::limits::{SNAPSHOT_RETRY, SNAPSHOT_ROOM_RETRY};
 use super::machine::RaftNode;
 use super::read_rounds::ReadRounds;
 use super::snapshot_schedule::SnapshotSchedule;
+use super::vitals::{Vitals, VitalsRounds};
 
 /// Runs until the node stops.
 pub struct RaftDriver {
@@ -20,6 +22,7 @@ pub struct RaftDriver {
     pub(super) rounds: ReadRounds,
     pub(super) leadership: LeadershipWatch,
     pub(super) schedule: Arc<SnapshotSchedule>,
+    pub(super) vitals: VitalsRounds,
     pub(super) stopping: CancellationToken,
 }
 
@@ -37,12 +40,14 @@ impl RaftDriver {
     /// # Errors
     /// Raft stopped by itself.
     pub async fn run(self) -> Result<(), RaftFailed> {
-        let Self { raft, rounds, leadership, schedule, stopping } = self;
+        let Self { raft, rounds, leadership, schedule, vitals, stopping } = self;
+        let own = Arc::clone(&vitals.vitals);
         let queue = Arc::clone(&rounds.queue);
         tokio::select! {
             () = leadership.run() => {}
             () = rounds.run() => {}
-            () = take_snapshots(&raft, &schedule) => {}
+            () = take_snapshots(&raft, &schedule, &own) => {}
+            () = vitals.run() => {}
         }
         queue.close();
         if stopping.is_cancelled() {
@@ -54,11 +59,16 @@ impl RaftDriver {
 }
 
 /// Has a snapshot built when it is due, and the log behind it purged when it is done. Ends when Raft stops.
-async fn take_snapshots(raft: &RaftNode, schedule: &SnapshotSchedule) {
+async fn take_snapshots(raft: &RaftNode, schedule: &SnapshotSchedule, vitals: &Vitals) {
     let mut done = raft.watch_snapshot_progress();
     loop {
         tokio::select! {
             () = schedule.due() => {
+                if !vitals.is_sound() || !vitals.fits_snapshot() {
+                    // The log goes on and is not cut meanwhile; the room for it is part of what growth leaves.
+                    tokio::time::sleep(SNAPSHOT_ROOM_RETRY).await;
+                    continue;
+                }
                 if raft.trigger().snapshot().await.is_err() {
                     return;
                 }

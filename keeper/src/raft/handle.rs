@@ -21,6 +21,7 @@ use super::read_rounds::{Confirmed, ReadError, ReadQueue, Want};
 use super::snapshot_files::SnapshotFiles;
 use super::status::{RaftStatus, StatusWatch};
 use super::type_config::Member;
+use super::vitals::Vitals;
 use crate::batch::Batch;
 
 /// Proposes, confirms, reports. Cheap to clone.
@@ -31,6 +32,7 @@ pub struct RaftHandle {
     pub(super) reads: Arc<ReadQueue>,
     pub(super) leadership: watch::Receiver<Leadership>,
     pub(super) snapshots: Arc<SnapshotFiles>,
+    pub(super) vitals: Arc<Vitals>,
     pub(super) offload: Offload,
     pub(super) stopping: CancellationToken,
 }

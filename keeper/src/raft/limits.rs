@@ -77,5 +77,21 @@ pub(super) const OPEN_BACKOFF_MIN: Duration = Duration::from_millis(20);
 /// The longest: a peer that is back is heard of within a moment, and one that is gone costs nothing.
 pub(super) const OPEN_BACKOFF_MAX: Duration = Duration::from_millis(500);
 
+/// How often the leader asks every member how it is. A disk that fills at 200 MB/s takes a quarter of the reserve
+/// meanwhile.
+pub(super) const VITALS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long an answer to that may take.
+pub(super) const VITALS_MAX: Duration = Duration::from_millis(500);
+
+/// A member that has not said for so long how it is counts as one without room.
+pub(super) const VITALS_SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// Hashes in one answer: a follower may be that many times 64 entries behind what it said last.
+pub(super) const CHECKPOINTS_TOLD: usize = 32;
+
+/// Pause before it is looked again whether there is room for a snapshot.
+pub(super) const SNAPSHOT_ROOM_RETRY: Duration = Duration::from_secs(1);
+
 /// How often a refusal of a peer's messages is logged.
 pub(super) const REFUSAL_TOLD_EVERY: Duration = Duration::from_secs(5);

@@ -32,6 +32,7 @@ mod snapshot_schedule;
 mod start;
 mod status;
 mod type_config;
+mod vitals;
 
 pub use driver::{RaftDriver, RaftFailed};
 #[cfg(any(test, fuzzing))]
@@ -57,3 +58,4 @@ pub use snapshot_data::thaw as read_snapshot;
 pub use start::{RaftGroup, RaftParts, RaftStartError, start};
 pub use status::{MemberStatus, RaftStatus, Role, StatusWatch};
 pub use type_config::{Member, TypeConfig};
+pub use vitals::MemberVitals;

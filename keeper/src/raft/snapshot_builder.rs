@@ -2,7 +2,8 @@
 //!
 //! The state was frozen on the state machine's worker, by cloning pointers to its pages. The writer runs on a thread of
 //! low priority and gives up each page as soon as it is written, so that the memory held twice shrinks as it goes. A
-//! write that fails stops the node: its disk is full or broken, and the log is on it too.
+//! write that fails stops the node: its disk is full or broken, and the log is on it too. None is begun for which there
+//! is no room.
 
 use std::io;
 use std::sync::Arc;
@@ -50,8 +51,10 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let (files, meta) = (Arc::clone(&self.files), self.meta.clone());
         let begun_at = clock::now();
         let written = self.offload.background("keeper-snapshot", move || files.write(meta, frozen)).await?;
+        if let Some(current) = self.files.current_file() {
+            self.schedule.written(current.size_bytes());
+        }
         if let Some(bytes) = written {
-            self.schedule.written(bytes);
             self.metrics.snapshot_bytes.set(bytes);
             self.metrics.snapshot_seconds.observe(clock::now().duration_since(begun_at).as_secs_f64());
         }

@@ -27,12 +27,18 @@ impl RaftHandle {
     /// A snapshot that covers everything up to `revision`, which this node has applied.
     ///
     /// # Errors
-    /// The node is stopping.
+    /// See [`SnapshotRefused`].
     pub async fn snapshot_of(&self, revision: Revision) -> Result<SnapshotCopy, SnapshotRefused> {
         let mut done = self.raft.watch_snapshot_progress();
         loop {
             if let Some(file) = self.snapshots.current_file().filter(|file| file.index() >= revision.0) {
                 return Ok(SnapshotCopy { file, offload: self.offload });
+            }
+            if !self.vitals.is_sound() {
+                return Err(SnapshotRefused::Differs);
+            }
+            if !self.vitals.fits_snapshot() {
+                return Err(SnapshotRefused::NoRoom);
             }
             self.raft.trigger().snapshot().await.map_err(|_| SnapshotRefused::Stopped)?;
             // openraft drops the request while it still counts an earlier snapshot as under way.
@@ -72,6 +78,12 @@ impl SnapshotCopy {
 /// Why there is no snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotRefused {
+    /// There is no room for it on the disk.
+    #[error("the disk of this node has no room for it: make room, or take it from another node with `--from`")]
+    NoRoom,
+    /// This node's state is not that of the others.
+    #[error("the state of this node differs from that of the others: take it from another node with `--from`")]
+    Differs,
     /// This node is stopping.
     #[error("this node is stopping")]
     Stopped,

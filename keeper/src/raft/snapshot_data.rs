@@ -109,6 +109,9 @@ fn damaged(file: &SnapshotFile, what: &dyn std::fmt::Display) -> io::Error {
 
 /// One sentence with its cause: openraft passes on the text alone.
 pub(super) fn sentence(error: SnapshotError) -> io::Error {
+    if matches!(error, SnapshotError::Damaged { .. }) {
+        return io::Error::new(io::ErrorKind::InvalidData, error.to_string());
+    }
     match std::error::Error::source(&error) {
         Some(cause) => io::Error::other(format!("{error}: {cause}")),
         None => io::Error::other(error),

@@ -36,10 +36,19 @@ struct Account {
     bytes: u64,
     entries: u64,
     last_snapshot_bytes: u64,
+    writing: Writing,
     /// All bytes ever counted here.
     total: u64,
     /// Where in the log how many bytes had passed, oldest first.
     marks: VecDeque<Mark>,
+}
+
+/// Whether a snapshot is on its way to the disk.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    #[default]
+    No,
+    Yes,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,11 +87,26 @@ impl SnapshotSchedule {
         let mut account = self.account.lock();
         account.bytes = 0;
         account.entries = 0;
+        account.writing = Writing::Yes;
     }
 
     /// A snapshot of this size is the current one, written here or installed.
     pub(super) fn written(&self, snapshot_bytes: u64) {
-        self.account.lock().last_snapshot_bytes = snapshot_bytes;
+        let mut account = self.account.lock();
+        account.last_snapshot_bytes = snapshot_bytes;
+        account.writing = Writing::No;
+    }
+
+    /// About how large the next snapshot is: the last one and a quarter, or what has been applied if there was none.
+    /// Nothing while it is being written, since what it takes is gone from the disk already.
+    pub(super) fn next_snapshot_bytes(&self) -> u64 {
+        let account = self.account.lock();
+        let last = account.last_snapshot_bytes;
+        match account.writing {
+            Writing::Yes => 0,
+            Writing::No if last > 0 => last + last / 4,
+            Writing::No => account.bytes,
+        }
     }
 
     /// Waits while no snapshot is due. It stays due until the state is frozen for one.

@@ -23,9 +23,11 @@ use super::read_rounds::{ReadQueue, ReadRounds};
 use super::snapshot_files::SnapshotFiles;
 use super::snapshot_schedule::SnapshotSchedule;
 use super::type_config::TypeConfig;
+use super::vitals::{Vitals, VitalsRounds};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::store::snapshot::SnapshotStore;
+use crate::store::{CURE, Space};
 
 /// What a Raft node is made of.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub struct RaftParts<L> {
     pub entropy: Entropy,
     /// Where it does what blocks.
     pub offload: Offload,
+    /// Its disk.
+    pub space: Space,
     /// What it counts.
     pub metrics: Arc<Metrics>,
 }
@@ -72,10 +76,16 @@ pub enum RaftStartError {
     /// The snapshots could not be read.
     #[error("the snapshots cannot be read")]
     Snapshots(#[source] io::Error),
+    /// The newest snapshot is not what was written.
+    #[error("{what}; {CURE}")]
+    SnapshotDamaged {
+        /// Which file, where, and how.
+        what: io::Error,
+    },
     /// The log begins behind what the newest snapshot covers.
     #[error(
         "the log begins behind entry {purged}, and {found} covers what came before it: part of this node's data is gone; \
-         remove its id and join under a new one, with an empty directory"
+         {CURE}"
     )]
     SnapshotMissing {
         /// The last entry purged.
@@ -84,7 +94,7 @@ pub enum RaftStartError {
         found: String,
     },
     /// The log or the snapshot could not be taken up.
-    #[error("raft cannot start: {0}")]
+    #[error("raft cannot start: {0}; where a file is damaged, {CURE}")]
     Recover(String),
 }
 
@@ -93,13 +103,16 @@ pub enum RaftStartError {
 /// # Errors
 /// See [`RaftStartError`]. The node took no part in anything.
 pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result<RaftGroup, RaftStartError> {
-    let RaftParts { identity, home, options, mut log, replica, snapshots, dial, entropy, offload, metrics } = parts;
+    let RaftParts { identity, home, options, mut log, replica, snapshots, dial, entropy, offload, space, metrics } =
+        parts;
     let config = options.config(&identity.cluster).map_err(|error| RaftStartError::Options(error.to_string()))?;
-    let files = Arc::new(SnapshotFiles::open(snapshots, replica.presence_limits()).map_err(RaftStartError::Snapshots)?);
+    let files = Arc::new(SnapshotFiles::open(snapshots, replica.presence_limits()).map_err(unreadable)?);
     check_snapshot(&mut log, &files).await?;
     let schedule = Arc::new(SnapshotSchedule::new(&options, identity.node));
     let peers = Arc::new(Peers::new(identity.clone(), dial));
-    let machine = Machine::new(Arc::clone(&replica), Arc::clone(&files), Arc::clone(&schedule), offload, metrics);
+    let vitals = Arc::new(Vitals::new(space, Arc::clone(&replica), Arc::clone(&schedule)));
+    let (state, counts) = (Arc::clone(&replica), Arc::clone(&metrics));
+    let machine = Machine::new(state, Arc::clone(&files), Arc::clone(&schedule), offload, counts);
     let applied_leader = machine.watch_leader();
     let network = Network::new(Arc::clone(&peers), offload);
     let starting = Raft::new(identity.node, Arc::new(config), network, log, machine);
@@ -114,8 +127,16 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         reads: Arc::clone(&reads),
         leadership: leadership_seen.clone(),
         snapshots: Arc::clone(&files),
+        vitals: Arc::clone(&vitals),
         offload,
         stopping: stopping.clone(),
+    };
+    let vitals = VitalsRounds {
+        vitals,
+        raft: raft.clone(),
+        peers: Arc::clone(&peers),
+        leadership: leadership_seen.clone(),
+        metrics,
     };
     let rounds = ReadRounds {
         queue: reads,
@@ -125,7 +146,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         applied: replica.watch_applied(),
     };
     let leadership = LeadershipWatch { raft: raft.clone(), applied: applied_leader, leadership };
-    let driver = RaftDriver { raft, rounds, leadership, schedule, stopping };
+    let driver = RaftDriver { raft, rounds, leadership, schedule, vitals, stopping };
     let service = PeerService {
         identity: Arc::new(identity),
         handle: handle.clone(),
@@ -139,6 +160,13 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         told_at: Arc::default(),
     };
     Ok(RaftGroup { handle, service, driver })
+}
+
+fn unreadable(error: io::Error) -> RaftStartError {
+    if error.kind() == io::ErrorKind::InvalidData {
+        return RaftStartError::SnapshotDamaged { what: error };
+    }
+    RaftStartError::Snapshots(error)
 }
 
 /// Whether the snapshot reaches the log.

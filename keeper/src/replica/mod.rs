@@ -11,13 +11,18 @@
 //! **Signals are level-triggered.** They say that something moved, not what; a reader that missed ten signals reads the
 //! state once. There is no queue a watcher, and so nothing to overflow.
 //!
+//! **A replica that is proven to differ is not read.** Whoever proves it says so by [`Replica::doubt`]; it stays so
+//! until the process ends, since nothing that this state says can be trusted again.
+//!
 //! **Log time passes between entries too.** The replica remembers when it heard the newest, so that whoever leads next
 //! goes on from there: an election takes nothing from a grace and adds nothing to it. What passes while no node runs is
 //! lost to log time.
 
+mod checkpoints;
+mod difference;
 mod signals;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use keeper_registry::{Frozen, LogTime, Outcome, PresenceLimits, Revision, Stamp, State};
 use parking_lot::{Mutex, RwLock};
@@ -27,7 +32,10 @@ use tokio::time::Instant;
 use crate::batch::{Batch, Replies};
 use crate::clock::{self, LogClock, WallClock};
 use crate::codec::DecodeError;
+use crate::replica::checkpoints::Checkpoints;
 
+pub use checkpoints::Checkpoint;
+pub use difference::Difference;
 pub use signals::{AddressedSignal, Signals};
 
 /// The state, and who is to be told of its changes. Shared by reference.
@@ -39,6 +47,8 @@ pub struct Replica {
     applied: watch::Sender<Revision>,
     signals: Arc<Signals>,
     presence: PresenceLimits,
+    checkpoints: Mutex<Checkpoints>,
+    difference: OnceLock<Difference>,
 }
 
 impl Replica {
@@ -51,6 +61,8 @@ impl Replica {
             applied: watch::Sender::new(Revision(0)),
             signals: Arc::new(Signals::new()),
             presence,
+            checkpoints: Mutex::default(),
+            difference: OnceLock::new(),
         }
     }
 
@@ -125,6 +137,7 @@ impl Replica {
                 replies.push(reply);
                 events.extend(told);
             }
+            self.checkpoints.lock().pass(revision, || state.hash());
             !was_founded && state.state_id().is_some()
         };
         self.hear(at.time);
@@ -144,8 +157,37 @@ impl Replica {
             let mut state = self.state.write();
             let time = state.time();
             state.advance(Stamp { revision, time });
+            self.checkpoints.lock().pass(revision.0, || state.hash());
         }
         self.applied.send_replace(revision);
+    }
+
+    /// The state as it is now, and at the newest entries that are compared.
+    #[must_use]
+    pub fn checkpoints(&self, count: usize) -> (Checkpoint, Vec<Checkpoint>) {
+        let state = self.state.read();
+        let now = Checkpoint { index: state.revision().0, hash: state.hash() };
+        (now, self.checkpoints.lock().newest(count))
+    }
+
+    /// The state's hash at an entry, if it is known.
+    #[must_use]
+    pub fn hash_at(&self, index: u64) -> Option<u64> {
+        let state = self.state.read();
+        if state.revision().0 == index { Some(state.hash()) } else { self.checkpoints.lock().at(index) }
+    }
+
+    /// This state was proven to differ from that of the majority. The first proof counts.
+    pub fn doubt(&self, difference: Difference) {
+        if self.difference.set(difference).is_ok() {
+            tracing::error!(%difference, "this replica is not read any more, and does not lead");
+        }
+    }
+
+    /// The proof that this state differs, if there is one.
+    #[must_use]
+    pub fn difference(&self) -> Option<Difference> {
+        self.difference.get().copied()
     }
 
     /// The state as it is, for a snapshot. Clones pointers to pages only.
@@ -157,7 +199,11 @@ impl Replica {
     /// Puts another state in place of this one. `revision` is the last log index it covers.
     pub fn install(&self, state: State, revision: u64) {
         self.hear(state.time());
-        let before = std::mem::replace(&mut *self.state.write(), state);
+        let before = {
+            let mut present = self.state.write();
+            self.checkpoints.lock().clear();
+            std::mem::replace(&mut *present, state)
+        };
         self.applied.send_replace(Revision(revision));
         self.signals.tell_everybody(Revision(revision));
         // The old state is freed here, behind the lock.

@@ -2,7 +2,7 @@
 
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::problem::{Class, Happened};
-use keeper_registry::{Holder, Rejection, limits};
+use keeper_registry::{Holder, Rejection, Shortage, limits};
 use prost::Message;
 use tonic::{Code, Status};
 
@@ -43,6 +43,7 @@ fn classify(problem: &Problem) -> (Class, &'static str, Happened) {
         Problem::Unknown { .. } => (Class::Unavailable, "outcome-unknown", Happened::Maybe),
         Problem::Unconfirmed { .. } => (Class::Unavailable, "unconfirmed", Happened::No),
         Problem::Uninitialized => (Class::Unavailable, "uninitialized", Happened::No),
+        Problem::Differs { .. } => (Class::Broken, "replica-differs", Happened::No),
         Problem::Stopping => (Class::Unavailable, "stopping", Happened::No),
     }
 }
@@ -56,9 +57,11 @@ fn code(problem: &Problem) -> Code {
         Problem::Expired => Code::DeadlineExceeded,
         Problem::Uninitialized | Problem::Declined { .. } => Code::FailedPrecondition,
         Problem::Idle { .. } | Problem::GivenUp { .. } => Code::Aborted,
-        Problem::NotLeader { .. } | Problem::Unknown { .. } | Problem::Unconfirmed { .. } | Problem::Stopping => {
-            Code::Unavailable
-        }
+        Problem::NotLeader { .. }
+        | Problem::Unknown { .. }
+        | Problem::Unconfirmed { .. }
+        | Problem::Differs { .. }
+        | Problem::Stopping => Code::Unavailable,
     }
 }
 
@@ -79,6 +82,7 @@ fn field(problem: &Problem) -> String {
         | Problem::Unknown { .. }
         | Problem::Unconfirmed { .. }
         | Problem::Uninitialized
+        | Problem::Differs { .. }
         | Problem::Stopping => String::new(),
     }
 }
@@ -107,6 +111,7 @@ fn rejection_field(rejection: &Rejection) -> &'static str {
         | Rejection::NotFound { .. }
         | Rejection::RevisionMismatch { .. }
         | Rejection::Quota { .. }
+        | Rejection::Shortage(_)
         | Rejection::Full { .. } => "",
     }
 }
@@ -148,7 +153,7 @@ fn rejection_code(rejection: &Rejection) -> Code {
         | Rejection::BadName { .. }
         | Rejection::Repeated { .. } => Code::InvalidArgument,
         Rejection::NotFound { .. } => Code::NotFound,
-        Rejection::Quota { .. } | Rejection::Full { .. } => Code::ResourceExhausted,
+        Rejection::Quota { .. } | Rejection::Shortage(_) | Rejection::Full { .. } => Code::ResourceExhausted,
         Rejection::AlreadyFounded(_) => Code::AlreadyExists,
         Rejection::ForeignState { .. }
         | Rejection::IncarnationClosed(_)
@@ -183,6 +188,7 @@ pub(crate) fn rejection_reason(rejection: &Rejection) -> &'static str {
         Rejection::NotFound { .. } => "not-found",
         Rejection::RevisionMismatch { .. } => "revision-mismatch",
         Rejection::Quota { .. } => "quota",
+        Rejection::Shortage(_) => "disk-full",
         Rejection::Full { .. } => "full",
     }
 }
@@ -238,6 +244,12 @@ pub(crate) fn rejection_message(rejection: &Rejection) -> String {
         Rejection::Quota { limit, present, max } => {
             format!("the session policy allows {max} sessions by `{limit}`, and there are {present}")
         }
+        Rejection::Shortage(Shortage { node, free_bytes, needed_bytes }) => format!(
+            "node {node} has {} MiB of disk free, and takes nothing new below {} MiB: make room there; what ends or deletes \
+             something goes on",
+            free_bytes >> 20,
+            needed_bytes >> 20
+        ),
         Rejection::Full { what: what @ "kicks under way", limit } => {
             format!("there are {limit} {what}, which is the limit: wait until one of them has finished")
         }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::directory::CURE;
 use super::mark::{LogLost, MarkError};
 
 /// What the layer below reported. Shared, because one failed write fails every operation that was part of it.
@@ -20,6 +21,14 @@ pub enum StoreError {
         /// What the database reported.
         source: Cause,
     },
+    /// The database found its own files damaged, and names which.
+    #[error("the log in {} is damaged ({CURE})", path.display())]
+    Corrupt {
+        /// Its directory.
+        path: PathBuf,
+        /// What the database reported.
+        source: Cause,
+    },
     /// A write or a sync failed.
     #[error("the log cannot be written")]
     Write {
@@ -27,13 +36,13 @@ pub enum StoreError {
         source: Cause,
     },
     /// A read failed.
-    #[error("the log cannot be read")]
+    #[error("the log cannot be read (where a file is damaged, {CURE})")]
     Read {
         /// What the disk reported.
         source: Cause,
     },
     /// Something is in the log that was never written there.
-    #[error("the log is damaged: {what}")]
+    #[error("the log is damaged: {what}; {CURE}")]
     Damaged {
         /// What, and where.
         what: String,

@@ -14,7 +14,9 @@ pub mod mark;
 pub mod memory;
 pub mod rocks;
 pub mod snapshot;
+mod space;
 
+pub(crate) use directory::CURE;
 pub use directory::{DataDirectory, DirectoryError, Identity, UnclaimedDirectory};
 pub use engine::{Done, GroupId, Hooks, LogEngine, LogOp, Position, Record, Recovered, Synced};
 pub use error::{Cause, StoreError};
@@ -22,3 +24,4 @@ pub use mark::{LogLost, Mark};
 pub use memory::{MemoryDisk, MemoryEngine};
 pub use rocks::{RocksEngine, RocksOptions};
 pub use snapshot::{SnapshotError, SnapshotFile, SnapshotStore};
+pub use space::{FreeBytes, Room, Space, Standing};

@@ -69,7 +69,11 @@ impl View {
             }
         };
         self.check_founded()?;
-        Ok(age)
+        // Asked last: it may have been proven while this one waited.
+        match self.replica.difference() {
+            Some(difference) => Err(Problem::Differs { difference: difference.to_string() }),
+            None => Ok(age),
+        }
     }
 
     fn check_founded(&self) -> Result<(), Problem> {

@@ -33,7 +33,7 @@ impl Watches {
     ) -> Result<ConfigWatch, Problem> {
         self.reach(cursor, state).await?;
         let signal = self.replica.signals().configs();
-        Ok(ConfigWatch { following: Following::new(self.watching(Kind::Config), signal, cursor, state), selectors })
+        Ok(ConfigWatch { following: Following::new(self.watching(Kind::Config)?, signal, cursor, state), selectors })
     }
 }
 

@@ -29,7 +29,7 @@ impl Watches {
     pub fn controls(&self, incarnation: Incarnation, state: Option<StateId>) -> Result<ControlWatch, Problem> {
         self.check_open(incarnation, state)?;
         Ok(ControlWatch {
-            watching: self.watching(Kind::Control),
+            watching: self.watching(Kind::Control)?,
             signal: self.replica.signals().addressed(incarnation),
             incarnation,
             told: 0,

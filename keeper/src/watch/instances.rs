@@ -42,7 +42,7 @@ impl Watches {
     ) -> Result<InstanceWatch, Problem> {
         self.reach(cursor, state).await?;
         let signal = self.replica.signals().instances();
-        Ok(InstanceWatch { following: Following::new(self.watching(Kind::Instance), signal, cursor, state), service })
+        Ok(InstanceWatch { following: Following::new(self.watching(Kind::Instance)?, signal, cursor, state), service })
     }
 }
 

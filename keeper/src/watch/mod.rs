@@ -102,10 +102,14 @@ impl Watches {
         Ok(())
     }
 
-    fn watching(&self, kind: Kind) -> Watching {
+    /// Whoever comes when the end has come is told nothing any more.
+    fn watching(&self, kind: Kind) -> Result<Watching, Problem> {
+        if self.stop.is_cancelled() {
+            return Err(Problem::Stopping);
+        }
         self.metrics.watchers.of(kind).inc();
         let Self { replica, raft, metrics, stop, pace: _ } = self.clone();
-        Watching { replica, raft, metrics, kind, stop, told_at: clock::now() }
+        Ok(Watching { replica, raft, metrics, kind, stop, told_at: clock::now() })
     }
 }
 

@@ -44,7 +44,7 @@ impl Watches {
     ) -> Result<NoticeWatch, Problem> {
         self.check_open(incarnation, state)?;
         Ok(NoticeWatch {
-            watching: self.watching(Kind::Notice),
+            watching: self.watching(Kind::Notice)?,
             signal: self.replica.signals().addressed(incarnation),
             incarnation,
             cursor,

@@ -88,15 +88,9 @@ impl Watches {
     pub async fn presence(&self, token: Option<PresenceToken>, silence: Duration) -> Result<PresenceWatch, Problem> {
         // Subscribed before the first read, so that nothing falls between the two.
         let signal = self.replica.signals().presence();
-        let watch = |at, first| PresenceWatch {
-            watching: self.watching(Kind::Presence),
-            pace: self.pace,
-            signal,
-            at,
-            first,
-            newest_at: None,
-            silence,
-        };
+        let watching = self.watching(Kind::Presence)?;
+        let watch =
+            |at, first| PresenceWatch { watching, pace: self.pace, signal, at, first, newest_at: None, silence };
         let token = token.filter(|_| !planted!("presence-skip"));
         if let Some(token) = token
             && token.state != StateId::default()

@@ -16,7 +16,7 @@ use keeper::raft::{
 };
 use keeper::replica::Replica;
 use keeper::store::memory::SyncPolicy;
-use keeper::store::{Hooks, MemoryDisk, MemoryEngine, SnapshotFile, SnapshotStore};
+use keeper::store::{Hooks, MemoryDisk, MemoryEngine, SnapshotFile, SnapshotStore, Space};
 use keeper_registry::{Command, DocumentAction, DocumentChange, Format, LogTime, PresenceLimits, Publish, StateId};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
@@ -216,6 +216,7 @@ fn parts(id: u64, options: RaftOptions, offload: Offload, place: &Place, replica
         dial: Arc::new(TcpDial),
         entropy: Entropy::from_system(),
         offload,
+        space: Space::boundless(),
         metrics: Arc::new(Metrics::register(&mut Registry::default())),
     }
 }

@@ -26,8 +26,8 @@ pub(crate) async fn status(admin: &mut Admin<'_, '_>, endpoints: &[Endpoint]) ->
     let survey = survey(&admin.keeper.cluster(), endpoints).await;
     let status = Status::of(&survey);
     admin.console.print(&status)?;
-    for silence in survey.silences() {
-        admin.console.say(silence);
+    for line in survey.silences().chain(report::shortages(&survey)) {
+        admin.console.say(line);
     }
     status.verdict()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keeper_client_sdk::{Endpoint, Member, NodeStatus, Role};
+use keeper_client_sdk::{Divergence, Endpoint, Member, NodeStatus, Role};
 use serde::Serialize;
 
 use crate::{
@@ -56,6 +56,8 @@ struct Told {
     instances: u64,
     configs: u64,
     log_time: String,
+    disk_free_bytes: Option<u64>,
+    disk_needed_bytes: Option<u64>,
 }
 
 impl Status {
@@ -105,6 +107,8 @@ impl Node {
             instances: status.instances,
             configs: status.configs,
             log_time: render::millisecond(status.log_time_ms),
+            disk_free_bytes: status.disk.map(|disk| disk.free_bytes),
+            disk_needed_bytes: status.disk.map(|disk| disk.needed_bytes),
         };
         Self {
             node: Some(status.node_id),
@@ -148,12 +152,15 @@ fn problems(answers: &[&NodeStatus], leader: Option<u64>) -> Vec<String> {
             render::hex(other.state_id)
         ));
     }
+    problems.extend(divergences(answers, leader));
     // Replicas are compared at the same entry only: elsewhere they differ because one is ahead.
     for (index, one) in answers.iter().enumerate() {
         let differs = |other: &&&NodeStatus| {
             other.applied_index == one.applied_index
                 && other.state_id == one.state_id
                 && other.state_hash != one.state_hash
+                && one.diverged.is_none()
+                && other.diverged.is_none()
         };
         if let Some(other) = answers[index + 1..].iter().find(differs) {
             problems.push(format!(
@@ -168,6 +175,48 @@ fn problems(answers: &[&NodeStatus], leader: Option<u64>) -> Vec<String> {
         problems.push(remedy.to_owned());
     }
     problems
+}
+
+/// What the nodes themselves have found: a replica that is proven to differ says so, and the leader knows of others.
+fn divergences(answers: &[&NodeStatus], leader: Option<u64>) -> Vec<String> {
+    let proven = answers.iter().filter_map(|status| Some((status.node_id, status.diverged?)));
+    let mut problems: Vec<String> = proven
+        .map(|(node, Divergence { index, found, expected })| {
+            let (found, expected) = (render::hex(found), render::hex(expected));
+            format!(
+                "the state of node {node} differs from the majority's since entry {index} or before ({found}, not \
+                 {expected}): it is not read; keep its data and report it, then rebuild it with `keeper forget \
+                 --config FILE` on its machine"
+            )
+        })
+        .collect();
+    let members = answers.iter().find(|status| Some(status.node_id) == leader).map(|status| &status.members);
+    for member in members.into_iter().flatten() {
+        let says_so = |status: &&&NodeStatus| status.node_id == member.node_id && status.diverged.is_some();
+        if let Some(Divergence { index, found, expected }) = member.diverged
+            && !answers.iter().any(|status| says_so(&status))
+        {
+            let (node, found, expected) = (member.node_id, render::hex(found), render::hex(expected));
+            problems.push(format!(
+                "the state of node {node} differs from the leader's at entry {index} ({found}, not {expected}): keep their \
+                 data and report it"
+            ));
+        }
+    }
+    problems
+}
+
+/// Nodes that have too little room for anything to grow, in words.
+pub(super) fn shortages(survey: &Survey) -> impl Iterator<Item = String> {
+    survey.answers.values().filter_map(|(_, status)| {
+        let disk = status.disk.filter(|disk| disk.is_short)?;
+        Some(format!(
+            "node {} has {} MiB of disk free and needs {} MiB, and a quarter more before it takes new data again",
+            status.node_id,
+            disk.free_bytes >> 20,
+            disk.needed_bytes >> 20
+        ))
+    })
 }
 
 /// Two nodes whose states began apart. One without a state has yet to hear of its beginning.

@@ -330,6 +330,7 @@ fn request(command: &Command) -> Option<RequestId> {
         Command::Publish(publish) => publish.request,
         Command::Found(_)
         | Command::Frame(_)
+        | Command::FrameSparing(..)
         | Command::CloseInstance(_)
         | Command::Expire(_)
         | Command::Sweep

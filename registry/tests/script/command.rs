@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, Incarnation,
-    OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionOperation, State, StateId, Unregister,
-    UnregisterCause,
+    OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionOperation, Shortage, State, StateId,
+    Unregister, UnregisterCause,
 };
 
 use crate::{
@@ -112,7 +112,9 @@ fn frame(state: &State, incarnation: Incarnation, sequence: u64, line: &Line) ->
     }
     let confirmed = line.get("confirmed").map(cursor).transpose()?;
     let flush_remaining = line.optional("remaining")?;
-    Ok(Command::Frame(Frame { incarnation, sequence, state: history, operations, confirmed, flush_remaining }))
+    let frame = Frame { incarnation, sequence, state: history, operations, confirmed, flush_remaining };
+    let Some(free_bytes) = line.optional("free")? else { return Ok(Command::Frame(frame)) };
+    Ok(Command::FrameSparing(frame, Shortage { node: 2, free_bytes, needed_bytes: 64 }))
 }
 
 fn operation(line: &Line) -> Result<SessionOperation> {

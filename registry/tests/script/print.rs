@@ -103,6 +103,9 @@ fn rejection(rejection: &Rejection) -> String {
         Rejection::RevisionMismatch { path, expected, present } => {
             format!("{path} is at r{}, not r{}", present.0, expected.0)
         }
+        Rejection::Shortage(shortage) => {
+            format!("short, node {} has {} of {}", shortage.node, shortage.free_bytes, shortage.needed_bytes)
+        }
         Rejection::Quota { limit, present, max } => format!("quota {limit}, {present} of {max}"),
         Rejection::Full { what, limit } => format!("full, {limit} {what} may be"),
     }

@@ -5,7 +5,7 @@ mod control;
 mod instance;
 mod session;
 
-use keeper_registry::{CloseInstance, Command, Incarnation, RequestId, StateId};
+use keeper_registry::{CloseInstance, Command, Incarnation, RequestId, Shortage, StateId};
 
 pub(super) use self::config::read_format;
 pub(super) use self::instance::{read_labels, read_name, write_labels, write_name};
@@ -32,6 +32,7 @@ mod tag {
     pub(super) const RESTORE: u8 = 13;
     pub(super) const RESERVE_NODE: u8 = 20;
     pub(super) const RETIRE_NODE: u8 = 21;
+    pub(super) const FRAME_SPARING: u8 = 14;
 }
 
 pub(super) fn write(out: &mut Output, command: &Command) {
@@ -42,6 +43,11 @@ pub(super) fn write(out: &mut Output, command: &Command) {
         }
         Command::Frame(frame) => {
             out.u8(tag::FRAME);
+            session::write_frame(out, frame);
+        }
+        Command::FrameSparing(frame, shortage) => {
+            out.u8(tag::FRAME_SPARING);
+            write_shortage(out, *shortage);
             session::write_frame(out, frame);
         }
         Command::Kick(kick) => {
@@ -98,6 +104,10 @@ pub(super) fn read(input: &mut Input) -> Decoded<Command> {
     Ok(match input.u8()? {
         tag::FOUND => Command::Found(StateId(input.u64()?)),
         tag::FRAME => Command::Frame(session::read_frame(input)?),
+        tag::FRAME_SPARING => {
+            let shortage = read_shortage(input)?;
+            Command::FrameSparing(session::read_frame(input)?, shortage)
+        }
         tag::KICK => Command::Kick(session::read_kick(input)?),
         tag::KICK_STEP => Command::KickStep,
         tag::OPEN_INSTANCE => Command::OpenInstance(instance::read_open(input)?),
@@ -115,6 +125,17 @@ pub(super) fn read(input: &mut Input) -> Decoded<Command> {
         tag::RESERVE_NODE => Command::ReserveNode(input.u64()?),
         _ => return Err(unknown(input, "the tag of a command")),
     })
+}
+
+pub(super) fn write_shortage(out: &mut Output, shortage: Shortage) {
+    let Shortage { node, free_bytes, needed_bytes } = shortage;
+    out.u64(node);
+    out.u64(free_bytes);
+    out.u64(needed_bytes);
+}
+
+pub(super) fn read_shortage(input: &mut Input) -> Decoded<Shortage> {
+    Ok(Shortage { node: input.u64()?, free_bytes: input.u64()?, needed_bytes: input.u64()? })
 }
 
 pub(super) fn unknown(input: &Input, what: &'static str) -> DecodeError {

@@ -8,7 +8,7 @@ use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
     GiveUp, Holder, Incarnation, Kick, KickTarget, Kicked, NoticeCursor, OpenInstance, OperationResult, Publish,
     Register, Rejection, Reply, RequestId, Revision, SendControl, SessionKey, SessionOperation, SessionPolicy,
-    SessionSelector, StateId, TopicPolicy, Unregister, UnregisterCause,
+    SessionSelector, Shortage, StateId, TopicPolicy, Unregister, UnregisterCause,
 };
 
 pub(super) type Answer = Result<Reply, Rejection>;
@@ -160,10 +160,15 @@ pub(super) fn commands() -> Vec<(&'static str, Command)> {
         ("restore", Command::Restore(StateId(0xBEEF))),
         ("reserve_node", Command::ReserveNode(300)),
         ("retire_node", Command::RetireNode(3)),
+        ("frame_sparing", Command::FrameSparing(frame(), shortage())),
         ("publish", Command::Publish(publish())),
         ("send_control", Command::SendControl(control)),
         ("acknowledge_control", Command::AcknowledgeControl(acknowledge)),
     ]
+}
+
+fn shortage() -> Shortage {
+    Shortage { node: 2, free_bytes: 40 << 20, needed_bytes: 64 << 20 }
 }
 
 fn holder() -> Holder {
@@ -226,6 +231,7 @@ fn rejections() -> Vec<(&'static str, Rejection)> {
             Rejection::RevisionMismatch { path: "app/a".to_owned(), expected: Revision(1), present: Revision(2) },
         ),
         ("quota", Rejection::Quota { limit: "topics.news.sessions_max".into(), present: 5, max: 5 }),
+        ("shortage", Rejection::Shortage(shortage())),
         ("full", Rejection::Full { what: "sessions", limit: 1 << 31 }),
     ]
 }

@@ -13,6 +13,7 @@ use crate::raft::identity::Refusal;
 use crate::raft::introduction::Introduction;
 use crate::raft::members::decode_adoption;
 use crate::raft::read_rounds::Want;
+use crate::raft::vitals::Question;
 
 impl PeerService {
     pub(super) async fn serve_call(&self, request: Envelope) -> Result<Envelope, Refusal> {
@@ -28,6 +29,7 @@ impl PeerService {
             Kind::ReadIndex => self.read_index().await?,
             Kind::Identify => self.identify().await?,
             Kind::Adopt => self.adopt(request.body).await?,
+            Kind::Vitals => self.vitals(request.body)?,
             Kind::Unspecified | Kind::Append | Kind::SnapshotHeader | Kind::SnapshotChunk | Kind::Problem => {
                 return Err(Refusal::WrongKind { found: request.kind, expected: "a call" });
             }
@@ -72,6 +74,11 @@ impl PeerService {
         self.offload.short(move || keep(number)).await.map_err(unavailable)?;
         tracing::info!(number, "taken into the cluster; starting anew under this number");
         Ok(())
+    }
+
+    fn vitals(&self, body: Bytes) -> Result<Bytes, Refusal> {
+        let question = Question::decode(body).map_err(|source| Refusal::Malformed { what: "vitals", source })?;
+        Ok(self.handle.vitals.answer(question).encode())
     }
 
     async fn vote(&self, body: Bytes) -> Result<Bytes, Refusal> {

@@ -48,6 +48,9 @@ impl PeerService {
             let next = next.await.map_err(|_| unavailable("no chunk of the snapshot came for too long"))?;
             let Some(chunk) = next.map_err(unavailable)? else { break };
             let chunk = self.accept(chunk, Kind::SnapshotChunk, "a chunk of a snapshot")?;
+            if !self.handle.vitals.spares_log() {
+                return Err(unavailable("the disk of this node has no room for the snapshot: make room there"));
+            }
             let written = self.offload.short(move || incoming.write(&chunk).map(|()| incoming).map_err(sentence));
             incoming = written.await.map_err(unavailable)?;
         }

@@ -6,6 +6,9 @@ use super::{DirectoryError, FORMAT};
 
 const TITLE: &str = "keeper data directory";
 
+/// Begins the last line, which holds the CRC-32C of those before.
+const CHECKSUM: &str = "checksum ";
+
 /// The node a data directory belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -22,9 +25,11 @@ pub struct Identity {
 impl Identity {
     pub(super) fn to_text(&self) -> String {
         let Self { cluster, node_id, created_at_ms, disk_id } = self;
-        format!(
+        let text = format!(
             "{TITLE}\nformat {FORMAT}\ncluster {cluster}\nnode {node_id}\ncreated_at_ms {created_at_ms}\ndisk {disk_id:016x}\n"
-        )
+        );
+        let checksum = crc32c::crc32c(text.as_bytes());
+        format!("{text}{CHECKSUM}{checksum:08x}\n")
     }
 
     /// The identity that a directory has, if it is of the same cluster. Its number counts, whatever the claim says: one
@@ -48,6 +53,7 @@ impl Identity {
         if found > FORMAT {
             return Err(DirectoryError::Format { path: path.into(), found });
         }
+        is_whole(text).map_err(|what| damaged(&what))?;
         let cluster = field("cluster")?;
         let node_id = field("node")?.parse().map_err(|_| damaged("`node` is not a number"))?;
         let created_at_ms = field("created_at_ms")?.parse().map_err(|_| damaged("`created_at_ms` is not a number"))?;
@@ -58,4 +64,12 @@ impl Identity {
         }
         Ok(Self { cluster, node_id, created_at_ms, disk_id })
     }
+}
+
+/// Whether the text is as it was written.
+fn is_whole(text: &str) -> Result<(), String> {
+    let at = text.rfind(CHECKSUM).ok_or("its checksum is missing")?;
+    let (checked, last) = text.split_at(at);
+    let expected = format!("{CHECKSUM}{:08x}\n", crc32c::crc32c(checked.as_bytes()));
+    if last == expected { Ok(()) } else { Err(format!("bytes 0 to {at} do not match the checksum behind them")) }
 }

@@ -36,6 +36,13 @@ pub const FORMAT: u32 = 1;
 /// log.
 pub const RESERVE_BYTES: u64 = 64 << 20;
 
+/// What to do about a directory that cannot be trusted any more.
+pub(crate) const CURE: &str =
+    "set this node's data aside with `keeper forget --config FILE`, and it joins again as a new one";
+
+/// What a start itself writes: the mark, and what the database notes of being opened.
+const START_BYTES: u64 = 1 << 20;
+
 const IDENTITY: &str = "identity";
 const IDENTITY_UNFINISHED: &str = "identity.unfinished";
 const LOCK: &str = "LOCK";
@@ -107,7 +114,7 @@ pub enum DirectoryError {
         expected: String,
     },
     /// Its identity cannot be read.
-    #[error("the identity in {} is damaged: {what}", path.display())]
+    #[error("the identity in {} is damaged: {what}; {CURE}", path.display())]
     Identity {
         /// The directory.
         path: PathBuf,
@@ -117,7 +124,7 @@ pub enum DirectoryError {
     /// Its synced mark is gone.
     #[error(
         "the synced mark is missing from data directory {}, so what this node acknowledged cannot be checked: \
-         remove this node's id and join under a new one, with an empty directory",
+         {CURE}",
         path.display()
     )]
     MarkMissing {
@@ -132,17 +139,16 @@ pub enum DirectoryError {
     },
     /// Too little space is left on its disk.
     #[error(
-        "the disk of {} has {free_mb} MB free and must have {reserve_mb} MB: make room, or lower \
-         storage.disk_reserve_bytes",
+        "the disk of {} has {free_kib} KiB free and needs {needed_kib} KiB: make room there",
         path.display()
     )]
     Full {
         /// The directory.
         path: PathBuf,
         /// What is free.
-        free_mb: u64,
+        free_kib: u64,
         /// What must be.
-        reserve_mb: u64,
+        needed_kib: u64,
     },
 }
 
@@ -158,16 +164,17 @@ impl DataDirectory {
     /// Opens the directory of a node, or makes an empty one its own.
     ///
     /// # Errors
-    /// It belongs to somebody else, is in use, too new, damaged, not writable, or on a full disk.
-    pub fn open(path: &Path, claim: &Identity, reserve_bytes: u64) -> Result<Self, DirectoryError> {
+    /// It belongs to somebody else, is in use, too new, damaged, not writable, or on a disk without room for the few
+    /// pages that a start writes. A disk without room for more is no reason not to start: whoever starts can delete.
+    pub fn open(path: &Path, claim: &Identity) -> Result<Self, DirectoryError> {
         let unwritable = |source| DirectoryError::Write { path: path.into(), source };
         fs::create_dir_all(path).map_err(unwritable)?;
         refuse_foreign(path)?;
         let lock = lock(path)?;
-        refuse_full(path, reserve_bytes)?;
-        let identity = match fs::read_to_string(path.join(IDENTITY)) {
-            Ok(text) => {
-                let mut identity = claim.confirm(&text, path)?;
+        refuse_full(path, START_BYTES)?;
+        let identity = match fs::read(path.join(IDENTITY)) {
+            Ok(bytes) => {
+                let mut identity = claim.confirm(&String::from_utf8_lossy(&bytes), path)?;
                 if identity.node_id == 0 && claim.node_id != 0 {
                     // It never had a number, and so never any data.
                     identity.node_id = claim.node_id;
@@ -240,12 +247,12 @@ fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-fn refuse_full(path: &Path, reserve_bytes: u64) -> Result<(), DirectoryError> {
+fn refuse_full(path: &Path, needed_bytes: u64) -> Result<(), DirectoryError> {
     let free = free_bytes(path).map_err(|source| DirectoryError::Read { path: path.into(), source })?;
-    if free >= reserve_bytes {
+    if free >= needed_bytes {
         return Ok(());
     }
-    Err(DirectoryError::Full { path: path.into(), free_mb: free >> 20, reserve_mb: reserve_bytes >> 20 })
+    Err(DirectoryError::Full { path: path.into(), free_kib: free >> 10, needed_kib: needed_bytes >> 10 })
 }
 
 /// Before anything is written: a directory without an identity may hold only what an interrupted first start left.

@@ -5,7 +5,7 @@ fn identity(cluster: &str, node_id: u64) -> Identity {
 }
 
 fn open(path: &Path, cluster: &str, node_id: u64) -> Result<DataDirectory, String> {
-    DataDirectory::open(path, &identity(cluster, node_id), 0)
+    DataDirectory::open(path, &identity(cluster, node_id))
         .map_err(|error| error.to_string().replace(&path.display().to_string(), "DIR"))
 }
 
@@ -21,7 +21,7 @@ fn a_directory_is_opened_again_by_its_node() {
     assert!(first.log().is_dir() && first.snapshots().is_dir());
     drop(first);
     let later = Identity { created_at_ms: 9, disk_id: 6, ..identity("prod", 3) };
-    let again = DataDirectory::open(&path, &later, RESERVE_BYTES).expect("its own directory");
+    let again = DataDirectory::open(&path, &later).expect("its own directory");
     assert_eq!(again.identity(), &identity("prod", 3), "the identity is written once");
 }
 
@@ -91,24 +91,33 @@ fn a_damaged_identity_is_never_replaced() {
     let root = fresh();
     drop(open(root.path(), "prod", 3));
     let whole = fs::read_to_string(root.path().join(IDENTITY)).expect("the identity");
-    for length in 0..whole.len() - 1 {
-        // Cut within the last number, it is a shorter number, and that one is for people.
-        if whole[..length].contains("created_at_ms 1") {
-            break;
-        }
+    for length in 0..whole.len() {
         fs::write(root.path().join(IDENTITY), &whole[..length]).expect("a write");
         let refused = open(root.path(), "prod", 3).expect_err("a cut identity");
-        let expected = refused.starts_with("the identity in DIR is damaged") || refused.contains("belongs to cluster");
-        assert!(expected, "cut at {length}: {refused}");
+        assert!(refused.contains("identity in DIR is damaged"), "cut at {length}: {refused}");
+    }
+}
+
+#[test]
+fn an_identity_with_a_flipped_bit_is_damaged() {
+    let root = fresh();
+    drop(open(root.path(), "prod", 3));
+    let whole = fs::read(root.path().join(IDENTITY)).expect("the identity");
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        fs::write(root.path().join(IDENTITY), &bytes).expect("a write");
+        let refused = open(root.path(), "prod", 3).expect_err("a damaged identity");
+        let expected = refused.contains("identity in DIR is damaged") || refused.contains("was written by format");
+        assert!(expected, "byte {at} flipped: {refused}");
     }
 }
 
 #[test]
 fn a_full_disk_is_refused_with_what_is_missing() {
     let root = fresh();
-    let refused = DataDirectory::open(root.path(), &identity("prod", 3), u64::MAX).expect_err("a reserve beyond all");
-    assert!(matches!(refused, DirectoryError::Full { reserve_mb: 17_592_186_044_415, .. }), "{refused}");
-    assert!(!root.path().join(IDENTITY).exists(), "nothing was claimed");
+    let refused = refuse_full(root.path(), u64::MAX).expect_err("no disk is that large");
+    assert!(matches!(refused, DirectoryError::Full { needed_kib: 18_014_398_509_481_983, .. }), "{refused}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ mod tests {
         let prepared = DataDirectory::prepare(&path, 0).expect("it does not exist");
         fs::write(prepared.snapshots().join("one"), "").expect("a write");
         prepared.claim(&identity()).expect("its own");
-        let opened = DataDirectory::open(&path, &identity(), 0).expect("its own directory");
+        let opened = DataDirectory::open(&path, &identity()).expect("its own directory");
         assert!(opened.snapshots().join("one").exists());
     }
 
@@ -130,7 +130,7 @@ mod tests {
         // As a process that is killed leaves it.
         std::mem::forget(left);
         fs::remove_file(root.path().join(LOCK)).expect("a lock");
-        let refused = DataDirectory::open(root.path(), &identity(), 0).expect_err("it has no identity");
+        let refused = DataDirectory::open(root.path(), &identity()).expect_err("it has no identity");
         assert!(matches!(refused, DirectoryError::Foreign { .. }), "{refused}");
         let refused = DataDirectory::prepare(root.path(), 0).expect_err("it holds files");
         assert!(matches!(refused, DirectoryError::Occupied { .. }), "{refused}");
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn one_that_belongs_to_a_node_is_refused_and_left_alone() {
         let root = tempfile::tempdir().expect("a directory");
-        let open = DataDirectory::open(root.path(), &identity(), 0).expect("a directory");
+        let open = DataDirectory::open(root.path(), &identity()).expect("a directory");
         let before = entries(root.path());
         let refused = DataDirectory::prepare(root.path(), 0).expect_err("it is open");
         assert!(matches!(refused, DirectoryError::Locked { .. }), "{refused}");

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::{Mark, Marks};
 use crate::codec::{DecodeError, Input, Output};
-use crate::store::directory::sync_directory;
+use crate::store::directory::{CURE, sync_directory};
 use crate::store::engine::Position;
 
 /// A slot: what a disk writes at once. Holds the marks of about fifty groups.
@@ -46,7 +46,7 @@ pub enum MarkError {
         source: Arc<io::Error>,
     },
     /// Neither slot can be trusted.
-    #[error("{} is damaged in both slots, at bytes 0 and {SLOT_BYTES}", path.display())]
+    #[error("{} is damaged in both slots, at bytes 0 and {SLOT_BYTES}; {CURE}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::directory::CURE;
 use super::engine::{GroupId, Position, Recovered};
 
 /// How often a moved mark is written: rarely enough to cost nothing beside the syncs of the log itself.
@@ -43,7 +44,7 @@ pub struct Mark {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogLost {
     /// The log ends before its mark.
-    #[error("record {marked} was synced, but the log {}; remove this node's id and join under a new one", ends(*found))]
+    #[error("record {marked} was synced, but the log {}; {CURE}", ends(*found))]
     Shorter {
         /// Index of the mark.
         marked: u64,
@@ -51,18 +52,16 @@ pub enum LogLost {
         found: Option<u64>,
     },
     /// Another record stands at the mark: a truncation and what followed it are gone.
-    #[error(
-        "record {marked} was replaced and synced, but the log holds the replaced one; remove this node's id and join under a new one"
-    )]
+    #[error("record {marked} was replaced and synced, but the log holds the replaced one; {CURE}")]
     Replaced {
         /// Index of the mark.
         marked: u64,
     },
     /// The log holds no vote, or an older one.
-    #[error("a newer vote was synced than the log holds; remove this node's id and join under a new one")]
+    #[error("a newer vote was synced than the log holds; {CURE}")]
     Vote,
     /// There is a log, and no mark.
-    #[error("the log has records, but its mark is missing; remove this node's id and join under a new one")]
+    #[error("the log has records, but its mark is missing; {CURE}")]
     Unmarked,
 }
 
@@ -135,7 +134,6 @@ mod tests {
     #[test]
     fn what_is_lost_is_said_in_one_sentence() {
         let lost = LogLost::Shorter { marked: 10, found: None };
-        let said = "record 10 was synced, but the log is empty; remove this node's id and join under a new one";
-        assert_eq!(lost.to_string(), said);
+        assert_eq!(lost.to_string(), format!("record 10 was synced, but the log is empty; {CURE}"));
     }
 }

@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use rocksdb::{DB, IteratorMode};
+use rocksdb::{DB, ErrorKind, IteratorMode};
 
 use super::engine::{GroupId, Hooks, LogEngine, LogOp, Record, Recovered};
 use super::error::StoreError;
@@ -47,7 +47,7 @@ impl RocksEngine {
     /// The database does not open, or the mark cannot be trusted.
     pub fn open(directory: &Path, mark: &Path, options: &RocksOptions, hooks: Hooks) -> Result<Self, StoreError> {
         let failed = |source| StoreError::Open { path: directory.into(), source };
-        let db = DB::open(&options.database(), directory).map_err(|error| failed(Arc::new(error)))?;
+        let db = DB::open(&options.database(), directory).map_err(|error| unopened(directory, error))?;
         let (file, marks) = match MarkFile::open(mark)? {
             Some((file, marks)) => (Some(file), Some(marks)),
             // An empty log has promised nothing. One with records is read for repair, but never recovered from.
@@ -67,6 +67,16 @@ impl RocksEngine {
         }
         Ok(Self { db, queue, marks, writer })
     }
+}
+
+/// Damage is told from a disk that is full or a directory that may not be read: the cures differ.
+fn unopened(directory: &Path, error: rocksdb::Error) -> StoreError {
+    let path = directory.into();
+    // The directory is there, so what is not is a file that the others name.
+    let is_missing = error.as_ref().contains("No such file or directory");
+    let is_damage = error.kind() == ErrorKind::Corruption || is_missing;
+    let source = Arc::new(error);
+    if is_damage { StoreError::Corrupt { path, source } } else { StoreError::Open { path, source } }
 }
 
 fn is_empty(db: &DB) -> Result<bool, StoreError> {

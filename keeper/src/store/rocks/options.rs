@@ -44,6 +44,8 @@ impl RocksOptions {
         options.set_recycle_log_file_num(self.recycled_files);
         options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
         options.set_paranoid_checks(true);
+        // A write-ahead log that is gone, or shorter than what was synced of it, is then an error and not an end.
+        options.set_track_and_verify_wals_in_manifest(true);
         // The same for all levels: only then a file can be moved down without being rewritten.
         options.set_compression_type(match self.compression {
             Compression::Off => DBCompressionType::None,

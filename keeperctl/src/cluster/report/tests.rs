@@ -1,5 +1,7 @@
 //! Clusters in good and bad state, as they are printed.
 
+use keeper_client_sdk::{Disk, Divergence};
+
 use super::*;
 use crate::failure::Kind;
 
@@ -15,6 +17,8 @@ fn member(node: u64) -> Member {
         client_endpoint: endpoint(node).to_string(),
         matched_index: None,
         last_heard_ms: None,
+        disk: None,
+        diverged: None,
     }
 }
 
@@ -38,6 +42,8 @@ pub(in crate::cluster) fn status(node: u64, role: Role) -> NodeStatus {
         configs: 5,
         state_hash: 0x0123_4567_89ab_cdef,
         log_time_ms: 1_795_361_762_345,
+        disk: Some(Disk { free_bytes: 5 << 30, needed_bytes: 64 << 20, is_short: false }),
+        diverged: None,
     }
 }
 
@@ -76,7 +82,7 @@ fn nodes_as_json() {
         r#"{"cluster":"main","leader":1,"nodes":[{"node":1,"endpoint":"10.0.0.1:7400","role":"leader","voter":true,"#,
         r#""term":3,"committed":118,"applied":118,"lag":0,"snapshot":100,"state_id":"0000000000000abc","#,
         r#""state_hash":"0123456789abcdef","version":"0.1.0","sessions":1000,"instances":2,"configs":5,"#,
-        r#""log_time":"2026-11-22T15:36:02.345Z"},"#,
+        r#""log_time":"2026-11-22T15:36:02.345Z","disk_free_bytes":5368709120,"disk_needed_bytes":67108864},"#,
         r#"{"node":3,"endpoint":"10.0.0.3:7400","role":"unreachable","voter":true}],"problems":[]}"#,
         "\n"
     );
@@ -117,6 +123,35 @@ fn replicas_that_differ_are_a_problem() {
     let other = NodeStatus { state_hash: 7, ..status(2, Role::Follower) };
     let expected = "the states of nodes 1 and 2 differ at index 118: keep their data and report it";
     assert_eq!(problem(vec![status(1, Role::Leader), other]), expected);
+}
+
+#[test]
+fn a_replica_that_was_proven_to_differ_is_named_with_its_cure() {
+    let diverged = Some(Divergence { index: 64, found: 7, expected: 9 });
+    let other = NodeStatus { diverged, state_hash: 7, ..status(2, Role::Follower) };
+    let expected = "the state of node 2 differs from the majority's since entry 64 or before (0000000000000007, not \
+                    0000000000000009): it is not read; keep its data and report it, then rebuild it with `keeper \
+                    forget --config FILE` on its machine";
+    assert_eq!(problem(vec![status(1, Role::Leader), other]), expected);
+}
+
+#[test]
+fn a_replica_that_only_the_leader_knows_to_differ_is_named() {
+    let mut leader = status(1, Role::Leader);
+    leader.members[1].diverged = Some(Divergence { index: 64, found: 7, expected: 9 });
+    assert!(problem(vec![leader]).starts_with("the state of node 2 differs from the leader's at entry 64 "));
+}
+
+#[test]
+fn a_node_without_room_is_told() {
+    let disk = Some(Disk { free_bytes: 40 << 20, needed_bytes: 64 << 20, is_short: true });
+    let answers = survey(vec![status(1, Role::Leader), NodeStatus { disk, ..status(2, Role::Follower) }], &[]);
+    let told: Vec<_> = shortages(&answers).collect();
+    assert_eq!(
+        told,
+        ["node 2 has 40 MiB of disk free and needs 64 MiB, and a quarter more before it takes new data again"]
+    );
+    assert_eq!(Status::of(&answers).verdict(), Ok(()));
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! What is refused while the disks have no room for more.
+//!
+//! Refused is what makes the state larger for good: new sessions, topics bound to sessions, documents. Everything that
+//! ends, deletes, settles or answers goes on, and so does what is bounded by other limits and ends by itself: actions
+//! end by their deadlines, and without an open incarnation a gateway could end nothing.
+//!
+//! A frame holds operations of both kinds, and takes its number in the order of its gateway. So it is proposed all the
+//! same, in a form in which the state refuses those that would add something, each at its place.
+
+use keeper_registry::{Command, DocumentAction, Publish, Rejection, Shortage};
+
+use crate::problem::Problem;
+
+/// What is proposed of a command during a shortage.
+pub(super) fn spare(command: Command, shortage: Shortage) -> Result<Command, Problem> {
+    match command {
+        Command::Frame(frame) | Command::FrameSparing(frame, _) => Ok(Command::FrameSparing(frame, shortage)),
+        Command::Publish(publish) if writes(&publish) => Err(Problem::Rejected(Rejection::Shortage(shortage))),
+        Command::Found(_)
+        | Command::Kick(_)
+        | Command::KickStep
+        | Command::OpenInstance(_)
+        | Command::CloseInstance(_)
+        | Command::Expire(_)
+        | Command::Sweep
+        | Command::GiveUp(_)
+        | Command::Restore(_)
+        | Command::Publish(_)
+        | Command::SendControl(_)
+        | Command::AcknowledgeControl(_)
+        | Command::ReserveNode(_)
+        | Command::RetireNode(_) => Ok(command),
+    }
+}
+
+/// A publish that only removes documents leaves no more than was there.
+fn writes(publish: &Publish) -> bool {
+    publish.changes.iter().any(|change| match &change.action {
+        DocumentAction::Put { .. } => true,
+        DocumentAction::Delete => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use keeper_registry::{DocumentChange, Format, Frame, Incarnation, StateId};
+
+    use super::*;
+
+    const SHORTAGE: Shortage = Shortage { node: 2, free_bytes: 1, needed_bytes: 2 };
+
+    fn publish(actions: Vec<DocumentAction>) -> Command {
+        let change = |action| DocumentChange { path: "app".to_owned(), expected: None, action };
+        let changes = actions.into_iter().map(change).collect();
+        Command::Publish(Publish { changes, author: String::new(), message: String::new(), request: None })
+    }
+
+    fn put() -> DocumentAction {
+        DocumentAction::Put { format: Format::Json, text: "1".into(), value: "1".into(), policy: None }
+    }
+
+    #[test]
+    fn documents_are_removed_and_not_written() {
+        assert!(spare(publish(vec![DocumentAction::Delete]), SHORTAGE).is_ok());
+        let refused = spare(publish(vec![DocumentAction::Delete, put()]), SHORTAGE);
+        assert_eq!(refused, Err(Problem::Rejected(Rejection::Shortage(SHORTAGE))));
+    }
+
+    #[test]
+    fn a_frame_goes_on_and_says_that_there_is_a_shortage() {
+        let frame = Frame {
+            incarnation: Incarnation(1),
+            sequence: 1,
+            state: StateId(7),
+            operations: Vec::new(),
+            confirmed: None,
+            flush_remaining: None,
+        };
+        let spared = spare(Command::Frame(frame.clone()), SHORTAGE);
+        assert_eq!(spared, Ok(Command::FrameSparing(frame, SHORTAGE)));
+        assert_eq!(spare(Command::Sweep, SHORTAGE), Ok(Command::Sweep));
+    }
+}
