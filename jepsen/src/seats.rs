@@ -74,6 +74,8 @@ mod tests {
             configs: 0,
             state_hash: 0,
             log_time_ms: 0,
+            disk: None,
+            diverged: None,
         }
     }
 
@@ -87,6 +89,8 @@ mod tests {
             client_endpoint: "http://10.0.0.1:7400".into(),
             matched_index: None,
             last_heard_ms: None,
+            disk: None,
+            diverged: None,
         };
         let leader = (0, status(3, Role::Leader, 5, vec![first]));
         let seated = |other: NodeStatus| seats(&endpoints, &[leader.clone(), (1, other)]);
