@@ -73,7 +73,7 @@ impl Full {
     async fn start(nodes: usize) -> Option<Self> {
         let disks: Vec<_> = (0..nodes).map(|_| Disk::mount()).collect::<Option<_>>()?;
         let cluster = InProcess::start_with(nodes, |settings| {
-            let at = usize::try_from(settings.node_id).expect("a small number") - 1;
+            let at = usize::try_from(settings.node_id.expect("a founder is numbered")).expect("a small number") - 1;
             settings.data_dir = disks[at].folder.path().join("data");
             settings.storage.disk_reserve_bytes = RESERVE_BYTES;
             settings.storage.memtable_bytes_max = 4 << 20;
