@@ -145,6 +145,7 @@ mod tests {
         drop(second);
         assert_eq!(first.go_on(), Ok(()));
         drop(first);
-        assert_eq!((gate.held.lock().units, gate.held.lock().admitted.len()), (0, 0));
+        let held = gate.held.lock();
+        assert_eq!((held.units, held.admitted.len()), (0, 0));
     }
 }

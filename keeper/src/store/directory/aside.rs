@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn what_is_set_aside_leaves_an_empty_directory_and_is_kept() {
         let root = tempfile::tempdir().expect("a directory");
-        let open = DataDirectory::open(root.path(), &identity(5), 0).expect("an empty directory");
+        let open = DataDirectory::open(root.path(), &identity(5)).expect("an empty directory");
         fs::write(open.log().join("one"), "").expect("a write");
         let refused = DataDirectory::set_aside(root.path(), 7).expect_err("it is open");
         assert!(matches!(refused, DirectoryError::Locked { .. }), "{refused}");
@@ -56,7 +56,7 @@ mod tests {
         let aside = DataDirectory::set_aside(root.path(), 7).expect("nobody has it open").expect("it held something");
         assert!(aside.join("log/one").exists() && aside.join("identity").exists());
         assert_eq!(DataDirectory::set_aside(root.path(), 8).expect("nothing to do"), None);
-        let anew = DataDirectory::open(root.path(), &identity(6), 0).expect("it is empty");
+        let anew = DataDirectory::open(root.path(), &identity(6)).expect("it is empty");
         assert_eq!(anew.identity().disk_id, 6);
     }
 }
