@@ -6,6 +6,7 @@
 mod cluster;
 mod config;
 mod control;
+mod detour;
 mod error;
 mod from_proto;
 #[cfg(any(test, fuzzing))]
@@ -36,6 +37,7 @@ use crate::lease::Leases;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::propose::Proposer;
+use crate::rpc::detour::Detour;
 use crate::settings;
 use crate::view::View;
 use crate::watch::Watches;
@@ -109,13 +111,13 @@ pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server
         .build_v1alpha()?;
     let (reporter, health) = tonic_health::server::health_reporter();
     let size = limits::MESSAGE_BYTES_MAX;
-    let lookups = sessions.clone();
+    let lookups = session::Lookups(sessions.clone());
     let sessions = wire::sessions_server::SessionsServer::new(sessions)
         .max_decoding_message_size(size)
         .max_encoding_message_size(size);
-    let sessions = session::WithLookups { sessions, lookups };
+    let sessions = Detour { service: sessions, bypass: lookups };
     let routes = Routes::default()
-        .add_service(presence::WithPresence { sessions, presence })
+        .add_service(Detour { service: sessions, bypass: presence })
         .add_service(
             wire::instances_server::InstancesServer::new(instances)
                 .max_decoding_message_size(size)

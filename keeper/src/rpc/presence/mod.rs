@@ -34,7 +34,6 @@ use crate::watch::{Feed, PresenceToken, PresenceWatch, Told, Watches};
 pub(crate) use explain::explain;
 use feeds::{Feeds, Followed};
 use frame::{Frame, FrameWriter};
-pub(crate) use route::WithPresence;
 use subscription::Subscription;
 
 /// Serves the stream.
@@ -66,7 +65,7 @@ impl PresenceService {
         }))
     }
 
-    /// Replies as messages, for those who do not come through [`WithPresence`].
+    /// Replies as messages, for those who take no detour.
     pub(crate) async fn follow(
         &self,
         request: wire::PresenceRequest,
@@ -109,7 +108,7 @@ fn silence(ms: u32) -> Result<Duration, Problem> {
     }
 }
 
-/// The stream of a service that is reached without [`WithPresence`].
+/// The stream of a service that is reached without a detour.
 pub(crate) async fn follow(
     service: &SessionService,
     request: wire::PresenceRequest,

@@ -1,8 +1,7 @@
 //! Replies that are bytes already.
 //!
-//! The generated service encodes a message for each subscriber, into a buffer of its own. This one stands before it,
-//! takes the one path of the presence stream, and sends what was encoded once: a subscriber holds pointers. Every other
-//! call passes through.
+//! Generated code would encode a message for each subscriber, into a buffer of its own. Past it, the presence stream
+//! sends what was encoded once: a subscriber holds pointers.
 //!
 //! HTTP/2 would take hundreds of kilobytes for a client that does not read. So a subscriber's next frame is made only
 //! when its connection has let go of all but a few ([`PRESENCE_FRAMES_UNSENT_MAX`]).
@@ -16,56 +15,27 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use keeper_proto::v1 as wire;
-use keeper_proto::v1::sessions_server;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::PollSemaphore;
 use tonic::body::Body;
 use tonic::codec::{BufferSettings, Streaming};
 use tonic::codegen::http;
 use tonic::metadata::GRPC_CONTENT_TYPE;
-use tonic::server::NamedService;
 use tonic::{Code, Status};
 use tonic_prost::ProstDecoder;
-use tower::Service;
 
 use crate::limits::{MESSAGE_BYTES_MAX, PRESENCE_FRAMES_UNSENT_MAX};
+use crate::rpc::detour::Bypass;
 use crate::rpc::error;
 use crate::rpc::presence::PresenceService;
 use crate::rpc::presence::frame::Frame;
 
-/// The path of the stream.
-const PATH: &str = "/keeper.v1.Sessions/Presence";
+impl Bypass for PresenceService {
+    const PATH: &'static str = "/keeper.v1.Sessions/Presence";
 
-/// The calls about sessions, presence among them.
-#[derive(Debug, Clone)]
-pub(crate) struct WithPresence<S> {
-    pub(crate) sessions: S,
-    pub(crate) presence: PresenceService,
-}
-
-impl<S> NamedService for WithPresence<S> {
-    const NAME: &'static str = sessions_server::SERVICE_NAME;
-}
-
-impl<S> Service<http::Request<Body>> for WithPresence<S>
-where
-    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
-{
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.sessions.poll_ready(context)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        if request.uri().path() != PATH {
-            return Box::pin(self.sessions.call(request));
-        }
-        let presence = self.presence.clone();
-        Box::pin(async move { Ok(serve(presence, request.into_body()).await.unwrap_or_else(Status::into_http)) })
+    fn answer(&self, request: http::Request<Body>) -> BoxFuture<'static, http::Response<Body>> {
+        let presence = self.clone();
+        Box::pin(async move { serve(presence, request.into_body()).await.unwrap_or_else(Status::into_http) })
     }
 }
 

@@ -20,7 +20,7 @@ mod top;
 mod walk;
 mod write;
 
-pub(crate) use lookup::{WithLookups, found_all};
+pub(crate) use lookup::{Lookups, found_all};
 
 use std::sync::Arc;
 

@@ -26,7 +26,7 @@ use crate::rpc::{ReplyStream, error, from_proto, to_proto};
 use crate::view::{Age, Consistency};
 use answer::{AnswerWriter, LookupAnswer};
 use question::Question;
-pub(crate) use route::WithLookups;
+pub(crate) use route::Lookups;
 
 /// Lookups from which on bringing their rows into the cache together pays.
 const WARM_MIN: usize = 10;
@@ -52,7 +52,7 @@ impl SessionService {
         })
     }
 
-    /// The same as messages, for those who do not come through [`WithLookups`].
+    /// The same as messages, for those who take no detour.
     pub(super) fn answer_lookups(&self, requests: Streaming<wire::LookupRequest>) -> ReplyStream<wire::LookupReply> {
         Box::pin(self.answer_encoded(requests.map_ok(Question::from)).and_then(async |answer| message(&answer)))
     }
