@@ -14,7 +14,10 @@ use crate::name::Name;
 #[path = "../../fuzz/replay.rs"]
 mod replay;
 
-const PROPERTIES: &[&[(&str, fn(&[u8]))]] = &[&[("typed", typed)]];
+/// A decoder by name, and what holds for every input of it.
+type Property = (&'static str, fn(&[u8]));
+
+const PROPERTIES: &[&[Property]] = &[&[("typed", typed)]];
 
 fn typed(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
