@@ -2,9 +2,9 @@
 //!
 //! The key is a register that holds one value or none. Every value is written at most once, which two things follow
 //! from: whoever saw a value saw that one write, so most broken histories are found at sight ([`spans`]); and an
-//! unknown write whose value nobody saw explains nothing and is left out. What remains is searched ([`search`]) as
-//! Wing and Gong described and Lowe made fast: depth first, never twice at the same set of operations with the same
-//! value. A search that is given up is a failure: nobody has shown that the history is sound.
+//! unknown write whose value nobody saw or ended explains nothing and is left out. What remains is searched
+//! ([`search`]) as Wing and Gong described and Lowe made fast: depth first, never twice at the same set of operations
+//! with the same value. A search that is given up is a failure: nobody has shown that the history is sound.
 //!
 //! Both who make faults judge by it: `keeper-jepsen` real ones, `keeper-sim` simulated ones.
 
@@ -90,6 +90,16 @@ impl Action {
         }
     }
 
+    /// The value that it depends on: a write that nobody saw still explains why what was there before is gone, if it
+    /// was ended itself.
+    const fn named(self) -> Option<u64> {
+        match self {
+            Self::Read(seen) | Self::Swap { was: seen, .. } | Self::Replace { from: seen, .. } => seen,
+            Self::Remove(value) | Self::End(value) => Some(value),
+            Self::Write(_) => None,
+        }
+    }
+
     /// What was there before, as it says.
     const fn saw(self) -> Option<Held> {
         match self {
@@ -123,13 +133,13 @@ pub fn check(steps: &[Step], steps_max: u64) -> Result<(), Contradiction> {
     }
 }
 
-/// Leaves out unknown writes whose value nobody saw: whatever they explain is explained without them.
+/// Leaves out unknown writes whose value nobody saw or ended: whatever they explain is explained without them.
 fn relevant(steps: &[Step]) -> Vec<Step> {
     let mut kept: Vec<Step> = steps.to_vec();
     loop {
-        let seen: HashSet<u64> = kept.iter().filter_map(|step| step.action.saw().flatten()).collect();
+        let named: HashSet<u64> = kept.iter().filter_map(|step| step.action.named()).collect();
         let before = kept.len();
-        kept.retain(|step| !step.is_unknown() || step.action.wrote().is_none_or(|value| seen.contains(&value)));
+        kept.retain(|step| !step.is_unknown() || step.action.wrote().is_none_or(|value| named.contains(&value)));
         if kept.len() == before {
             kept.sort_by_key(|step| step.began);
             return kept;

@@ -110,6 +110,17 @@ fn what_was_ended_is_gone_whether_it_was_there_or_not() {
 }
 
 #[test]
+fn an_unseen_write_that_was_ended_explains_what_is_gone() {
+    let gone = [
+        step(1, 2, Action::Write(1)),
+        unknown(3, Action::Write(2)),
+        unknown(4, Action::End(2)),
+        step(5, 6, Action::Read(None)),
+    ];
+    assert_eq!(verdict(&gone), Ok(()));
+}
+
+#[test]
 fn a_search_that_is_given_up_is_no_proof() {
     let sound = [step(1, 2, Action::Write(1)), step(3, 4, Action::Read(Some(1)))];
     let given_up = check(&sound, 1).expect_err("two steps are needed");
