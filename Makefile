@@ -4,6 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-stop test verify fix bench sim planted jepsen fuzz release clean
 
+# Tests run the binaries of other packages, which `cargo test` by itself neither builds nor renews: `--bins` does.
 # Read inside each recipe, not here: `setup` may have installed ccache a moment ago.
 ENV := . scripts/env.sh &&
 FLAGS := --workspace --locked --release
@@ -22,12 +23,12 @@ demo-stop: ## Ends a demo that was left running
 	@python3 -B scripts/demo.py stop
 
 test: setup ## Every test: unit, script, property, doc, integration, kill -9, style
-	@$(ENV) cargo test $(FLAGS) --no-fail-fast
+	@$(ENV) cargo build $(FLAGS) --bins && cargo test $(FLAGS) --no-fail-fast
 
 verify: setup ## Format, lints, tests, documentation, licences; never writes
 	cargo fmt --all --check
 	$(ENV) cargo clippy $(FLAGS) --all-targets -- -D warnings
-	$(ENV) cargo test $(FLAGS) --no-fail-fast
+	$(ENV) cargo build $(FLAGS) --bins && cargo test $(FLAGS) --no-fail-fast
 	$(ENV) RUSTDOCFLAGS='-D warnings' cargo doc $(FLAGS) --no-deps
 	@if command -v cargo-deny >/dev/null; then cargo deny --workspace --locked check; \
 	else echo "verify: licences and advisories not checked: cargo-deny is not installed" >&2; fi
@@ -36,7 +37,7 @@ fix: setup ## Format, apply lint fixes, rewrite the expected output of script te
 	cargo fmt --all
 	$(ENV) cargo clippy $(FLAGS) --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
-	$(ENV) UPDATE=1 cargo test $(FLAGS) --no-fail-fast
+	$(ENV) cargo build $(FLAGS) --bins && UPDATE=1 cargo test $(FLAGS) --no-fail-fast
 
 bench: setup ## Throughput, latency and footprint on this machine; ARGS='register --quick' picks
 	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-bench $(ARGS)
