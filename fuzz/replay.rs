@@ -1,8 +1,9 @@
 //! The corpora as plain tests: every input that was ever worth keeping, and some thousand mutants that were not tried
 //! before.
 //!
-//! Each crate that has properties includes this file below `#[cfg(test)]`. A mutant that fails is printed as hex, with
-//! the seed of the run: put its bytes into the corpus of its target, where it is tried for ever.
+//! Each crate that has properties includes this file below `#[cfg(test)]`, in the module that lists them. A mutant that
+//! fails is printed as hex, with the seed of the run: put its bytes into the corpus of its target, where it is tried for
+//! ever.
 
 #[path = "bounds.rs"]
 mod bounds;
@@ -13,6 +14,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::panic::catch_unwind;
 use std::path::Path;
 
+use super::PROPERTIES;
 use bounds::{Property, hold};
 
 /// Mutants of each target and run; `MUTANTS` asks for others.
@@ -34,22 +36,23 @@ const TELLING: [&[u8]; 12] = [
     b"[{\"&a *a",
 ];
 
-/// Tries what the corpora hold.
-pub(super) fn corpora(areas: &[&[(&str, Property)]]) {
-    for (name, property) in areas.iter().flat_map(|area| *area) {
+#[test]
+fn what_was_worth_keeping_holds() {
+    for (name, property) in PROPERTIES.iter().flat_map(|area| *area) {
         for input in corpus(name) {
             attempt(name, *property, &input, "it lies in the corpus");
         }
     }
 }
 
-/// Tries mutants of what the corpora hold. `MUTANTS_SEED` repeats a run of as many.
-pub(super) fn mutants(areas: &[&[(&str, Property)]]) {
+/// `MUTANTS_SEED` repeats a run of as many.
+#[test]
+fn what_was_never_tried_holds() {
     let given = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
     let seed = given("MUTANTS_SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish());
     let count = given("MUTANTS").map_or(MUTANTS, |count| usize::try_from(count).unwrap_or(MUTANTS));
     let mut chance = Chance(seed | 1);
-    for (name, property) in areas.iter().flat_map(|area| *area) {
+    for (name, property) in PROPERTIES.iter().flat_map(|area| *area) {
         let corpus = corpus(name);
         for _ in 0..count {
             let input = mutant(&corpus, &mut chance);

@@ -220,34 +220,35 @@ def until(deadline, pieces, connection):
     return sent
 
 
-def unread_calls(node, deadline):
+def unread(node, times, calls):
+    """Asks on ten connections and reads nothing. What the node no longer takes is not sent again."""
     kept = []
     for _ in range(10):
         connection = Connection(node.client)
         connection.socket.settimeout(2)
         kept.append(connection)
         try:
-            for _ in range(600):
-                connection.call(b"/keeper.v1.Sessions/Lookup", LARGE)
+            for _ in range(times):
+                for path, body, end in calls:
+                    connection.call(path, body, end=end)
         except OSError:
             pass
+    return kept
+
+
+def unread_calls(node, deadline):
+    kept = unread(node, 600, [(b"/keeper.v1.Sessions/Lookup", LARGE, True)])
     return kept, "10 connections, 600 lookups of 3 MB each, nothing read"
 
 
 def unread_streams(node, deadline):
-    kept = []
-    for _ in range(10):
-        connection = Connection(node.client)
-        connection.socket.settimeout(2)
-        kept.append(connection)
-        try:
-            for _ in range(100):
-                connection.call(b"/keeper.v1.Sessions/Read", LARGE * 3, end=False)
-                connection.call(b"/keeper.v1.Sessions/Scan", message(b""))
-                connection.call(b"/keeper.v1.Sessions/Presence", message(b""))
-                connection.call(b"/keeper.v1.Sessions/List", message(field(2, 1000)))
-        except OSError:
-            pass
+    calls = [
+        (b"/keeper.v1.Sessions/Read", LARGE * 3, False),
+        (b"/keeper.v1.Sessions/Scan", message(b""), True),
+        (b"/keeper.v1.Sessions/Presence", message(b""), True),
+        (b"/keeper.v1.Sessions/List", message(field(2, 1000)), True),
+    ]
+    kept = unread(node, 100, calls)
     return kept, "10 connections, 400 streams each (read, scan, presence, list), nothing read"
 
 
@@ -428,6 +429,8 @@ def assault(node, attack, deadline, teller):
 
 def main():
     binary, wanted = sys.argv[1], sys.argv[2:] or list(ATTACKS)
+    for unknown in set(wanted) - set(ATTACKS):
+        sys.exit(f"{unknown} is no attack: they are {', '.join(ATTACKS)}")
     print("| Attack | What was sent | Memory before / peak / after, MiB | Other clients' p99 before / meanwhile |")
     print("|---|---|---|---|")
     for name in wanted:

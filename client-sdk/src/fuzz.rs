@@ -35,15 +35,3 @@ fn document_value(input: &[u8]) {
 #[cfg(test)]
 #[path = "../../fuzz/replay.rs"]
 mod replay;
-
-#[cfg(test)]
-#[test]
-fn what_was_worth_keeping_holds() {
-    replay::corpora(PROPERTIES);
-}
-
-#[cfg(test)]
-#[test]
-fn what_was_never_tried_holds() {
-    replay::mutants(PROPERTIES);
-}

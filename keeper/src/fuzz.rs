@@ -20,15 +20,3 @@ pub const PROPERTIES: &[&[Property]] = &[
 #[cfg(test)]
 #[path = "../../fuzz/replay.rs"]
 mod replay;
-
-#[cfg(test)]
-#[test]
-fn what_was_worth_keeping_holds() {
-    replay::corpora(PROPERTIES);
-}
-
-#[cfg(test)]
-#[test]
-fn what_was_never_tried_holds() {
-    replay::mutants(PROPERTIES);
-}

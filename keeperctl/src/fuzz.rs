@@ -43,13 +43,3 @@ fn comes_back<T: FromStr<Err = String> + Display>(word: &str) {
         Err(refused) => assert!(!refused.is_empty()),
     }
 }
-
-#[test]
-fn what_was_worth_keeping_holds() {
-    replay::corpora(PROPERTIES);
-}
-
-#[test]
-fn what_was_never_tried_holds() {
-    replay::mutants(PROPERTIES);
-}
