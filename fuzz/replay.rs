@@ -2,8 +2,8 @@
 //! before.
 //!
 //! Each crate that has properties includes this file below `#[cfg(test)]`, in the module that lists them. A mutant that
-//! fails is printed as hex, with the seed of the run: put its bytes into the corpus of its target, where it is tried for
-//! ever.
+//! fails is printed as hex, with the seed of the run: put its bytes into the corpus of its target, where it is tried
+//! for ever.
 
 #[path = "bounds.rs"]
 mod bounds;
