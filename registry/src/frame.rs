@@ -48,6 +48,14 @@ impl State {
         Ok(Reply::Frame { revision, results })
     }
 
+    /// As if the answers to frames were kept by whoever leads.
+    #[cfg(feature = "planted")]
+    pub(crate) fn forget_answers(&mut self) {
+        for owner in self.instances.open_ids() {
+            self.instances.change(owner, |owner| Arc::make_mut(&mut owner.frames).forget_answers());
+        }
+    }
+
     fn operate(&mut self, owner: OwnerId, operation: &SessionOperation) -> OperationResult {
         let result = match operation {
             SessionOperation::Register(register) => self.register(owner, register),

@@ -23,20 +23,40 @@ pub fn is_on(mark: &'static str) -> bool {
     CHOSEN.get().is_some_and(|chosen| mark.strip_prefix("planted-bug:") == Some(chosen))
 }
 
-/// Whether this bug was planted.
+/// A state that knows which frames it has taken, and none of their answers.
+///
+/// # Panics
+/// The state is not what was frozen.
+#[cfg(feature = "planted")]
+#[must_use]
+pub fn without_answers(frozen: crate::Frozen, presence: crate::PresenceLimits) -> crate::State {
+    let mut thawing = crate::Thawing::new(presence);
+    frozen.visit(|record| thawing.push(record)).expect("what was frozen fits");
+    let mut state = thawing.finish().expect("what was frozen is whole");
+    state.forget_answers();
+    state
+}
+
+/// Whether this bug was planted; with `=>`, what it does then.
 #[cfg(feature = "planted")]
 #[macro_export]
 macro_rules! planted {
     ($name:literal) => {
         $crate::planted::is_on(concat!("planted-bug:", $name))
     };
+    ($name:literal => $then:expr) => {
+        if $crate::planted!($name) {
+            $then;
+        }
+    };
 }
 
-/// Whether this bug was planted: never, in a build without the feature.
+/// Whether this bug was planted: never, in a build without the feature, where nothing is left of what it does.
 #[cfg(not(feature = "planted"))]
 #[macro_export]
 macro_rules! planted {
     ($name:literal) => {
         false
     };
+    ($name:literal => $then:expr) => {};
 }

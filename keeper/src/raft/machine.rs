@@ -75,7 +75,12 @@ impl Machine {
                 })?;
                 (replies, batch.encoded().len())
             }
+            // A leader's first.
             EntryPayload::Blank => {
+                planted!("dedup-forgotten" => {
+                    let forgetful = planted::without_answers(self.replica.freeze(), self.replica.presence_limits());
+                    self.replica.install(forgetful, index);
+                });
                 self.replica.advance(index);
                 (Vec::new(), 0)
             }
