@@ -1,6 +1,6 @@
 //! Wake-ups for those who wait for a change.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keeper_registry::{Event, Incarnation, Revision};
@@ -15,8 +15,8 @@ pub struct Signals {
     presence: watch::Sender<Revision>,
     kicks: watch::Sender<Revision>,
     rebuild: watch::Sender<Revision>,
-    /// Only incarnations that somebody waits for.
-    addressed: Mutex<HashMap<Incarnation, watch::Sender<Revision>>>,
+    /// Only incarnations that somebody waits for. Ordered: whom a new state wakes first would else be anybody's guess.
+    addressed: Mutex<BTreeMap<Incarnation, watch::Sender<Revision>>>,
 }
 
 /// Waits for notices and controls of one incarnation, and for its end.
@@ -35,7 +35,7 @@ impl Signals {
             presence: watch::Sender::new(Revision(0)),
             kicks: watch::Sender::new(Revision(0)),
             rebuild: watch::Sender::new(Revision(0)),
-            addressed: Mutex::new(HashMap::new()),
+            addressed: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -132,5 +132,30 @@ impl Drop for AddressedSignal {
         if addressed.get(&self.incarnation).is_some_and(|sender| sender.receiver_count() == 0) {
             addressed.remove(&self.incarnation);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_waits_for_an_incarnation_is_woken_in_one_order() {
+        let signals = Arc::new(Signals::new());
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        let mut waiting = JoinSet::new();
+        for number in (1..=64).rev() {
+            let (mut signal, woken) = (signals.addressed(Incarnation(number)), Arc::clone(&woken));
+            waiting.spawn(async move {
+                signal.moved().await;
+                woken.lock().push(number);
+            });
+        }
+        tokio::task::yield_now().await;
+        signals.tell_everybody(Revision(7));
+        assert_eq!(waiting.join_all().await.len(), 64);
+        assert_eq!(*woken.lock(), (1..=64).collect::<Vec<_>>());
     }
 }
