@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::fleet::Fleet;
 use crate::history::History;
 use crate::node::{CLUSTER, SimNode};
-use crate::workload;
+use crate::workload::{self, Care};
 use crate::world::{HostId, Trace, World};
 
 /// Nodes that found the cluster.
@@ -33,6 +33,8 @@ pub struct Cluster {
     /// What clients did.
     pub history: History,
     fleet: Fleet,
+    /// Who replaces members whose disk is lost.
+    care: Care,
     clients: Vec<ClientHost>,
     /// When each node that stopped by itself is started again.
     restarts: Vec<Option<u64>>,
@@ -99,10 +101,22 @@ impl Cluster {
         });
         let clients = clients.collect();
         let history = History::new(trace);
+        let care = if world.rng().random_range(0..2) == 0 { Care::Operator } else { Care::Leader };
         let (restarts, stopped) = (vec![None; NODES], vec![false; NODES]);
         let (disk_failures, damaged, unexplained) = (0, vec![false; NODES], Vec::new());
-        let mut cluster =
-            Self { world, nodes, history, fleet, clients, restarts, stopped, disk_failures, damaged, unexplained };
+        let mut cluster = Self {
+            world,
+            nodes,
+            history,
+            fleet,
+            care,
+            clients,
+            restarts,
+            stopped,
+            disk_failures,
+            damaged,
+            unexplained,
+        };
         for at in 0..NODES {
             cluster.start_node(at);
         }
@@ -272,7 +286,7 @@ impl Cluster {
         let ClientHost { host, ref crew, boots } = self.clients[at];
         let crew = crew.clone();
         let crew: Vec<_> = crew.into_iter().map(|(role, name)| (role, self.client(host, name))).collect();
-        let fleet = self.fleet.clone();
+        let (fleet, care) = (self.fleet.clone(), self.care);
         self.world.start(host, async move {
             let mut tasks = JoinSet::new();
             for (role, client) in crew {
@@ -284,7 +298,7 @@ impl Cluster {
                     Role::Admin => tasks.spawn(workload::replace_configs(client)),
                     Role::Watcher => tasks.spawn(workload::watch_configs(client)),
                     Role::Subscriber => tasks.spawn(workload::follow_presence(client)),
-                    Role::Operator => tasks.spawn(workload::operate(client, fleet.clone())),
+                    Role::Operator => tasks.spawn(workload::operate(client, fleet.clone(), care)),
                 };
             }
             while tasks.join_next().await.is_some() {}

@@ -59,6 +59,8 @@ pub struct Inside {
     pub failures: Vec<String>,
     /// Snapshots installed by processes that have ended.
     pub installed_before: u64,
+    /// Members replaced by processes that have ended.
+    pub replaced_before: u64,
 }
 
 impl Inside {
@@ -86,18 +88,19 @@ impl SimNode {
         Ok(Self { host, disk, wall: SimClock::default(), settings, fleet, inside: Arc::default() })
     }
 
-    /// Its number; 0 while it waits for one.
+    /// The number it was taken in with; 0 while it waits for one, whatever its settings say.
     #[must_use]
     pub fn number(&self) -> u64 {
-        self.disk.number()
+        self.fleet.number(&self.settings.listen.peer.to_string())
     }
 
-    /// Its disk is gone, and another one in its place. Its process must not run.
+    /// Its disk is gone, and another one in its place. Its process must not run. A founder comes back under the number
+    /// of its settings, which is that of a member who had promised what it does not know.
     ///
     /// # Errors
     /// There is no other.
     pub fn lose_disk(&mut self, world: &mut World) -> anyhow::Result<()> {
-        self.disk = new_disk(world, 0)?;
+        self.disk = new_disk(world, self.settings.node_id.unwrap_or(0))?;
         self.settings.data_dir = self.disk.folder().to_owned();
         self.fleet.note(&self.settings.listen.peer.to_string(), 0);
         Ok(())
@@ -141,6 +144,13 @@ impl SimNode {
         inside.installed_before + inside.metrics.as_ref().map_or(0, |metrics| metrics.snapshots_installed.get())
     }
 
+    /// Members whose directory was empty that it replaced by itself, in all its lives.
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        let inside = self.inside.lock();
+        inside.replaced_before + inside.metrics.as_ref().map_or(0, |metrics| metrics.members_replaced.get())
+    }
+
     /// As a member of a cluster to be founded.
     #[must_use]
     pub fn member(&self) -> InitialMember {
@@ -180,6 +190,7 @@ impl SimNode {
         (inside.replica, inside.raft) = (None, None);
         if let Some(metrics) = inside.metrics.take() {
             inside.installed_before += metrics.snapshots_installed.get();
+            inside.replaced_before += metrics.members_replaced.get();
         }
         drop(inside);
         self.disk.crash(rng)

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault, Nemesis};
 use crate::invariant::{self, Watch};
+use crate::node::SimNode;
 use crate::workload::{Audit, CHANGE, audit};
 use crate::world::{HostId, Trace};
 
@@ -52,6 +53,8 @@ pub struct Report {
     pub revision: u64,
     /// Snapshots that followers took over.
     pub installed: u64,
+    /// Members whose disk was lost that a leader replaced unasked.
+    pub replaced: u64,
     /// Acknowledged, and not.
     pub operations: BTreeMap<&'static str, [u64; 2]>,
     /// Struck, and with an effect.
@@ -95,11 +98,12 @@ pub fn run(seed: u64, panics: &Panics, copy: Option<File>) -> anyhow::Result<Rep
     violations.append(&mut cluster.unexplained);
     violations.extend(panics.seen.lock().iter().cloned());
     let operations = cluster.history.with(|records| records.counts.clone());
-    let installed = cluster.nodes.iter().map(crate::node::SimNode::installed).sum();
+    let installed = cluster.nodes.iter().map(SimNode::installed).sum();
+    let replaced = cluster.nodes.iter().map(SimNode::replaced).sum();
     if violations.is_empty() {
-        violations.extend(vacuous(&operations, &nemesis, installed));
+        violations.extend(vacuous(&operations, &nemesis, installed, replaced));
     }
-    let newest = cluster.nodes.iter().filter_map(crate::node::SimNode::replica).map(|it| it.applied().0).max();
+    let newest = cluster.nodes.iter().filter_map(SimNode::replica).map(|it| it.applied().0).max();
     let (digest, lines) = trace.digest();
     Ok(Report {
         seed,
@@ -108,6 +112,7 @@ pub fn run(seed: u64, panics: &Panics, copy: Option<File>) -> anyhow::Result<Rep
         simulated_ms: cluster.world.now_ms(),
         revision: newest.unwrap_or(0),
         installed,
+        replaced,
         operations,
         faults: nemesis.struck,
         violations,
@@ -195,9 +200,15 @@ impl Run {
 }
 
 /// Why a run proves nothing.
-fn vacuous(operations: &BTreeMap<&'static str, [u64; 2]>, nemesis: &Nemesis, installed: u64) -> Vec<String> {
+fn vacuous(
+    operations: &BTreeMap<&'static str, [u64; 2]>,
+    nemesis: &Nemesis,
+    installed: u64,
+    replaced: u64,
+) -> Vec<String> {
     let few = ACKNOWLEDGED_MIN.iter().filter_map(|(kind, least)| {
-        let acknowledged = operations.get(kind).map_or(0, |it| it[0]);
+        let unasked = if *kind == CHANGE { replaced } else { 0 };
+        let acknowledged = operations.get(kind).map_or(0, |it| it[0]) + unasked;
         (acknowledged < *least).then(|| format!("vacuous: {acknowledged} of {least} {kind} operations"))
     });
     let idle = nemesis.struck.iter().filter(|(_, [_, effective])| *effective == 0);
@@ -208,10 +219,10 @@ fn vacuous(operations: &BTreeMap<&'static str, [u64; 2]>, nemesis: &Nemesis, ins
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, digest, lines, simulated_ms, revision, installed, .. } = self;
+        let Self { seed, digest, lines, simulated_ms, revision, installed, replaced, .. } = self;
         let verdict = if self.violations.is_empty() { "ok" } else { "FAILED" };
         write!(f, "seed {seed} {verdict} digest {digest:016x} lines {lines} ms {simulated_ms} revision {revision} ")?;
-        write!(f, "installed {installed}")?;
+        write!(f, "installed {installed} replaced {replaced}")?;
         for (kind, [done, not]) in &self.operations {
             write!(f, " {kind} {done}/{not}")?;
         }

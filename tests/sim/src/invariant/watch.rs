@@ -22,6 +22,10 @@ impl Watch {
         self.seen.resize(cluster.nodes.len(), 0);
         for (at, node) in cluster.nodes.iter().enumerate() {
             let Some(replica) = node.replica() else { continue };
+            if let Some(difference) = replica.difference() {
+                self.violations
+                    .push(format!("{now_ms} ms: replicas are equal: node {} is doubted: {difference}", at + 1));
+            }
             let applied = replica.applied().0;
             if self.seen[at] == applied {
                 continue;

@@ -14,7 +14,7 @@ pub use audit::{Audit, audit};
 pub use config::replace_configs;
 pub use hall::keep_connections;
 pub use lookup::look_up;
-pub use operator::{CHANGE, operate};
+pub use operator::{CHANGE, Care, operate};
 pub use presence::follow_presence;
 pub use room::hold_sessions;
 pub use scan::walk;

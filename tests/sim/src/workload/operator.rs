@@ -27,8 +27,17 @@ const VOTERS_MIN: usize = 3;
 /// All kinds of changes together; each counts by its own name too.
 pub const CHANGE: &str = "member";
 
+/// Who replaces a member whose disk is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// The operator, as soon as it sees it; whoever leads may be faster.
+    Operator,
+    /// Whoever leads. The members are left as they are until it has.
+    Leader,
+}
+
 /// Changes until it is told to end, and no member is without its disk.
-pub async fn operate(client: Client, fleet: Fleet) {
+pub async fn operate(client: Client, fleet: Fleet, care: Care) {
     let Ok(keeper) = client.keeper() else { return };
     let mut rng = client.rng();
     loop {
@@ -39,6 +48,7 @@ pub async fn operate(client: Client, fleet: Fleet) {
             return;
         }
         let (kind, change) = match lost {
+            Some(_) if care == Care::Leader => continue,
             Some(lost) => ("replace-node", keeper.cluster().replace(lost.node_id, lost.peer_endpoint.clone())),
             None => any(&keeper.cluster(), &members, &fleet, &mut rng),
         };
