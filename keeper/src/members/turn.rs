@@ -84,8 +84,10 @@ impl Turn<'_> {
     /// Takes a node in and leaves another one out: a single change of the voters.
     pub(super) async fn replace(&self, old: u64, peer_endpoint: &str, tell: &Tell) -> Result<Changed, Problem> {
         if self.is_spent(old) {
-            // Cut off behind its last step, or never begun: only the new one says which.
-            return self.add(peer_endpoint, Rank::Voter, tell).await;
+            // Cut off behind its last step, or never begun: only the new one says which. One that is a member already
+            // has what it was to have; of a learner's place that is no vote.
+            let (new, came) = self.admit(peer_endpoint, None, tell).await?;
+            return if came { self.promote(new, tell).await } else { Ok(Changed::already(new)) };
         }
         self.member(old)?;
         let (new, _) = self.admit(peer_endpoint, Some(old), tell).await?;
@@ -95,6 +97,14 @@ impl Turn<'_> {
         }
         self.catch_up(new, tell).await?;
         let (status, leaving) = self.member(old)?;
+        let is_elsewhere = leaving.member.peer_endpoint != peer_endpoint;
+        if leaving.voter && is_elsewhere && quorum::voters(&status).contains(&new) {
+            let message = format!(
+                "node {new} at {peer_endpoint} has a vote of its own and cannot have that of node {old} too: if one voter \
+                 less is meant, remove node {old}"
+            );
+            return Err(Problem::Declined { reason: "votes-already", message });
+        }
         if leaving.voter {
             let mut target = quorum::voters(&status);
             target.remove(&old);

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use openraft::Raft;
 use openraft::storage::RaftLogStorage;
+use openraft::{Raft, StorageHelper};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -93,6 +93,21 @@ pub enum RaftStartError {
         /// What there is.
         found: String,
     },
+    /// The members of the group reach this node elsewhere.
+    #[error(
+        "the cluster reaches node {node} at {known}, and this node says that it is reached at {said} (its setting \
+         advertise.peer, or else listen.peer): a node's address does not change. If this is that node, set advertise.peer \
+         to \"{known}\"; if its data was moved or copied here, set this node's data aside with `keeper forget --config \
+         FILE`, start it, and have it take that place with `keeperctl cluster replace {node} {said}`"
+    )]
+    Elsewhere {
+        /// Its number.
+        node: u64,
+        /// Where the others reach it.
+        known: String,
+        /// Where it says that it is.
+        said: String,
+    },
     /// The log or the snapshot could not be taken up.
     #[error("raft cannot start: {0}; where a file is damaged, {CURE}")]
     Recover(String),
@@ -112,7 +127,8 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let peers = Arc::new(Peers::new(identity.clone(), dial));
     let vitals = Arc::new(Vitals::new(space, Arc::clone(&replica), Arc::clone(&schedule)));
     let (state, counts) = (Arc::clone(&replica), Arc::clone(&metrics));
-    let machine = Machine::new(state, Arc::clone(&files), Arc::clone(&schedule), offload, counts);
+    let mut machine = Machine::new(state, Arc::clone(&files), Arc::clone(&schedule), offload, counts);
+    check_address(&mut log, &mut machine, &files, &identity, &home).await?;
     let applied_leader = machine.watch_leader();
     let network = Network::new(Arc::clone(&peers), offload);
     let starting = Raft::new(identity.node, Arc::new(config), network, log, machine);
@@ -181,6 +197,34 @@ async fn check_snapshot<L: RaftLogStorage<TypeConfig>>(
         Some(purged) if covered < Some(purged) => {
             let found = covered.map_or_else(|| "no snapshot".to_owned(), |index| format!("a snapshot up to {index}"));
             Err(RaftStartError::SnapshotMissing { purged, found })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether the others reach this node where it says that it is. A copy of a directory would otherwise take part beside
+/// the member itself: under one number both could lead in one term, and be acknowledged different entries.
+async fn check_address<L: RaftLogStorage<TypeConfig>>(
+    log: &mut L,
+    machine: &mut Machine,
+    files: &SnapshotFiles,
+    identity: &Identity,
+    home: &Home,
+) -> Result<(), RaftStartError> {
+    let logged = StorageHelper::new(log, machine).get_membership().await;
+    let logged = logged.map_err(|error| RaftStartError::Recover(error.to_string()))?;
+    let mut membership = logged.effective().membership().clone();
+    if logged.effective().log_id().is_none()
+        && let Some(snapshot) = files.current()
+    {
+        membership = snapshot.meta.last_membership.membership().clone();
+    }
+    // Nobody has to reach a node that is alone, such as one that was restored and has no address yet.
+    let is_alone = membership.nodes().count() < 2;
+    let said = &home.advertised.peer_endpoint;
+    match membership.get_node(&identity.node).map(|own| &own.peer_endpoint) {
+        Some(known) if !is_alone && !known.is_empty() && known != said && !said.is_empty() => {
+            Err(RaftStartError::Elsewhere { node: identity.node, known: known.clone(), said: said.clone() })
         }
         Some(_) | None => Ok(()),
     }

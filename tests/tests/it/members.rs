@@ -151,6 +151,50 @@ async fn a_dead_node_is_replaced_and_a_dead_learner_is_not_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_that_is_repeated_changes_nothing() {
+    let mut cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let old = cluster.spare().await;
+    assert_eq!(cluster.add(old, Rank::Learner).await, 4);
+    let spare = cluster.spare().await;
+    let endpoint = cluster.peer_endpoint(spare);
+    let replacing = keeper.cluster().replace(4, endpoint.clone()).done();
+    let (replaced, ()) = tokio::join!(replacing, cluster.renumber(spare));
+    assert_eq!(replaced.unwrap(), done(5));
+    let again = keeper.cluster().replace(4, endpoint).done().await.unwrap();
+    assert_eq!(again, MembershipChanged { unchanged: true, ..done(5) });
+    assert_eq!(voters(&keeper).await, BTreeSet::from([1, 2, 3]), "the place of a learner has no vote");
+    // A voter in the place of another one would be a voter less.
+    let refused = keeper.cluster().replace(2, cluster.peer_endpoint(2)).done().await.expect_err("node 3 votes already");
+    assert_eq!(reason(&refused), "votes-already");
+    assert_eq!(voters(&keeper).await, BTreeSet::from([1, 2, 3]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_directory_does_not_start_at_another_address() {
+    // The membership is in the log, then in a snapshot alone.
+    for entries in [1, 60] {
+        let mut cluster = InProcess::start_with(3, small).await;
+        let keeper = cluster.keeper().await;
+        for n in 0..entries {
+            keeper.configs().publish(Edit::put(format!("{n}.json"), "{}")).await.unwrap();
+        }
+        let (follower, spare) = (cluster.follower().await, cluster.spare().await);
+        cluster.stop(spare).await;
+        cluster.stop(follower).await;
+        let (home, elsewhere) = (cluster.settings(follower).listen.clone(), cluster.settings(spare).listen.clone());
+        cluster.change(follower, |settings| settings.listen = elsewhere);
+        let refused = cluster.try_start(follower).await.expect_err("the others do not reach it there");
+        let number = follower + 1;
+        let said = format!("the cluster reaches node {number} at {}, and", home.peer);
+        assert!(refused.contains(&said), "{refused}");
+        cluster.change(follower, |settings| settings.listen = home);
+        cluster.restart(follower).await;
+        cluster.converge().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_addition_that_was_cut_off_goes_on() {
     let mut cluster = InProcess::start(3).await;
     let keeper = cluster.keeper().await;
@@ -182,6 +226,9 @@ async fn who_cannot_join_is_told_why() {
         async |endpoint: String| keeper.cluster().add(endpoint, Rank::Voter).done().await.expect_err("it cannot join");
     let nobody = refused("127.0.0.1:1".to_owned()).await;
     assert_eq!(reason(&nobody), "unreachable");
+    assert!(
+        nobody.to_string().ends_with("the node at 127.0.0.1:1 cannot be reached: Connection refused (os error 111)")
+    );
     let foreign = refused(other.peer_endpoint(0)).await;
     assert!(foreign.to_string().contains("belongs to cluster `other`"), "{foreign}");
     let taken = refused(same_name.peer_endpoint(0)).await;
@@ -190,6 +237,7 @@ async fn who_cannot_join_is_told_why() {
     let client = cluster.settings(spare).listen.client;
     let no_peer = refused(client.to_string()).await;
     assert_eq!(reason(&no_peer), "unreachable");
+    assert!(no_peer.to_string().contains("what listens there is no peer listener of a node"), "{no_peer}");
     let malformed = refused("http://a:1".to_owned()).await;
     assert_eq!(reason(&malformed), "invalid");
 }

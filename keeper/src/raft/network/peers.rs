@@ -4,6 +4,7 @@
 //! A connection is made when first used and made again after it broke, by whoever uses it next.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,13 +41,13 @@ pub(crate) enum Class {
 /// Why a peer gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    #[error("node {peer} at {address} cannot be reached: {status}")]
+    #[error("{} at {address} cannot be reached: {}", named(*.peer), why(.status))]
     Unreachable { peer: u64, address: String, status: Box<tonic::Status> },
-    #[error("node {peer} at {address} did not answer within {limit:?}")]
+    #[error("{} at {address} did not answer within {limit:?}", named(*.peer))]
     Silent { peer: u64, address: String, limit: Duration },
-    #[error("node {peer} at {address} refused: {message}")]
+    #[error("{} at {address} refused: {message}", named(*.peer))]
     Refused { peer: u64, address: String, message: String },
-    #[error("the answer of node {peer} does not decode: {source}")]
+    #[error("the answer of {} does not decode: {source}", named(*.peer))]
     Malformed { peer: u64, source: DecodeError },
 }
 
@@ -164,6 +165,26 @@ impl Peer {
     pub(crate) const fn malformed(&self, source: DecodeError) -> CallError {
         CallError::Malformed { peer: self.id, source }
     }
+}
+
+/// Whoever is asked for its number has none yet.
+fn named(peer: u64) -> String {
+    if peer == 0 { "the node".to_owned() } else { format!("node {peer}") }
+}
+
+/// What went wrong at the bottom: the layers above it only say that something did.
+fn why(status: &tonic::Status) -> String {
+    if status.code() == tonic::Code::Unimplemented {
+        return "what listens there is no peer listener of a node".to_owned();
+    }
+    let mut deepest = None;
+    let mut next = status.source();
+    while let Some(cause) = next {
+        deepest = Some(cause.to_string());
+        next = cause.source();
+    }
+    let said = deepest.unwrap_or_else(|| status.message().to_owned());
+    if said.is_empty() { status.code().to_string() } else { said }
 }
 
 impl fmt::Debug for Peer {
