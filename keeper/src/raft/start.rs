@@ -96,9 +96,9 @@ pub enum RaftStartError {
     /// The members of the group reach this node elsewhere.
     #[error(
         "the cluster reaches node {node} at {known}, and this node says that it is reached at {said} (its setting \
-         advertise.peer, or else listen.peer): a node's address does not change. If this is that node, set advertise.peer \
-         to \"{known}\"; if its data was moved or copied here, set this node's data aside with `keeper forget --config \
-         FILE`, start it, and have it take that place with `keeperctl cluster replace {node} {said}`"
+         advertise.peer, or else listen.peer): a node's address does not change. If this is that node, set \
+         advertise.peer to \"{known}\"; if its data was moved or copied here, set it aside with `keeper forget \
+         --config FILE`, start the node, and have it take that place with `keeperctl cluster replace {node} {said}`"
     )]
     Elsewhere {
         /// Its number.
