@@ -30,6 +30,8 @@ pub enum Role {
     Learner,
     /// Belongs to no cluster yet.
     Uninitialized,
+    /// Belongs to its cluster no more.
+    Removed,
     /// Something this library does not know.
     Other(String),
 }
@@ -44,6 +46,7 @@ impl Role {
             Self::Candidate => "candidate",
             Self::Learner => "learner",
             Self::Uninitialized => "uninitialized",
+            Self::Removed => "removed",
             Self::Other(role) => role,
         }
     }
@@ -202,6 +205,7 @@ fn status(reply: StatusReply) -> NodeStatus {
         "candidate" => Role::Candidate,
         "learner" => Role::Learner,
         "uninitialized" => Role::Uninitialized,
+        "removed" => Role::Removed,
         other => Role::Other(other.to_owned()),
     };
     NodeStatus {

@@ -92,6 +92,12 @@ pub enum Problem {
         /// The proof.
         difference: String,
     },
+    /// This node is no member of its cluster any more. The others go on.
+    #[error("{removed}")]
+    Removed {
+        /// Since when, and who the others are.
+        removed: String,
+    },
     /// This node is stopping.
     #[error("this node is stopping")]
     Stopping,

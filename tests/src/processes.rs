@@ -72,6 +72,23 @@ impl Processes {
         fs::write(self.settings(at), text).expect("settings are written");
     }
 
+    /// Starts one more node, which waits to be added.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn spare(&mut self) -> usize {
+        let listen = ports::free(1).expect("free ports").remove(0);
+        let at = self.nodes.len();
+        self.nodes.push(Process { listen, child: None });
+        self.write_settings(at, "");
+        let text = fs::read_to_string(self.settings(at)).expect("settings are read");
+        let unnumbered: String =
+            text.lines().filter(|it| !it.starts_with("node_id")).map(|it| format!("{it}\n")).collect();
+        fs::write(self.settings(at), unnumbered).expect("settings are written");
+        self.launch(at);
+        at
+    }
+
     /// Runs `keeper init` for all nodes of a cluster that lost nothing.
     ///
     /// # Panics

@@ -122,6 +122,9 @@ impl Shared {
     /// Whether this node leads, and has seen all that was decided before it did.
     fn leads(&self) -> Result<(), Problem> {
         self.raft.leads().map_err(|leader| {
+            if let Some(removed) = self.raft.removed() {
+                return Problem::Removed { removed: removed.to_string() };
+            }
             let uninitialized = leader.is_none() && self.raft.status().members.is_empty();
             if uninitialized { Problem::Uninitialized } else { Problem::NotLeader { leader } }
         })?;

@@ -9,7 +9,7 @@ use keeper_proto::v1 as wire;
 use crate::http::Readiness;
 use crate::node::Addresses;
 use crate::problem::Problem;
-use crate::raft::{InitializeRefused, Member, RaftHandle, Role, Standing};
+use crate::raft::{InitializeRefused, Member, RaftHandle, Removed, Role, Standing};
 use crate::replica::Difference;
 use crate::rpc::{InitialMember, Node};
 use crate::settings::{Advertise, Settings};
@@ -67,9 +67,15 @@ impl Node for Admin {
     fn describe(&self, reply: &mut wire::StatusReply) {
         let status = self.raft.status();
         let uninitialized = status.members.is_empty() && status.last_log.is_none();
-        reply.leader_id = status.leader.unwrap_or(0);
+        let removed = self.raft.removed();
+        reply.leader_id = status.leader.filter(|_| removed.is_none()).unwrap_or(0);
         reply.term = status.term;
-        reply.role = if uninitialized { "uninitialized" } else { role(status.role) }.to_owned();
+        reply.role = match (&removed, uninitialized) {
+            (Some(_), _) => "removed",
+            (None, true) => "uninitialized",
+            (None, false) => role(status.role),
+        }
+        .to_owned();
         reply.last_log_index = status.last_log.unwrap_or(0);
         reply.committed_index = status.committed.unwrap_or(0);
         reply.snapshot_index = status.snapshot.unwrap_or(0);
@@ -86,7 +92,8 @@ impl Node for Admin {
             disk: of(node_id).room.map(disk),
             diverged: of(node_id).difference.map(divergence),
         });
-        reply.members = members.collect();
+        // Whoever asks one that was removed is shown the way to the others.
+        reply.members = removed.map_or_else(|| members.collect(), others);
         reply.disk = self.raft.room().map(disk);
         reply.diverged = self.raft.difference().map(divergence);
     }
@@ -119,12 +126,26 @@ impl Readiness for Admin {
         if let Some(difference) = self.raft.difference() {
             return Err(difference.to_string());
         }
+        if let Some(removed) = self.raft.removed() {
+            return Err(removed.to_string());
+        }
         if status.leader.is_none() {
             return Err("no leader is known".to_owned());
         }
         let lag = status.committed.unwrap_or(0).saturating_sub(status.applied.unwrap_or(0));
         if lag > LAG_READY_MAX { Err(format!("{lag} committed entries are not applied yet")) } else { Ok(()) }
     }
+}
+
+fn others(removed: Removed) -> Vec<wire::Member> {
+    let one = |(node_id, (member, voter)): (u64, (Member, bool))| wire::Member {
+        node_id,
+        voter,
+        peer_endpoint: member.peer_endpoint,
+        client_endpoint: member.client_endpoint,
+        ..wire::Member::default()
+    };
+    removed.members.into_iter().map(one).collect()
 }
 
 fn disk(room: Room) -> wire::Disk {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keeper_registry::{LogTime, State};
-use tokio_util::sync::CancellationToken;
 
 use crate::http::Readiness;
 use crate::metrics::Metrics;
 use crate::raft::{RaftHandle, Role};
 use crate::replica::Replica;
 use crate::rpc::{Health, ServingStatus};
+use crate::watch::Watches;
 
 /// How often: as often as anybody scrapes.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -25,27 +25,29 @@ pub(super) struct Gauges {
     pub(super) raft: RaftHandle,
     pub(super) readiness: Arc<dyn Readiness>,
     pub(super) health: Health,
-    /// Ends all watches when it is cancelled.
-    pub(super) watching: CancellationToken,
+    pub(super) watches: Watches,
 }
 
 impl Gauges {
     pub(super) async fn run(self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let (mut leader, mut rounds) = (None, 0);
+        let mut removed = self.raft.watch_removed();
         loop {
             leader = self.set(leader);
             let rounds_now = self.raft.read_rounds();
             self.metrics.read_index_rounds.inc_by(rounds_now - rounds);
             rounds = rounds_now;
-            // Whoever watches a state that is wrong goes on elsewhere.
-            if self.replica.difference().is_some() {
-                self.watching.cancel();
+            let is_removed = removed.borrow_and_update().is_some();
+            // Whoever watches a state that is wrong, or stands still, goes on elsewhere.
+            if is_removed || self.replica.difference().is_some() {
+                self.watches.end_all();
             }
             let ready = self.readiness.ready();
             self.health.set(if ready.is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing }).await;
             tokio::select! {
                 () = &mut stop => return,
+                Ok(()) = removed.changed() => {}
                 () = tokio::time::sleep(INTERVAL) => {}
             }
         }

@@ -136,6 +136,9 @@ impl Proposer {
     }
 
     fn elsewhere(&self, leader: Option<String>) -> Problem {
+        if let Some(removed) = self.raft.removed() {
+            return Problem::Removed { removed: removed.to_string() };
+        }
         let uninitialized = leader.is_none() && self.raft.status().members.is_empty();
         if uninitialized { Problem::Uninitialized } else { Problem::NotLeader { leader } }
     }
@@ -181,9 +184,11 @@ fn came_to(problem: &Problem) -> Outcome {
         }
         Problem::Full { .. } | Problem::Idle { .. } | Problem::GivenUp { .. } => Outcome::Full,
         Problem::Expired => Outcome::Expired,
-        Problem::NotLeader { .. } | Problem::Uninitialized | Problem::Differs { .. } | Problem::Stopping => {
-            Outcome::NotLeader
-        }
+        Problem::NotLeader { .. }
+        | Problem::Uninitialized
+        | Problem::Differs { .. }
+        | Problem::Removed { .. }
+        | Problem::Stopping => Outcome::NotLeader,
         Problem::Unknown { .. } | Problem::Unconfirmed { .. } => Outcome::Unknown,
     }
 }

@@ -1,5 +1,5 @@
 //! What a Raft node does by itself beside openraft: rounds of reads and of vitals, the view of the leadership,
-//! snapshots when due.
+//! the doubt whether it is still a member, snapshots when due.
 //!
 //! One future, so that one task owns all of it and everything ends together.
 
@@ -13,6 +13,7 @@ use super::leadership::LeadershipWatch;
 use super::limits::{SNAPSHOT_RETRY, SNAPSHOT_ROOM_RETRY};
 use super::machine::RaftNode;
 use super::read_rounds::ReadRounds;
+use super::removal::RemovalRounds;
 use super::snapshot_schedule::SnapshotSchedule;
 use super::vitals::{Vitals, VitalsRounds};
 
@@ -23,6 +24,7 @@ pub struct RaftDriver {
     pub(super) leadership: LeadershipWatch,
     pub(super) schedule: Arc<SnapshotSchedule>,
     pub(super) vitals: VitalsRounds,
+    pub(super) removal: RemovalRounds,
     pub(super) stopping: CancellationToken,
 }
 
@@ -40,7 +42,7 @@ impl RaftDriver {
     /// # Errors
     /// Raft stopped by itself.
     pub async fn run(self) -> Result<(), RaftFailed> {
-        let Self { raft, rounds, leadership, schedule, vitals, stopping } = self;
+        let Self { raft, rounds, leadership, schedule, vitals, removal, stopping } = self;
         let own = Arc::clone(&vitals.vitals);
         let queue = Arc::clone(&rounds.queue);
         tokio::select! {
@@ -48,6 +50,7 @@ impl RaftDriver {
             () = rounds.run() => {}
             () = take_snapshots(&raft, &schedule, &own) => {}
             () = vitals.run() => {}
+            () = removal.run() => {}
         }
         queue.close();
         if stopping.is_cancelled() {

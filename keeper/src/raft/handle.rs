@@ -18,6 +18,7 @@ use super::network::{CallError, Class, Peers};
 use super::offload::Offload;
 use super::proposal::{self, PendingProposal, ProposeError, Proposed};
 use super::read_rounds::{Confirmed, ReadError, ReadQueue, Want};
+use super::removal::Removal;
 use super::snapshot_files::SnapshotFiles;
 use super::status::{RaftStatus, StatusWatch};
 use super::type_config::Member;
@@ -33,6 +34,7 @@ pub struct RaftHandle {
     pub(super) leadership: watch::Receiver<Leadership>,
     pub(super) snapshots: Arc<SnapshotFiles>,
     pub(super) vitals: Arc<Vitals>,
+    pub(super) removal: Arc<Removal>,
     pub(super) offload: Offload,
     pub(super) stopping: CancellationToken,
 }

@@ -87,6 +87,15 @@ pub(super) const VITALS_MAX: Duration = Duration::from_millis(500);
 /// A member that has not said for so long how it is counts as one without room.
 pub(super) const VITALS_SILENCE_MAX: Duration = Duration::from_secs(5);
 
+/// A node that no leader has asked for so long how it is, five questions, asks whether it is still a member.
+pub(super) const DOUBT_AFTER: Duration = Duration::from_secs(1);
+
+/// How often it looks, and asks.
+pub(super) const DOUBT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long an answer to that may take.
+pub(super) const MEMBERSHIP_MAX: Duration = Duration::from_millis(500);
+
 /// Hashes in one answer: a follower may be that many times 64 entries behind what it said last.
 pub(super) const CHECKPOINTS_TOLD: usize = 32;
 

@@ -20,6 +20,7 @@ use super::offload::Offload;
 use super::options::RaftOptions;
 use super::peer_service::PeerService;
 use super::read_rounds::{ReadQueue, ReadRounds};
+use super::removal::RemovalRounds;
 use super::snapshot_files::SnapshotFiles;
 use super::snapshot_schedule::SnapshotSchedule;
 use super::type_config::TypeConfig;
@@ -144,11 +145,13 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         leadership: leadership_seen.clone(),
         snapshots: Arc::clone(&files),
         vitals: Arc::clone(&vitals),
+        removal: Arc::default(),
         offload,
         stopping: stopping.clone(),
     };
     let vitals = VitalsRounds {
         vitals,
+        removal: Arc::clone(&handle.removal),
         raft: raft.clone(),
         peers: Arc::clone(&peers),
         leadership: leadership_seen.clone(),
@@ -162,7 +165,8 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         applied: replica.watch_applied(),
     };
     let leadership = LeadershipWatch { raft: raft.clone(), applied: applied_leader, leadership };
-    let driver = RaftDriver { raft, rounds, leadership, schedule, vitals, stopping };
+    let removal = RemovalRounds { handle: handle.clone() };
+    let driver = RaftDriver { raft, rounds, leadership, schedule, vitals, removal, stopping };
     let service = PeerService {
         identity: Arc::new(identity),
         handle: handle.clone(),

@@ -44,6 +44,7 @@ fn classify(problem: &Problem) -> (Class, &'static str, Happened) {
         Problem::Unconfirmed { .. } => (Class::Unavailable, "unconfirmed", Happened::No),
         Problem::Uninitialized => (Class::Unavailable, "uninitialized", Happened::No),
         Problem::Differs { .. } => (Class::Broken, "replica-differs", Happened::No),
+        Problem::Removed { .. } => (Class::Unavailable, "removed", Happened::No),
         Problem::Stopping => (Class::Unavailable, "stopping", Happened::No),
     }
 }
@@ -61,6 +62,7 @@ fn code(problem: &Problem) -> Code {
         | Problem::Unknown { .. }
         | Problem::Unconfirmed { .. }
         | Problem::Differs { .. }
+        | Problem::Removed { .. }
         | Problem::Stopping => Code::Unavailable,
     }
 }
@@ -83,6 +85,7 @@ fn field(problem: &Problem) -> String {
         | Problem::Unconfirmed { .. }
         | Problem::Uninitialized
         | Problem::Differs { .. }
+        | Problem::Removed { .. }
         | Problem::Stopping => String::new(),
     }
 }

@@ -57,6 +57,18 @@ impl View {
     /// # Errors
     /// [`Problem::Unconfirmed`]: the promise cannot be kept now.
     pub async fn wait(&self, consistency: Consistency) -> Result<Age, Problem> {
+        let age = self.reach(consistency).await;
+        // Asked last: it may have become known while this one waited.
+        if let Some(removed) = self.raft.removed() {
+            return Err(Problem::Removed { removed: removed.to_string() });
+        }
+        match self.replica.difference() {
+            Some(difference) => Err(Problem::Differs { difference: difference.to_string() }),
+            None => age,
+        }
+    }
+
+    async fn reach(&self, consistency: Consistency) -> Result<Age, Problem> {
         let age = match consistency {
             Consistency::Linearizable => {
                 self.raft.read_index().await.map_err(|error| self.problem(error))?;
@@ -69,11 +81,7 @@ impl View {
             }
         };
         self.check_founded()?;
-        // Asked last: it may have been proven while this one waited.
-        match self.replica.difference() {
-            Some(difference) => Err(Problem::Differs { difference: difference.to_string() }),
-            None => Ok(age),
-        }
+        Ok(age)
     }
 
     fn check_founded(&self) -> Result<(), Problem> {

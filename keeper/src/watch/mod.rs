@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keeper_registry::{Revision, StateId};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -51,8 +52,15 @@ pub struct Watches {
     replica: Arc<Replica>,
     raft: RaftHandle,
     metrics: Arc<Metrics>,
-    stop: CancellationToken,
+    ends: Arc<Ends>,
     pace: Pace,
+}
+
+/// Ends the watches of now, again and again.
+#[derive(Debug)]
+struct Ends {
+    stop: CancellationToken,
+    now: Mutex<CancellationToken>,
 }
 
 /// What every watch has: the state, its end, and its place in the count of watchers.
@@ -80,7 +88,14 @@ impl Watches {
     /// Over the state; every watch ends when `stop` is cancelled.
     #[must_use]
     pub fn new(replica: Arc<Replica>, raft: RaftHandle, metrics: Arc<Metrics>, stop: CancellationToken) -> Self {
-        Self { replica, raft, metrics, stop, pace: Pace::new() }
+        let now = Mutex::new(stop.child_token());
+        Self { replica, raft, metrics, ends: Arc::new(Ends { stop, now }), pace: Pace::new() }
+    }
+
+    /// Ends all watches that there are, so that their clients go on elsewhere.
+    pub fn end_all(&self) {
+        let next = self.ends.stop.child_token();
+        std::mem::replace(&mut *self.ends.now.lock(), next).cancel();
     }
 
     /// Brings this node's state up to a cursor of the present history, so that nothing it covers is told again.
@@ -104,11 +119,19 @@ impl Watches {
 
     /// Whoever comes when the end has come is told nothing any more.
     fn watching(&self, kind: Kind) -> Result<Watching, Problem> {
-        if self.stop.is_cancelled() {
+        // Taken before it is asked what ends watches: then what ends them in between ends this one.
+        let stop = self.ends.now.lock().clone();
+        if stop.is_cancelled() {
             return Err(Problem::Stopping);
         }
+        if let Some(removed) = self.raft.removed() {
+            return Err(Problem::Removed { removed: removed.to_string() });
+        }
+        if let Some(difference) = self.replica.difference() {
+            return Err(Problem::Differs { difference: difference.to_string() });
+        }
         self.metrics.watchers.of(kind).inc();
-        let Self { replica, raft, metrics, stop, pace: _ } = self.clone();
+        let Self { replica, raft, metrics, .. } = self.clone();
         Ok(Watching { replica, raft, metrics, kind, stop, told_at: clock::now() })
     }
 }

@@ -81,7 +81,7 @@ fn rank(role: &Role) -> u8 {
         Role::Follower => 0,
         Role::Learner => 1,
         Role::Leader => 2,
-        Role::Candidate | Role::Uninitialized | Role::Other(_) | _ => 3,
+        Role::Candidate | Role::Uninitialized | Role::Removed | Role::Other(_) | _ => 3,
     }
 }
 

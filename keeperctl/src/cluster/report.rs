@@ -46,7 +46,7 @@ struct Told {
     term: u64,
     committed: u64,
     applied: u64,
-    /// Entries that some node knows to be committed and this one has not applied; a node of no cluster lags nobody.
+    /// Entries that some node knows to be committed and this one has not applied; a node of no cluster lags nobody, nor does one that was removed.
     lag: Option<u64>,
     snapshot: u64,
     state_id: String,
@@ -98,7 +98,8 @@ impl Node {
             term: status.term,
             committed: status.committed_index,
             applied: status.applied_index,
-            lag: (status.role != Role::Uninitialized).then(|| committed.saturating_sub(status.applied_index)),
+            lag: (!matches!(status.role, Role::Uninitialized | Role::Removed))
+                .then(|| committed.saturating_sub(status.applied_index)),
             snapshot: status.snapshot_index,
             state_id: render::hex(status.state_id),
             state_hash: render::hex(status.state_hash),

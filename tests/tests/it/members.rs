@@ -41,7 +41,7 @@ async fn voters(keeper: &Keeper) -> BTreeSet<u64> {
     voters_if_led(keeper).await.expect("a leader")
 }
 
-fn done(node_id: u64) -> MembershipChanged {
+pub(crate) fn done(node_id: u64) -> MembershipChanged {
     MembershipChanged { node_id, unchanged: false, pause: None }
 }
 
@@ -286,7 +286,7 @@ async fn leadership_is_handed_over_under_load() {
 }
 
 /// Waits until a member's place has been taken by the node at the same address.
-async fn taken_in_anew(cluster: &mut InProcess, at: usize, former: u64) -> u64 {
+pub(crate) async fn taken_in_anew(cluster: &mut InProcess, at: usize, former: u64) -> u64 {
     cluster.renumber(at).await;
     let keeper = cluster.keeper().await;
     let new = cluster.id(at);
@@ -298,7 +298,7 @@ async fn taken_in_anew(cluster: &mut InProcess, at: usize, former: u64) -> u64 {
     new
 }
 
-async fn voters_if_led(keeper: &Keeper) -> Option<BTreeSet<u64>> {
+pub(crate) async fn voters_if_led(keeper: &Keeper) -> Option<BTreeSet<u64>> {
     let told = keeper.cluster().status().await;
     let leading = told.into_iter().filter_map(|(_, status)| status.ok()).find(|it| it.leader_id == Some(it.node_id))?;
     Some(leading.members.into_iter().filter(|member| member.voter).map(|member| member.node_id).collect())

@@ -30,6 +30,7 @@ impl PeerService {
             Kind::Identify => self.identify().await?,
             Kind::Adopt => self.adopt(request.body).await?,
             Kind::Vitals => self.vitals(request.body)?,
+            Kind::Membership => self.membership().await?,
             Kind::Unspecified | Kind::Append | Kind::SnapshotHeader | Kind::SnapshotChunk | Kind::Problem => {
                 return Err(Refusal::WrongKind { found: request.kind, expected: "a call" });
             }
@@ -78,7 +79,14 @@ impl PeerService {
 
     fn vitals(&self, body: Bytes) -> Result<Bytes, Refusal> {
         let question = Question::decode(body).map_err(|source| Refusal::Malformed { what: "vitals", source })?;
+        self.handle.removal.counted();
         Ok(self.handle.vitals.answer(question).encode())
+    }
+
+    /// Also one that was removed answers: what it knows to be committed is.
+    async fn membership(&self) -> Result<Bytes, Refusal> {
+        let known = self.handle.committed_membership().await.map_err(unavailable)?;
+        Ok(encode::snapshot_meta(&known))
     }
 
     async fn vote(&self, body: Bytes) -> Result<Bytes, Refusal> {

@@ -17,6 +17,7 @@ use crate::raft::leadership::Leadership;
 use crate::raft::limits::{VITALS_INTERVAL, VITALS_MAX, VITALS_SILENCE_MAX};
 use crate::raft::machine::RaftNode;
 use crate::raft::network::{CallError, Class, Peers};
+use crate::raft::removal::Removal;
 use crate::raft::type_config::Member;
 use crate::replica::Difference;
 use crate::store::Room;
@@ -24,6 +25,7 @@ use crate::store::Room;
 /// Runs on every node, and asks only where it leads.
 pub(in crate::raft) struct VitalsRounds {
     pub(in crate::raft) vitals: Arc<Vitals>,
+    pub(in crate::raft) removal: Arc<Removal>,
     pub(in crate::raft) raft: RaftNode,
     pub(in crate::raft) peers: Arc<Peers>,
     pub(in crate::raft) leadership: watch::Receiver<Leadership>,
@@ -59,7 +61,7 @@ impl VitalsRounds {
             }
             let is_sound = self.vitals.is_sound();
             // What nobody may read must not lead either.
-            self.raft.runtime_config().elect(is_sound);
+            self.raft.runtime_config().elect(is_sound && !self.removal.is_found());
             let diverged = self.vitals.members.lock().values().filter(|member| member.difference.is_some()).count();
             self.metrics.replica_diverged.set((diverged as u64).max(u64::from(!is_sound)));
         }
