@@ -25,7 +25,7 @@ pub(super) struct Gauges {
     pub(super) raft: RaftHandle,
     pub(super) readiness: Arc<dyn Readiness>,
     pub(super) health: Health,
-    pub(super) watches: Watches,
+    pub(super) watching: Watches,
 }
 
 impl Gauges {
@@ -41,7 +41,7 @@ impl Gauges {
             let is_removed = removed.borrow_and_update().is_some();
             // Whoever watches a state that is wrong, or stands still, goes on elsewhere.
             if is_removed || self.replica.difference().is_some() {
-                self.watches.end_all();
+                self.watching.end_all();
             }
             let ready = self.readiness.ready();
             self.health.set(if ready.is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing }).await;

@@ -249,15 +249,13 @@ impl Node {
         services.look_after(&runtimes, &members, &metrics, &settings.raft);
         let described = Arc::clone(&admin) as Arc<dyn rpc::Node>;
         let cluster = ClusterService::new(identity, view.clone(), backups, members, described);
-        let watching = streams.stopping().child_token();
-        let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), watching);
-        let ended = watches.clone();
+        let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());
+        let watching = watches.clone();
         let admits = settings.limits.clone();
         let parts = rpc::Parts { view, proposer, leases, watches, cluster, metrics: Arc::clone(&metrics), admits };
         let (routes, health) = rpc::routes(parts).map_err(StartError::Reflection)?;
         let readiness = Arc::clone(&admin) as Arc<dyn http::Readiness>;
-        let gauges =
-            Gauges { metrics, replica: Arc::clone(&replica), raft: raft.clone(), readiness, health, watches: ended };
+        let gauges = Gauges { metrics, replica: Arc::clone(&replica), raft: raft.clone(), readiness, health, watching };
         services.spawn_service(&runtimes, "gauges", move |stop| gauges.run(stop));
         serve_clients(&mut streams, &runtimes, &doors.clients, listeners.client, routes);
         services.spawn_service(&runtimes, "memory", |stop| doors.clients.relieve(stop));

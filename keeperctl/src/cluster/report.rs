@@ -46,7 +46,8 @@ struct Told {
     term: u64,
     committed: u64,
     applied: u64,
-    /// Entries that some node knows to be committed and this one has not applied; a node of no cluster lags nobody, nor does one that was removed.
+    /// Entries that some node knows to be committed and this one has not applied; a node of no cluster lags nobody, nor
+    /// does one that was removed.
     lag: Option<u64>,
     snapshot: u64,
     state_id: String,
