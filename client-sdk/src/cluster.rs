@@ -95,6 +95,10 @@ pub struct NodeStatus {
     pub disk: Option<Disk>,
     /// Its state was proven to differ from that of the majority: it is not read any more.
     pub diverged: Option<Divergence>,
+    /// The cluster's feature level, as of `applied_index`.
+    pub level: u32,
+    /// The newest feature level that the node reads.
+    pub level_max: u32,
 }
 
 /// Room where a node's data lies.
@@ -117,6 +121,17 @@ pub struct Divergence {
     pub found: u64,
     /// The hash of the others.
     pub expected: u64,
+}
+
+/// What became of a cluster's feature level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upgraded {
+    /// Before.
+    pub from: u32,
+    /// Now; the same when there was nothing to raise.
+    pub to: u32,
+    /// The release that every node needs now.
+    pub needs: String,
 }
 
 /// A member of the cluster.
@@ -175,6 +190,17 @@ impl Cluster {
         self.nodes.call("cluster status", aim, Retry::Never, StatusRequest {}, method).await.map(status)
     }
 
+    /// Raises the cluster's feature level to the newest that every member reads. There is no way back.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a member does not answer, or holds the cluster back; otherwise as [`Error`] says.
+    pub async fn upgrade(&self, author: impl Into<String>) -> Result<Upgraded, Error> {
+        let request = v1::UpgradeRequest { author: author.into() };
+        let method = |channel, request| async move { ClusterClient::new(channel).upgrade(request).await };
+        let reply = self.nodes.call("cluster upgrade", Aim::Leader, Retry::Safe, request, method).await?;
+        Ok(Upgraded { from: reply.from, to: reply.to, needs: reply.needs })
+    }
+
     /// Bootstraps a cluster, once, by one of its nodes; one try.
     ///
     /// # Errors
@@ -229,6 +255,9 @@ fn status(reply: StatusReply) -> NodeStatus {
         log_time_ms: reply.log_time_ms,
         disk: reply.disk.map(disk),
         diverged: reply.diverged.map(divergence),
+        // A node from before there were levels names none: it is at the first, and reads no other.
+        level: reply.level.max(1),
+        level_max: reply.level_max.max(1),
     }
 }
 

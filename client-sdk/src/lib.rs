@@ -39,7 +39,7 @@ mod tasks;
 
 pub use backup::{Backup, BackupHead, BackupOf};
 pub use builder::Builder;
-pub use cluster::{Cluster, Disk, Divergence, InitialMember, Member, NodeStatus, Role};
+pub use cluster::{Cluster, Disk, Divergence, InitialMember, Member, NodeStatus, Role, Upgraded};
 pub use config::{
     Change, Config, Configs, ConfigsWatch, Cursor, Detail, Document, Documents, DocumentsChanged, Edit, FieldChange,
     Format, Linted, Publish, Published, diff,

@@ -72,6 +72,8 @@ mod tests {
             sessions: 0,
             instances: 0,
             configs: 0,
+            level: 1,
+            level_max: 1,
             state_hash: 0,
             log_time_ms: 0,
             disk: None,

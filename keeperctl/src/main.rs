@@ -80,6 +80,7 @@ async fn ask(options: &Options, noun: Noun, console: &mut Console<'_>) -> Result
         Noun::Config { verb } => config::run(&mut admin, verb).await,
         Noun::Control { verb } => control::run(&mut admin, verb).await,
         Noun::Cluster { verb: ClusterVerb::Status } => cluster::status(&mut admin, &options.endpoints).await,
+        Noun::Cluster { verb: ClusterVerb::Upgrade } => cluster::upgrade(&mut admin).await,
         Noun::Cluster { verb: ClusterVerb::Backup(typed) } => {
             cluster::backup(&mut admin, &options.endpoints, &typed).await
         }

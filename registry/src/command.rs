@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Epoch, Incarnation, NoticeCursor, SessionPolicy, Shortage, StateId, numbered::numbered};
+use crate::{Epoch, Incarnation, Level, NoticeCursor, SessionPolicy, Shortage, StateId, numbered::numbered};
 
 /// One change of the state. A log entry carries a list of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,44 @@ pub enum Command {
     ReserveNode(u64),
     /// Counts a number among those given, because the member that brought it along is about to leave.
     RetireNode(u64),
+    /// Raises the cluster's feature level. Proposed by the leader alone, once every member can read what comes with it.
+    RaiseLevel(RaiseLevel),
+}
+
+impl Command {
+    /// The feature level it comes with: it is neither proposed nor taken below.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        match self {
+            Self::Found(_)
+            | Self::Frame(_)
+            | Self::Kick(_)
+            | Self::KickStep
+            | Self::OpenInstance(_)
+            | Self::CloseInstance(_)
+            | Self::Expire(_)
+            | Self::Sweep
+            | Self::GiveUp(_)
+            | Self::Restore(_)
+            | Self::Publish(_)
+            | Self::SendControl(_)
+            | Self::AcknowledgeControl(_)
+            // It is what leads out of the first level.
+            | Self::RaiseLevel(_) => Level::FIRST,
+            Self::FrameSparing(..) | Self::ReserveNode(_) | Self::RetireNode(_) => Level::NAMED,
+        }
+    }
+}
+
+/// Raises the feature level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RaiseLevel {
+    /// The new one.
+    pub to: Level,
+    /// The release that came with it, for whoever cannot read more than this.
+    pub needs: String,
+    /// Who asked.
+    pub author: String,
 }
 
 /// Chosen at random by a client, so that a retried request gets its first answer.

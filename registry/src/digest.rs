@@ -33,6 +33,7 @@ pub(crate) enum Kind {
     Rebuild = 18,
     RebuildGateway = 19,
     Nodes = 30,
+    Cluster = 20,
 }
 
 /// A digest in the making: order and length of what is fed matter.
@@ -138,6 +139,7 @@ impl Digest {
             Reply::Restored(state) => self.number(12).number(state.0),
             Reply::NodeReserved { node } => self.number(20).number(*node),
             Reply::NodeRetired => self.number(21),
+            Reply::LevelRaised { level } => self.number(13).number(level.0.into()),
         }
     }
 
@@ -169,6 +171,9 @@ impl Digest {
             Rejection::Full { what, limit } => self.number(17).text(what).number(*limit),
             Rejection::Shortage(Shortage { node, free_bytes, needed_bytes }) => {
                 self.number(20).number(*node).number(*free_bytes).number(*needed_bytes)
+            }
+            Rejection::LevelTooLow { needed, present } => {
+                self.number(21).number(needed.0.into()).number(present.0.into())
             }
             Rejection::Quota { limit, present, max } => self.number(19).text(limit).number(*present).number(*max),
         }

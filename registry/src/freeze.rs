@@ -7,8 +7,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    FrameRecord, Graces, Header, Incarnation, InstanceRecord, KeptAnswer, KickJob, Nodes, NoticeCursor, PresenceCursor,
-    PresenceRing, Rebuild, Record, SessionPolicy, State,
+    Cluster, FrameRecord, Graces, Header, Incarnation, InstanceRecord, KeptAnswer, KickJob, Level, Nodes, NoticeCursor,
+    PresenceCursor, PresenceRing, Rebuild, Record, SessionPolicy, State,
     config::History,
     control::Control,
     instance::{Closed, Closing, Frames, Instance, KeptFrame, Owner},
@@ -21,6 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Frozen {
     header: Header,
+    cluster: Cluster,
     policy: Arc<SessionPolicy>,
     graces: Arc<Graces>,
     /// By owner number, which is what the frozen sessions say.
@@ -53,6 +54,7 @@ impl State {
         let presence = self.presence.tail();
         Frozen {
             header: self.header(presence.floor()),
+            cluster: self.cluster.clone(),
             policy: Arc::clone(&self.policies.current),
             graces: Arc::clone(&self.policies.graces),
             owners: self.instances.owners().map(|owner| owner.map(FrozenOwner::of)).collect(),
@@ -99,12 +101,21 @@ impl Frozen {
         &self.header
     }
 
+    /// The cluster's feature level: what its records may be.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.cluster.level()
+    }
+
     /// Gives every record to `visit`, in the order of [`Record`]'s variants, until it fails.
     ///
     /// # Errors
     /// What `visit` answered.
     pub fn visit<E>(self, mut visit: impl FnMut(Record<'_>) -> Result<(), E>) -> Result<(), E> {
         visit(Record::Header(&self.header))?;
+        if self.cluster != Cluster::default() {
+            visit(Record::Cluster(&self.cluster))?;
+        }
         if *self.policy != SessionPolicy::default() {
             visit(Record::Policy(&self.policy))?;
         }

@@ -13,6 +13,7 @@
 
 mod check;
 mod clock;
+mod cluster;
 mod command;
 mod config;
 mod control;
@@ -39,10 +40,11 @@ mod stamp;
 mod state;
 mod thaw;
 
+pub use cluster::{Cluster, Level, LevelRaised};
 pub use command::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, GiveUp,
-    Kick, KickTarget, OpenInstance, Publish, Register, RequestId, SendControl, SessionKey, SessionOperation,
-    SessionSelector, Unregister, UnregisterCause,
+    Kick, KickTarget, OpenInstance, Publish, RaiseLevel, Register, RequestId, SendControl, SessionKey,
+    SessionOperation, SessionSelector, Unregister, UnregisterCause,
 };
 pub use config::Document;
 pub use control::{Addressed, AnswerState, Control, ControlAnswer};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Epoch, Incarnation, Revision, SessionKey, Shortage, StateId};
+use crate::{Epoch, Incarnation, Level, Revision, SessionKey, Shortage, StateId};
 
 /// What one command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,11 @@ pub enum Reply {
     GivenUp,
     /// To `Restore`.
     Restored(StateId),
+    /// To `RaiseLevel`.
+    LevelRaised {
+        /// The cluster's level now.
+        level: Level,
+    },
     /// To `Publish`.
     Published {
         /// Where the documents now stand: this entry, or the one that already said the same.
@@ -216,6 +221,13 @@ pub enum Rejection {
     },
     /// The disks have no room for the state to grow.
     Shortage(Shortage),
+    /// It comes with a feature level that the cluster has not reached.
+    LevelTooLow {
+        /// The level it comes with.
+        needed: Level,
+        /// The cluster's.
+        present: Level,
+    },
     /// The session policy allows no more.
     Quota {
         /// Which bound: "topics.NAME.sessions_max", "instance_sessions_max", "instances.SERVICE/ID".

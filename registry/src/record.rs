@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::{
-    ClosingCause, Epoch, Graces, Incarnation, KeptAnswer, KickJob, LogTime, Nodes, NoticeCursor, OperationResult,
-    PresenceCursor, PresenceFact, RebuildGateway, Revision, SessionPolicy, StateId,
+    ClosingCause, Cluster, Epoch, Graces, Incarnation, KeptAnswer, KickJob, LogTime, Nodes, NoticeCursor,
+    OperationResult, PresenceCursor, PresenceFact, RebuildGateway, Revision, SessionPolicy, StateId,
     config::Document,
     control::Control,
     instance::{Closing, Instance},
@@ -21,6 +21,8 @@ use crate::{
 pub enum Record<'a> {
     /// The first one, once.
     Header(&'a Header),
+    /// What the cluster has decided about itself; absent at the first feature level.
+    Cluster(&'a Cluster),
     /// The session policy in force; absent: nothing was ever decided.
     Policy(&'a Arc<SessionPolicy>),
     /// A version of graces that is in force, or that sessions still linger by.

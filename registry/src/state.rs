@@ -3,6 +3,7 @@
 use crate::{
     Command, Event, LogTime, Outcome, Rejection, Reply, Revision, Stamp, StateId,
     clock::Clock,
+    cluster::Cluster,
     config::Configs,
     control::Controls,
     digest::{Digest, Kind},
@@ -20,6 +21,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct State {
     pub(crate) clock: Clock,
+    pub(crate) cluster: Cluster,
     pub(crate) instances: Instances,
     pub(crate) sessions: Sessions,
     pub(crate) notices: NoticeRing,
@@ -63,8 +65,10 @@ impl State {
         if self.clock.state.is_none() && !matches!(command, Command::Found(_)) {
             return Err(Rejection::NotFound { what: "state" });
         }
+        self.check_level(command)?;
         match command {
             Command::Found(state) => self.found(*state, events),
+            Command::RaiseLevel(raise) => self.raise_level(raise),
             Command::Frame(frame) => self.frame(frame, None, events),
             Command::FrameSparing(frame, shortage) => self.frame(frame, Some(*shortage), events),
             Command::Kick(kick) => {
@@ -160,6 +164,8 @@ impl State {
             self.sessions.seed(),
             self.rebuild.as_ref().map_or(0, Rebuild::digest),
         ];
-        parts.into_iter().chain(self.nodes.digest()).fold(Digest::of(Kind::Clock), Digest::number).finish()
+        // Neither adds anything before it was used: binaries from before there were such things make the same hash.
+        let parts = parts.into_iter().chain(self.nodes.digest()).chain(self.cluster.digest());
+        parts.fold(Digest::of(Kind::Clock), Digest::number).finish()
     }
 }

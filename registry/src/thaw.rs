@@ -75,6 +75,7 @@ impl Thawing {
         let State { instances, notices, configs, requests, .. } = &mut self.state;
         match record {
             Record::Header(header) => self.header(header)?,
+            Record::Cluster(cluster) => self.state.cluster = cluster.clone(),
             Record::Policy(policy) => self.state.enforce(Arc::clone(policy)),
             Record::Graces(graces) => self.graces(graces)?,
             Record::Instance(record) => self.instance(record)?,

@@ -1,7 +1,7 @@
 //! Backups: files as a disk or a stranger may leave them, and whole ones around any snapshot.
 
 use bytes::Bytes;
-use keeper_registry::{LogTime, Revision, StateId};
+use keeper_registry::{Level, LogTime, Revision, StateId};
 
 use super::file::front;
 use super::{BackupError, BackupFile, Head};
@@ -18,6 +18,7 @@ fn backup_file(input: &[u8]) {
         cluster: "prod".to_owned(),
         node: 2,
         program: "0.1.0".to_owned(),
+        level: Level::FIRST,
         taken_at_ms: 0,
         state: StateId(0xFEED),
         revision: Revision(5),

@@ -1,11 +1,14 @@
 //! What a backup says of itself.
 
 use bytes::Bytes;
-use keeper_registry::{LogTime, Revision, StateId};
+use keeper_registry::{Level, LogTime, Revision, StateId};
 
 use crate::codec::{DecodeError, Input, Output};
 
-const VERSION: u8 = 1;
+const FIRST: u8 = 1;
+
+/// Since which it names the feature level.
+const LEVELS: u8 = 2;
 
 /// Whose state it is, and of when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub struct Head {
     pub node: u64,
     /// The version of that node's program.
     pub program: String,
+    /// The cluster's feature level.
+    pub level: Level,
     /// The wall clock of that node, in Unix milliseconds; for people.
     pub taken_at_ms: u64,
     /// The history of the state.
@@ -34,7 +39,11 @@ impl Head {
     /// As it is written.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let mut output = Output::versioned(VERSION, 128);
+        let is_first = self.level < Level::NAMED;
+        let mut output = Output::versioned(if is_first { FIRST } else { LEVELS }, 128);
+        if !is_first {
+            output.u32(self.level.0);
+        }
         output.str(&self.cluster);
         output.u64(self.node);
         output.str(&self.program);
@@ -52,8 +61,13 @@ impl Head {
     /// # Errors
     /// The bytes are something else.
     pub fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
-        let (_, mut input) = Input::versioned("the head of a backup", VERSION, bytes)?;
+        let (version, mut input) = Input::versioned("the head of a backup", LEVELS, bytes)?;
+        let level = if version >= LEVELS { Level(input.u32()?) } else { Level::FIRST };
+        if version >= LEVELS && level < Level::NAMED {
+            return Err(DecodeError::OutOfRange { what: "the level of a backup", at: input.position() });
+        }
         let head = Self {
+            level,
             cluster: input.str()?,
             node: input.u64()?,
             program: input.str()?,

@@ -1,6 +1,6 @@
 //! A data directory that a new cluster begins with.
 
-use keeper_registry::StateId;
+use keeper_registry::{Level, StateId};
 
 use super::file::{BackupError, BackupFile};
 use crate::clock;
@@ -87,7 +87,13 @@ pub fn restore(backup: &BackupFile, settings: &Settings, of: &str, found: Found)
         // A failure to write is told to whoever waits for the write.
         let hooks = Hooks::ignore();
         let log = RocksEngine::open(&directory.log(), &directory.mark(), &RocksOptions::default(), hooks);
-        let identity = raft::Identity { cluster: settings.cluster.clone(), group: 0, node, disk_id: found.disk_id };
+        let identity = raft::Identity {
+            cluster: settings.cluster.clone(),
+            group: 0,
+            node,
+            disk_id: found.disk_id,
+            level_max: Level::NEWEST,
+        };
         raft::restore(&RestoreParts {
             from: backup.snapshot(),
             identity: &identity,
@@ -98,11 +104,12 @@ pub fn restore(backup: &BackupFile, settings: &Settings, of: &str, found: Found)
             wall_ms: clock::wall_ms(),
         })?
     };
-    directory.claim(&Identity {
+    let identity = Identity {
         cluster: settings.cluster.clone(),
         node_id: node,
         created_at_ms: clock::wall_ms(),
         disk_id: found.disk_id,
-    })?;
+    };
+    directory.claim(&identity, restored.level)?;
     Ok(restored)
 }

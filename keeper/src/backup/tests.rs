@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keeper_registry::{Command, LogTime, PresenceLimits, Revision, Stamp, State, StateId};
+use keeper_registry::{Command, Level, LogTime, PresenceLimits, Revision, Stamp, State, StateId};
 
 use super::file::front;
 use super::*;
@@ -17,6 +17,7 @@ fn head(snapshot_bytes: u64) -> Head {
         cluster: "prod".to_owned(),
         node: 2,
         program: "0.1.0".to_owned(),
+        level: Level::FIRST,
         taken_at_ms: 1_700_000_000_000,
         state: StateId(0xFEED),
         revision: Revision(REVISION),
@@ -86,6 +87,7 @@ fn place(error: &BackupError) -> Option<u64> {
         | BackupError::Head { .. }
         | BackupError::Snapshot(_)
         | BackupError::Mismatch { .. }
+        | BackupError::Level { .. }
         | BackupError::State(_) => None,
     }
 }

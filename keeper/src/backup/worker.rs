@@ -100,10 +100,11 @@ impl Worker {
     }
 
     async fn describe(&self, snapshot: &SnapshotCopy) -> Result<Head, Problem> {
-        let header = snapshot.header().await.map_err(|error| unreadable(&error))?;
+        let (header, level) = snapshot.header().await.map_err(|error| unreadable(&error))?;
         Ok(Head {
             cluster: self.source.cluster.clone(),
             node: self.source.node,
+            level,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             taken_at_ms: self.source.wall.read_ms(),
             state: header.state.ok_or(Problem::Uninitialized)?,

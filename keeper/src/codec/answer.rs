@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use keeper_registry::{Holder, Incarnation, Kicked, OperationResult, Rejection, Reply, Revision, StateId};
+use keeper_registry::{Holder, Incarnation, Kicked, Level, OperationResult, Rejection, Reply, Revision, StateId};
 
 use crate::codec::command::{read_epoch, read_key, unknown, write_epoch, write_key};
 use crate::codec::rejection::{read_rejection, write_rejection};
@@ -26,6 +26,7 @@ mod tag {
     pub(super) const RESTORED: u8 = 12;
     pub(super) const NODE_RESERVED: u8 = 20;
     pub(super) const NODE_RETIRED: u8 = 21;
+    pub(super) const LEVEL_RAISED: u8 = 13;
 
     pub(super) const REGISTERED: u8 = 1;
     pub(super) const DONE: u8 = 2;
@@ -90,6 +91,10 @@ fn write_reply(out: &mut Output, reply: &Reply) {
             out.u8(tag::RESTORED);
             out.u64(state.0);
         }
+        Reply::LevelRaised { level } => {
+            out.u8(tag::LEVEL_RAISED);
+            out.u32(level.0);
+        }
         Reply::Published { revision, changed } => {
             out.u8(tag::PUBLISHED);
             out.u64(revision.0);
@@ -123,6 +128,7 @@ fn read_reply(input: &mut Input) -> Decoded<Reply> {
         tag::SWEPT => Reply::Swept { rows: input.u32()?, more: input.flag()? },
         tag::GIVEN_UP => Reply::GivenUp,
         tag::RESTORED => Reply::Restored(StateId(input.u64()?)),
+        tag::LEVEL_RAISED => Reply::LevelRaised { level: Level(input.u32()?) },
         tag::PUBLISHED => Reply::Published { revision: Revision(input.u64()?), changed: input.flag()? },
         tag::CONTROL_SENT => Reply::ControlSent { control: input.u64()?, instances: input.u32()? },
         tag::ACKNOWLEDGED => Reply::Acknowledged,

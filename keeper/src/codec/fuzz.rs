@@ -77,7 +77,11 @@ fn snapshot_records(input: &[u8]) {
     let presence = PresenceLimits::default();
     let header = record::header(Bytes::copy_from_slice(input));
     let Some(state) = thaw(presence, &[Bytes::copy_from_slice(input)]) else { return };
-    assert_eq!(header.map(|header| header.hash), Ok(state.hash()), "the header tells another hash");
+    assert_eq!(
+        header.map(|(header, level)| (header.hash, level)),
+        Ok((state.hash(), state.level())),
+        "the header tells another hash"
+    );
     let again = thaw(presence, &chunks(&state)).expect("what was frozen can be thawed");
     assert_eq!(again.hash(), state.hash());
     assert_eq!(again.sessions_live(), state.sessions_live());

@@ -7,6 +7,7 @@
 
 mod answer;
 pub mod batch;
+mod cluster;
 mod command;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -24,3 +25,19 @@ mod rejection;
 mod tests;
 
 pub use primitive::{DecodeError, Input, Output};
+
+use keeper_registry::Level;
+
+/// Of batches and snapshots that a binary from before there were feature levels reads.
+const VERSION_FIRST: u8 = 1;
+
+/// Of those that hold what came with level 2 or later. One more version comes with each level that adds a command or a
+/// record.
+const VERSION_LEVELS: u8 = 2;
+
+const VERSION_NEWEST: u8 = VERSION_LEVELS;
+
+/// The version that a cluster of a level writes.
+fn version_at(level: Level) -> u8 {
+    if level >= Level::NAMED { VERSION_LEVELS } else { VERSION_FIRST }
+}

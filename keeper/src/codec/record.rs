@@ -5,13 +5,10 @@
 //! registry's to judge: its header counts and hashes what follows.
 
 use bytes::Bytes;
-use keeper_registry::{Frozen, Header, PresenceLimits, Record, State, ThawError, Thawing};
+use keeper_registry::{Frozen, Header, Level, PresenceLimits, Record, State, ThawError, Thawing};
 
 use crate::codec::presence::Places;
-use crate::codec::{DecodeError, Input, Output, record_read, record_write};
-
-/// The newest version of the encoding.
-const VERSION: u8 = 1;
+use crate::codec::{DecodeError, Input, Output, VERSION_NEWEST, record_read, record_write, version_at};
 
 /// Where a chunk ends, give or take one record.
 pub const CHUNK_BYTES: usize = 512 << 10;
@@ -32,7 +29,8 @@ pub enum ReadError {
 /// # Errors
 /// What `write` answered.
 pub fn write<E>(frozen: Frozen, mut write: impl FnMut(Bytes) -> Result<(), E>) -> Result<(), E> {
-    let begin = || Output::versioned(VERSION, CHUNK_BYTES + CHUNK_BYTES / 8);
+    let version = version_at(frozen.level());
+    let begin = || Output::versioned(version, CHUNK_BYTES + CHUNK_BYTES / 8);
     let mut out = begin();
     frozen.visit(|record: Record<'_>| {
         record_write::write(&mut out, record);
@@ -44,12 +42,12 @@ pub fn write<E>(frozen: Frozen, mut write: impl FnMut(Bytes) -> Result<(), E>) -
     write(out.finish())
 }
 
-/// Reads the header of a state from its first chunk.
+/// Reads the header of a state from its first chunk, and its feature level, which comes right behind.
 ///
 /// # Errors
 /// The chunk begins with something else.
-pub fn header(first: Bytes) -> Result<Header, DecodeError> {
-    let (_, mut input) = Input::versioned("a snapshot", VERSION, first)?;
+pub fn header(first: Bytes) -> Result<(Header, Level), DecodeError> {
+    let (_, mut input) = Input::versioned("a snapshot", VERSION_NEWEST, first)?;
     record_read::header(&mut input)
 }
 
@@ -72,7 +70,7 @@ impl Reader {
     /// # Errors
     /// It does not decode, or its records do not fit those before.
     pub fn push(&mut self, chunk: Bytes) -> Result<(), ReadError> {
-        let (_, mut input) = Input::versioned("a snapshot", VERSION, chunk)?;
+        let (_, mut input) = Input::versioned("a snapshot", VERSION_NEWEST, chunk)?;
         while !input.is_empty() {
             record_read::read(&mut input, &mut self.places, &mut self.thawing)?;
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keeper_registry::{
     AnswerState, ClosedRecord, Closing, ClosingCause, Control, ControlAnswer, Document, Dropped, FrameRecord, Header,
-    Incarnation, Instance, InstanceRecord, KeptAnswer, LingerRecord, LogTime, Nodes, Notice, NoticeCause, Pass,
+    Incarnation, Instance, InstanceRecord, KeptAnswer, Level, LingerRecord, LogTime, Nodes, Notice, NoticeCause, Pass,
     RebuildHeader, Record, RequestId, Revision, SessionRecord, StateId, Thawing, limits,
 };
 use smallvec::SmallVec;
@@ -13,7 +13,7 @@ use crate::codec::command::{read_cursor, read_epoch, read_format, read_key, read
 use crate::codec::presence::Places;
 use crate::codec::record::ReadError;
 use crate::codec::record_write::tag;
-use crate::codec::{DecodeError, Input, answer, kick, policy, presence, rebuild};
+use crate::codec::{DecodeError, Input, answer, cluster, kick, policy, presence, rebuild};
 
 type Decoded<T> = Result<T, DecodeError>;
 
@@ -21,6 +21,7 @@ type Decoded<T> = Result<T, DecodeError>;
 pub(super) fn read(input: &mut Input, places: &mut Places, thawing: &mut Thawing) -> Result<(), ReadError> {
     match input.u8()? {
         tag::HEADER => thawing.push(Record::Header(&read_header(input)?))?,
+        tag::CLUSTER => thawing.push(Record::Cluster(&cluster::read(input)?))?,
         tag::POLICY => thawing.push(Record::Policy(&Arc::new(policy::read_policy(input)?)))?,
         tag::GRACES => thawing.push(Record::Graces(&Arc::new(policy::read_graces(input)?)))?,
         tag::INSTANCE => read_instance_record(input, thawing)?,
@@ -51,12 +52,15 @@ pub(super) fn read(input: &mut Input, places: &mut Places, thawing: &mut Thawing
     Ok(())
 }
 
-/// The record that every state begins with.
-pub(super) fn header(input: &mut Input) -> Decoded<Header> {
-    match input.u8()? {
-        tag::HEADER => read_header(input),
-        _ => Err(unknown(input, "the first record")),
+/// The record that every state begins with, and what the cluster has decided about itself.
+pub(super) fn header(input: &mut Input) -> Decoded<(Header, Level)> {
+    if input.u8()? != tag::HEADER {
+        return Err(unknown(input, "the first record"));
     }
+    let header = read_header(input)?;
+    let is_decided = !input.is_empty() && input.u8()? == tag::CLUSTER;
+    let level = if is_decided { cluster::read(input)?.level() } else { Level::FIRST };
+    Ok((header, level))
 }
 
 fn read_header(input: &mut Input) -> Decoded<Header> {

@@ -5,7 +5,7 @@ use keeper_registry::{
 };
 
 use crate::codec::command::{write_cursor, write_epoch, write_key, write_labels};
-use crate::codec::{Output, answer, kick, policy, presence, rebuild};
+use crate::codec::{Output, answer, cluster, kick, policy, presence, rebuild};
 
 /// The tags of records. They are on disk: they never change and are never used again.
 pub(super) mod tag {
@@ -26,6 +26,7 @@ pub(super) mod tag {
     pub(in crate::codec) const KICK: u8 = 15;
     pub(in crate::codec) const REBUILD: u8 = 16;
     pub(in crate::codec) const NODES: u8 = 20;
+    pub(in crate::codec) const CLUSTER: u8 = 17;
 
     pub(in crate::codec) const DISPLACED: u8 = 1;
     pub(in crate::codec) const KICKED: u8 = 2;
@@ -38,6 +39,10 @@ pub(super) mod tag {
 pub(super) fn write(out: &mut Output, record: Record<'_>) {
     match record {
         Record::Header(header) => write_header(out, header),
+        Record::Cluster(decided) => {
+            out.u8(tag::CLUSTER);
+            cluster::write(out, decided);
+        }
         Record::Policy(policy) => {
             out.u8(tag::POLICY);
             policy::write_policy(out, policy);

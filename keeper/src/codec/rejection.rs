@@ -1,7 +1,7 @@
 //! Decisions against, as the state keeps them for a retry. The tags are on disk: they never change and are never used
 //! again.
 
-use keeper_registry::{Incarnation, Rejection, Revision, StateId};
+use keeper_registry::{Incarnation, Level, Rejection, Revision, StateId};
 
 use crate::codec::answer::{read_holder, write_holder};
 use crate::codec::command::{read_shortage, unknown, write_shortage};
@@ -29,6 +29,7 @@ mod tag {
     pub(super) const FULL: u8 = 17;
     pub(super) const QUOTA: u8 = 18;
     pub(super) const SHORTAGE: u8 = 19;
+    pub(super) const LEVEL_TOO_LOW: u8 = 20;
 }
 
 /// Writes a decision against.
@@ -68,6 +69,11 @@ pub(super) fn write_rejection(out: &mut Output, rejection: &Rejection) {
         Rejection::Shortage(shortage) => {
             out.u8(tag::SHORTAGE);
             write_shortage(out, *shortage);
+        }
+        Rejection::LevelTooLow { needed, present } => {
+            out.u8(tag::LEVEL_TOO_LOW);
+            out.u32(needed.0);
+            out.u32(present.0);
         }
         Rejection::Quota { limit, present, max } => write_named(out, tag::QUOTA, limit, &[*present, *max]),
         Rejection::Full { what, limit } => write_named(out, tag::FULL, what, &[*limit]),
@@ -118,6 +124,7 @@ pub(super) fn read_rejection(input: &mut Input) -> Decoded<Rejection> {
             present: Revision(input.u64()?),
         },
         tag::SHORTAGE => Rejection::Shortage(read_shortage(input)?),
+        tag::LEVEL_TOO_LOW => Rejection::LevelTooLow { needed: Level(input.u32()?), present: Level(input.u32()?) },
         tag::QUOTA => Rejection::Quota { limit: input.str()?.into(), present: input.u64()?, max: input.u64()? },
         tag::FULL => Rejection::Full { what: names::read(input)?, limit: input.u64()? },
         _ => return Err(unknown(input, "the tag of a rejection")),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use keeper_registry::{Command, Reply};
+use keeper_registry::{Command, Level, Reply};
 use tokio::time::Instant;
 
 use super::change::{Changed, Progress, Rank};
@@ -230,7 +230,10 @@ impl Turn<'_> {
     }
 
     async fn forget(&self, node: u64) -> Result<(), Problem> {
-        if self.shared.replica.read(|state| state.last_node()) < node {
+        let (last, level) = self.shared.replica.read(|state| (state.last_node(), state.level()));
+        // A cluster that has no count yet must be able to part with a dead member all the same, or it could never be
+        // raised to the level that has one.
+        if last < node && level >= Level::NAMED {
             self.propose(Command::RetireNode(node)).await?;
         }
         self.change(MemberChange::Forget(node), &self.shared.raft.status()).await?;

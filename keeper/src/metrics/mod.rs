@@ -113,6 +113,10 @@ pub struct Metrics {
     pub disk_short: Level,
     /// Replicas that differ, as the leader knows; 1 on one that does.
     pub replica_diverged: Level,
+    /// The cluster's feature level.
+    pub feature_level: Level,
+    /// The newest that this node reads.
+    pub feature_level_max: Level,
 }
 
 impl Metrics {
@@ -171,6 +175,8 @@ impl Metrics {
                 .level("disk_short", "1 while this node leads and takes nothing new, for want of disk space"),
             replica_diverged: into
                 .level("replica_diverged", "Replicas that differ: known to the leader, and to the one that does"),
+            feature_level: into.level("feature_level", "The feature level of the cluster"),
+            feature_level_max: into.level("feature_level_max", "The newest feature level that this node reads"),
         }
     }
 }

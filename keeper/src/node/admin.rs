@@ -82,6 +82,7 @@ impl Node for Admin {
         reply.purged_index = status.purged.unwrap_or(0);
         let vitals = self.raft.member_vitals();
         let of = |node: u64| vitals.get(&node).copied().unwrap_or_default();
+        reply.level_max = self.raft.levels().most().0;
         let members = status.members.into_iter().map(|(node_id, member)| wire::Member {
             node_id,
             voter: member.voter,

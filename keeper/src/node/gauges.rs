@@ -68,6 +68,8 @@ impl Gauges {
         metrics.raft_snapshot_index.set(status.snapshot.unwrap_or(0));
         let now = self.replica.log_time();
         self.replica.read(|state| set_from(state, now, metrics));
+        metrics.feature_level.set(self.raft.levels().reached().0.into());
+        metrics.feature_level_max.set(self.raft.levels().most().0.into());
         if let Some(room) = self.raft.room() {
             metrics.disk_free_bytes.set(room.free_bytes);
             metrics.disk_needed_bytes.set(room.needed_bytes);

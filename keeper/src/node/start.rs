@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keeper_registry::Level;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -12,6 +13,7 @@ use crate::backup::{self, Backups};
 use crate::clock::WallClock;
 use crate::http;
 use crate::lease::{Leases, Upkeep};
+use crate::levels::{LevelError, Levels};
 use crate::limits;
 use crate::members::{Members, Steward, Wiped};
 use crate::metrics::Metrics;
@@ -26,7 +28,10 @@ use crate::raft::{self, Dial, Entropy, Offload, RaftLog, RaftOptions, RaftParts,
 use crate::replica::Replica;
 use crate::rpc::{self, ClusterService};
 use crate::settings::{self, Settings};
-use crate::store::{self, DataDirectory, FreeBytes, Hooks, LogEngine, RocksEngine, RocksOptions, SnapshotStore, Space};
+use crate::store::{
+    self, DataDirectory, FreeBytes, Hooks, LogEngine, RocksEngine, RocksOptions, SnapshotStore, Space, Stage,
+};
+use crate::upgrade::Upgrade;
 use crate::view::View;
 use crate::watch::Watches;
 
@@ -80,6 +85,9 @@ pub enum StartError {
     /// The data directory is not this node's to use.
     #[error(transparent)]
     Directory(#[from] store::DirectoryError),
+    /// The cluster of the data directory is beyond this node.
+    #[error("the data directory cannot be used")]
+    Level(#[source] LevelError),
     /// The log cannot be opened.
     #[error("the log cannot be opened")]
     Log(#[source] store::StoreError),
@@ -137,6 +145,8 @@ pub struct Parts {
     pub offload: Offload,
     /// Steers log time.
     pub wall: WallClock,
+    /// Where the node stands among the feature levels, and what keeps it.
+    pub levels: Levels,
     /// The name of the history that this node begins, should it lead a cluster without one.
     pub new_state_id: u64,
     /// What the log tells of itself must reach the same place.
@@ -167,6 +177,13 @@ impl Node {
             let (settings, directory) = (identity.node_id, settings.data_dir.display());
             tracing::info!(node, settings, %directory, "the number of the data directory counts, not that of the settings");
         }
+        let directory = Arc::new(directory);
+        let levels = Levels::new(settings.upgrade.level_max.map(Level), {
+            let directory = Arc::clone(&directory);
+            move |level| directory.raise(level)
+        });
+        let Stage { level, needs } = directory.stage();
+        levels.enter(*level, needs).map_err(StartError::Level)?;
         let mut registry = prometheus_client::registry::Registry::default();
         let metrics = Arc::new(Metrics::register(&mut registry));
         let failure = watch::Sender::new(None);
@@ -188,6 +205,7 @@ impl Node {
             entropy: Entropy::from_system(),
             offload: Offload::Threads,
             wall: WallClock::system(),
+            levels,
             new_state_id: new_state_id(),
             failure,
             metrics,
@@ -208,7 +226,7 @@ impl Node {
     ) -> Result<Self, StartError> {
         let addresses = listeners.addresses;
         let failure = parts.failure.clone();
-        let replica = Arc::new(Replica::new(settings.presence.limits()));
+        let replica = Arc::new(Replica::at(settings.presence.limits(), parts.levels.clone()));
         let (metrics, registry) = (Arc::clone(&parts.metrics), Arc::clone(&parts.registry));
         let beginning = Beginning { wall: parts.wall.clone(), new_state_id: parts.new_state_id };
         let node = parts.node;
@@ -247,8 +265,9 @@ impl Node {
         let silence_max = Duration::from_millis(settings.raft.election_max_ms);
         let members = Members::new(raft.clone(), Arc::clone(&replica), proposer.clone(), silence_max);
         services.look_after(&runtimes, &members, &metrics, &settings.raft);
+        let upgrade = Upgrade::new(raft.clone(), proposer.clone());
         let described = Arc::clone(&admin) as Arc<dyn rpc::Node>;
-        let cluster = ClusterService::new(identity, view.clone(), backups, members, described);
+        let cluster = ClusterService::new(identity, view.clone(), backups, members, upgrade, described);
         let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());
         let watching = watches.clone();
         let admits = settings.limits.clone();
@@ -355,8 +374,13 @@ async fn start_raft(
         log_keep_bytes: settings.raft.log_keep_bytes,
         log_keep_entries: settings.raft.log_keep_entries,
     };
-    let identity =
-        raft::Identity { cluster: settings.cluster.clone(), group: 0, node: parts.node, disk_id: parts.disk_id };
+    let identity = raft::Identity {
+        cluster: settings.cluster.clone(),
+        group: 0,
+        node: parts.node,
+        disk_id: parts.disk_id,
+        level_max: parts.levels.most(),
+    };
     let home = raft::Home { advertised, lost: false, keep_number: Arc::clone(&parts.keep_number) };
     let Parts { log, snapshots, free_bytes, dial, entropy, offload, metrics, .. } = parts;
     let space = Space::new(free_bytes, settings.storage.disk_reserve_bytes);

@@ -5,15 +5,18 @@
 //! end by their deadlines, and without an open incarnation a gateway could end nothing.
 //!
 //! A frame holds operations of both kinds, and takes its number in the order of its gateway. So it is proposed all the
-//! same, in a form in which the state refuses those that would add something, each at its place.
+//! same, in a form in which the state refuses those that would add something, each at its place. That form came with
+//! level 2: before, a frame is proposed as it is, because refusing all of it would leave a gap in its gateway's numbers,
+//! and nothing ends.
 
-use keeper_registry::{Command, DocumentAction, Publish, Rejection, Shortage};
+use keeper_registry::{Command, DocumentAction, Level, Publish, Rejection, Shortage};
 
 use crate::problem::Problem;
 
-/// What is proposed of a command during a shortage.
-pub(super) fn spare(command: Command, shortage: Shortage) -> Result<Command, Problem> {
+/// What a cluster of a level is asked of a command during a shortage.
+pub(super) fn spare(command: Command, shortage: Shortage, level: Level) -> Result<Command, Problem> {
     match command {
+        Command::Frame(frame) if level < Level::NAMED => Ok(Command::Frame(frame)),
         Command::Frame(frame) | Command::FrameSparing(frame, _) => Ok(Command::FrameSparing(frame, shortage)),
         Command::Publish(publish) if writes(&publish) => Err(Problem::Rejected(Rejection::Shortage(shortage))),
         Command::Found(_)
@@ -29,7 +32,8 @@ pub(super) fn spare(command: Command, shortage: Shortage) -> Result<Command, Pro
         | Command::SendControl(_)
         | Command::AcknowledgeControl(_)
         | Command::ReserveNode(_)
-        | Command::RetireNode(_) => Ok(command),
+        | Command::RetireNode(_)
+        | Command::RaiseLevel(_) => Ok(command),
     }
 }
 
@@ -61,8 +65,8 @@ mod tests {
 
     #[test]
     fn documents_are_removed_and_not_written() {
-        assert!(spare(publish(vec![DocumentAction::Delete]), SHORTAGE).is_ok());
-        let refused = spare(publish(vec![DocumentAction::Delete, put()]), SHORTAGE);
+        assert!(spare(publish(vec![DocumentAction::Delete]), SHORTAGE, Level::FIRST).is_ok());
+        let refused = spare(publish(vec![DocumentAction::Delete, put()]), SHORTAGE, Level::FIRST);
         assert_eq!(refused, Err(Problem::Rejected(Rejection::Shortage(SHORTAGE))));
     }
 
@@ -76,8 +80,9 @@ mod tests {
             confirmed: None,
             flush_remaining: None,
         };
-        let spared = spare(Command::Frame(frame.clone()), SHORTAGE);
-        assert_eq!(spared, Ok(Command::FrameSparing(frame, SHORTAGE)));
-        assert_eq!(spare(Command::Sweep, SHORTAGE), Ok(Command::Sweep));
+        let spared = |level| spare(Command::Frame(frame.clone()), SHORTAGE, level);
+        assert_eq!(spared(Level::FIRST), Ok(Command::Frame(frame.clone())), "the first release reads no other");
+        assert_eq!(spared(Level::NAMED), Ok(Command::FrameSparing(frame.clone(), SHORTAGE)));
+        assert_eq!(spare(Command::Sweep, SHORTAGE, Level::NAMED), Ok(Command::Sweep));
     }
 }

@@ -35,7 +35,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keeper_registry::{Command, Reply, Revision};
+use keeper_registry::{Command, Rejection, Reply, Revision};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -102,6 +102,11 @@ impl Proposer {
     /// # Errors
     /// [`Problem::NotLeader`], [`Problem::Full`], [`Problem::Stopping`]: it did not happen.
     pub fn submit(&self, lane: Lane, proposal: Proposal) -> Result<Pending, Problem> {
+        let (needed, present) = (proposal.command.level(), self.raft.levels().reached());
+        if needed > present {
+            // Refused by every node that knows it, and not decoded by those that do not: it never reaches the log.
+            return Err(Problem::Rejected(Rejection::LevelTooLow { needed, present }));
+        }
         let (sender, answer) = oneshot::channel();
         let admitted = self
             .raft
@@ -120,8 +125,9 @@ impl Proposer {
         if let Some(difference) = self.raft.difference() {
             return Err(Problem::Differs { difference: difference.to_string() });
         }
+        let level = self.raft.levels().reached();
         match self.raft.shortage() {
-            Some(shortage) => Ok(Proposal { command: growth::spare(proposal.command, shortage)?, ..proposal }),
+            Some(shortage) => Ok(Proposal { command: growth::spare(proposal.command, shortage, level)?, ..proposal }),
             None => Ok(proposal),
         }
     }

@@ -106,7 +106,8 @@ impl Waiting {
             | Command::SendControl(_)
             | Command::AcknowledgeControl(_)
             | Command::ReserveNode(_)
-            | Command::RetireNode(_) => None,
+            | Command::RetireNode(_)
+            | Command::RaiseLevel(_) => None,
         }
     }
 
@@ -128,7 +129,8 @@ impl Waiting {
             | Command::SendControl(_)
             | Command::AcknowledgeControl(_)
             | Command::ReserveNode(_)
-            | Command::RetireNode(_) => 1,
+            | Command::RetireNode(_)
+            | Command::RaiseLevel(_) => 1,
         }
     }
 }
@@ -258,8 +260,8 @@ impl Lanes {
 
 impl Taken {
     /// What nobody waits for.
-    pub(super) fn unasked(command: Command) -> Self {
-        Self { commands: vec![command], operations: 1, ..Self::default() }
+    pub(super) fn unasked(commands: Vec<Command>) -> Self {
+        Self { operations: commands.len(), commands, ..Self::default() }
     }
 
     /// A batch holds one proposal at least, however large.

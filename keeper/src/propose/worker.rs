@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use keeper_registry::{Command, LogTime, Rejection, Reply, Revision, StateId};
+use keeper_registry::{Command, Level, LogTime, RaiseLevel, Rejection, Reply, Revision, StateId};
 
 use crate::batch::Batch;
 use crate::clock::{self, LogClock, WallClock};
+use crate::levels::release_of;
 use crate::limits;
 use crate::metrics::{Label, Metrics};
 use crate::problem::Problem;
@@ -105,8 +106,9 @@ impl Worker {
         if replica.read(|state| state.state_id().is_none()) {
             let time = office.clock.stamp();
             // Nobody waits for the answer: a second founding is refused by the state, which is as well.
-            let found = Command::Found(StateId(beginning.new_state_id));
-            self.propose(office.term, time, Taken::unasked(found)).await;
+            let mut founding = vec![Command::Found(StateId(beginning.new_state_id))];
+            founding.extend(first_level(&self.raft).await);
+            self.propose(office.term, time, Taken::unasked(founding)).await;
         }
         self.office = Some(office);
     }
@@ -179,6 +181,12 @@ impl Worker {
             }
         }
     }
+}
+
+/// A new cluster has no release to go back to: it begins at the newest level that all its members read.
+async fn first_level(raft: &RaftHandle) -> Option<Command> {
+    let to = raft.common_level().await.filter(|level| *level > Level::FIRST)?;
+    Some(Command::RaiseLevel(RaiseLevel { to, needs: release_of(to).to_owned(), author: String::new() }))
 }
 
 impl From<ProposeError> for Problem {

@@ -10,7 +10,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::LeadershipWatch;
-use super::limits::{SNAPSHOT_RETRY, SNAPSHOT_ROOM_RETRY};
+use super::limits::{LAST_WORDS_MAX, SNAPSHOT_RETRY, SNAPSHOT_ROOM_RETRY};
 use super::machine::RaftNode;
 use super::read_rounds::ReadRounds;
 use super::removal::RemovalRounds;
@@ -56,9 +56,22 @@ impl RaftDriver {
         if stopping.is_cancelled() {
             return Ok(());
         }
-        let ended = raft.metrics().borrow_watched().running_state.clone();
-        Err(RaftFailed { reason: ended.err().map_or_else(|| "no reason given".to_owned(), |fatal| fatal.to_string()) })
+        Err(RaftFailed { reason: reason(&raft).await.unwrap_or_else(|| "no reason given".to_owned()) })
     }
+}
+
+/// Why the core has ended: it says so a moment after the parts of it that are noticed first.
+async fn reason(raft: &RaftNode) -> Option<String> {
+    let mut metrics = raft.metrics();
+    let said = async {
+        loop {
+            if let Err(fatal) = &metrics.borrow_watched().running_state {
+                return Some(fatal.to_string());
+            }
+            metrics.changed().await.ok()?;
+        }
+    };
+    tokio::time::timeout(LAST_WORDS_MAX, said).await.ok().flatten()
 }
 
 /// Has a snapshot built when it is due, and the log behind it purged when it is done. Ends when Raft stops.

@@ -24,6 +24,7 @@ use super::status::{RaftStatus, StatusWatch};
 use super::type_config::Member;
 use super::vitals::Vitals;
 use crate::batch::Batch;
+use crate::levels::Levels;
 
 /// Proposes, confirms, reports. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -37,6 +38,7 @@ pub struct RaftHandle {
     pub(super) removal: Arc<Removal>,
     pub(super) offload: Offload,
     pub(super) stopping: CancellationToken,
+    pub(super) levels: Levels,
 }
 
 /// Why the group was not founded.
@@ -138,6 +140,12 @@ impl RaftHandle {
     /// See [`ReadError`]; asking again is safe.
     pub async fn confirm_leadership(&self) -> Result<Confirmed, ReadError> {
         self.reads.confirm(Want::Leader).await
+    }
+
+    /// Where this node stands among the feature levels.
+    #[must_use]
+    pub const fn levels(&self) -> &Levels {
+        &self.levels
     }
 
     /// Follows who leads.

@@ -11,9 +11,11 @@
 use bytes::Bytes;
 use keeper_proto::peer::{Envelope, envelope::Kind};
 use keeper_proto::v1::{Problem, problem};
+use keeper_registry::Level;
 use prost::Message;
 
 use crate::codec::DecodeError;
+use crate::levels::release_of;
 
 /// The name of a Raft node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Identity {
     pub node: u64,
     /// Names its data directory; never 0.
     pub disk_id: u64,
+    /// The newest feature level it reads.
+    pub level_max: Level,
 }
 
 /// Why a message was refused.
@@ -46,6 +50,13 @@ pub(super) enum Refusal {
          give this directory a new node id"
     )]
     WrongDisk { node: u64 },
+    #[error(
+        "node {from} reads feature levels up to {reads}, and the cluster is at {level}: run keeper {} or newer there",
+        release_of(*level)
+    )]
+    LevelTooLow { from: u64, reads: Level, level: Level },
+    #[error("node {from} reads feature levels from {reads}; node {node} reads up to {most}: run a newer keeper here")]
+    LevelTooHigh { from: u64, reads: Level, node: u64, most: Level },
     #[error("a message of kind {found} came where {expected} was expected")]
     WrongKind { found: i32, expected: &'static str },
     #[error("the body of a {what} message does not decode: {source}")]
@@ -64,13 +75,39 @@ impl Identity {
 
     /// An answer to whoever asked.
     pub(super) fn answer(&self, to: u64, kind: Kind, body: Bytes) -> Envelope {
-        let Self { cluster, group, node, disk_id: _ } = self;
-        Envelope { cluster: cluster.clone(), group: *group, from: *node, to, kind: kind.into(), body, to_disk: 0 }
+        let Self { cluster, group, node, disk_id: _, level_max } = self;
+        Envelope {
+            cluster: cluster.clone(),
+            group: *group,
+            from: *node,
+            to,
+            kind: kind.into(),
+            body,
+            to_disk: 0,
+            level_min: Level::FIRST.0,
+            level_max: level_max.0,
+            release: if kind == Kind::Identify { env!("CARGO_PKG_VERSION").to_owned() } else { String::new() },
+        }
     }
 
     /// The answer that refuses.
     pub(super) fn refuse(&self, to: u64, refusal: &Refusal) -> Envelope {
         self.answer(to, Kind::Problem, refusal.to_problem().encode_to_vec().into())
+    }
+
+    /// Whether sender and receiver understand each other, in a cluster of a level: their ranges must overlap, and the
+    /// sender's must reach the cluster's. A node from before there were levels names none, and reads the first.
+    pub(super) fn check_levels(&self, message: &Envelope, cluster: Level) -> Result<(), Refusal> {
+        let first = Level::FIRST;
+        let (lowest, highest) = (Level(message.level_min).max(first), Level(message.level_max).max(first));
+        if highest < cluster {
+            return Err(Refusal::LevelTooLow { from: message.from, reads: highest, level: cluster });
+        }
+        if lowest > self.level_max {
+            let (from, node, most) = (message.from, self.node, self.level_max);
+            return Err(Refusal::LevelTooHigh { from, reads: lowest, node, most });
+        }
+        Ok(())
     }
 
     /// Whether a message is for this node.
@@ -106,6 +143,7 @@ impl Refusal {
             Self::WrongNode { .. } | Self::Unnumbered { .. } => (problem::Class::Refused, "wrong-node"),
             Self::WrongDisk { .. } => (problem::Class::Refused, "wrong-disk"),
             Self::Taken { .. } => (problem::Class::Refused, "taken"),
+            Self::LevelTooLow { .. } | Self::LevelTooHigh { .. } => (problem::Class::Refused, "wrong-level"),
             Self::WrongKind { .. } => (problem::Class::Refused, "wrong-kind"),
             Self::Malformed { .. } => (problem::Class::Refused, "malformed"),
             Self::Unavailable { .. } => (problem::Class::Unavailable, "unavailable"),
@@ -125,7 +163,7 @@ mod tests {
     use super::*;
 
     fn identity(cluster: &str, node: u64) -> Identity {
-        Identity { cluster: cluster.to_owned(), group: 0, node, disk_id: node * 10 }
+        Identity { cluster: cluster.to_owned(), group: 0, node, disk_id: node * 10, level_max: Level::NEWEST }
     }
 
     #[test]
@@ -139,6 +177,15 @@ mod tests {
         assert_eq!(refused, Err("wrong-cluster".to_owned()));
         let wiped = Identity { disk_id: 21, ..identity("east", 2) }.check(&message);
         assert_eq!(wiped.map_err(|refusal| refusal.to_problem().reason), Err("wrong-disk".to_owned()));
+        let older = Envelope { level_min: 0, level_max: 0, ..message.clone() };
+        assert_eq!(identity("east", 2).check_levels(&older, Level::FIRST), Ok(()));
+        let refused = identity("east", 2).check_levels(&older, Level::NAMED).map_err(|refusal| refusal.to_string());
+        let expected = "node 1 reads feature levels up to 1, and the cluster is at 2: run keeper 0.2.0 or newer there";
+        assert_eq!(refused, Err(expected.to_owned()));
+        let newer = Envelope { level_min: 5, level_max: 9, ..message };
+        let refused = identity("east", 2).check_levels(&newer, Level::NAMED).map_err(|refusal| refusal.to_string());
+        let expected = "node 1 reads feature levels from 5; node 2 reads up to 2: run a newer keeper here";
+        assert_eq!(refused, Err(expected.to_owned()));
         let anonymous = sender.envelope(0, 0, Kind::Identify, Bytes::new());
         assert_eq!(identity("east", 2).check(&anonymous), Ok(()));
     }

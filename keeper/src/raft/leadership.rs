@@ -10,6 +10,8 @@
 //! proposer keep are compared with other offices of the same node, never with what another node said. Where a read
 //! round hands a term over, the node in the name is checked first.
 
+use std::sync::Arc;
+
 use openraft::ServerState;
 use openraft::alias::LeaderIdOf;
 use openraft::async_runtime::watch::WatchReceiver;
@@ -47,7 +49,7 @@ pub(super) struct LeadershipWatch {
     pub(super) raft: RaftNode,
     /// Who led when the newest applied entry was proposed.
     pub(super) applied: watch::Receiver<Option<LeaderIdOf<TypeConfig>>>,
-    pub(super) leadership: watch::Sender<Leadership>,
+    pub(super) leadership: Arc<watch::Sender<Leadership>>,
 }
 
 impl LeadershipWatch {

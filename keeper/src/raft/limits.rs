@@ -104,3 +104,6 @@ pub(super) const SNAPSHOT_ROOM_RETRY: Duration = Duration::from_secs(1);
 
 /// How often a refusal of a peer's messages is logged.
 pub(super) const REFUSAL_TOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// How long the core may take to say why it ended, once one of its parts has: it has nothing else to do.
+pub(super) const LAST_WORDS_MAX: Duration = Duration::from_secs(1);

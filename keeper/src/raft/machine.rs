@@ -71,7 +71,7 @@ impl Machine {
         let (replies, bytes) = match entry.payload {
             EntryPayload::Normal(batch) => {
                 let replies = self.replica.apply(index, &batch).map_err(|source| {
-                    io::Error::new(io::ErrorKind::InvalidData, format!("log entry {index} does not decode: {source}"))
+                    io::Error::new(io::ErrorKind::InvalidData, format!("log entry {index} is not applied: {source}"))
                 })?;
                 (replies, batch.encoded().len())
             }
@@ -136,10 +136,14 @@ impl RaftStateMachine<TypeConfig> for Machine {
             // Of the last run: this is the start.
             SnapshotData::Kept(file) => {
                 let files = Arc::clone(&self.files);
-                self.offload.short(move || files.thaw(&file)).await?
+                let state = self.offload.short(move || files.thaw(&file)).await?;
+                self.replica.levels().enter_state(&state).map_err(io::Error::other)?;
+                state
             }
             SnapshotData::Received(received) => {
                 let Received { state, file, receiver } = *received;
+                // Before the file is: a binary that cannot read it must refuse the directory.
+                self.replica.levels().enter_state(&state).map_err(io::Error::other)?;
                 let (files, meta) = (Arc::clone(&self.files), meta.clone());
                 self.offload.short(move || files.keep(meta, &file, receiver)).await?;
                 self.metrics.snapshots_installed.inc();

@@ -32,6 +32,7 @@ mod snapshot_files;
 mod snapshot_schedule;
 mod start;
 mod status;
+mod survey;
 mod type_config;
 mod vitals;
 
@@ -59,5 +60,6 @@ pub use snapshot_copy::{SnapshotCopy, SnapshotRefused};
 pub use snapshot_data::thaw as read_snapshot;
 pub use start::{RaftGroup, RaftParts, RaftStartError, start};
 pub use status::{MemberStatus, RaftStatus, Role, StatusWatch};
+pub use survey::Announced;
 pub use type_config::{Member, TypeConfig};
 pub use vitals::MemberVitals;

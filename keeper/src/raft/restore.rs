@@ -19,7 +19,7 @@ use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 
-use keeper_registry::{Command, LogTime, PresenceLimits, Rejection, Revision, Stamp, State, StateId};
+use keeper_registry::{Command, Level, LogTime, PresenceLimits, Rejection, Revision, Stamp, State, StateId};
 use openraft::alias::{LeaderIdOf, LogIdOf, SnapshotMetaOf, StoredMembershipOf, VoteOf};
 use openraft::vote::RaftLeaderId as _;
 
@@ -56,6 +56,8 @@ pub struct RestoreParts<'a> {
 pub struct Restored {
     /// The first revision of the new history.
     pub revision: Revision,
+    /// The cluster's feature level.
+    pub level: Level,
     /// Sessions that nobody has confirmed yet.
     pub sessions: u64,
     /// Gateways that are expected to register them again.
@@ -100,10 +102,11 @@ pub fn restore(parts: &RestoreParts<'_>) -> Result<Restored, RestoreError> {
         last_log_id: Some(last_log_id),
         last_membership: StoredMembershipOf::<TypeConfig>::new(Some(last_log_id), alone),
     };
-    let written = parts.snapshots.create(revision.0, &encode::snapshot_meta(&meta));
+    let written = parts.snapshots.create(revision.0, &encode::snapshot_meta(&meta, state.level()));
     let mut writer = written.map_err(|error| RestoreError::Write(sentence(error)))?;
     let restored = Restored {
         revision,
+        level: state.level(),
         sessions: state.sessions_unconfirmed(),
         gateways: state.rebuild().map_or(0, |rebuild| rebuild.gateways().len()),
     };

@@ -7,7 +7,7 @@
 use std::io;
 
 use bytes::Bytes;
-use keeper_registry::{Header, Revision};
+use keeper_registry::{Header, Level, Revision};
 use tokio::time::timeout;
 
 use super::handle::RaftHandle;
@@ -60,7 +60,7 @@ impl SnapshotCopy {
     ///
     /// # Errors
     /// The file cannot be read, or is damaged.
-    pub async fn header(&self) -> io::Result<Header> {
+    pub async fn header(&self) -> io::Result<(Header, Level)> {
         let file = self.file.clone();
         self.offload.short(move || snapshot_data::header(&file)).await
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use keeper_registry::{Frozen, Header, PresenceLimits, State};
+use keeper_registry::{Frozen, Header, Level, PresenceLimits, State};
 use openraft::alias::SnapshotMetaOf;
 
 use super::encode;
@@ -40,6 +40,14 @@ impl SnapshotData {
 
 /// What the file says it covers.
 pub(super) fn meta(file: &SnapshotFile) -> io::Result<SnapshotMetaOf<TypeConfig>> {
+    let (level, needs) = encode::snapshot_needs(file.meta().clone()).map_err(|error| damaged(file, &error))?;
+    if level > Level::NEWEST {
+        let (level, needs) = (level.to_string(), needs.as_str());
+        return Err(damaged(
+            file,
+            &format!("it is of a cluster at feature level {level}: run keeper {needs} or newer"),
+        ));
+    }
     let meta = encode::decode_snapshot_meta(file.meta().clone()).map_err(|error| damaged(file, &error))?;
     if meta.last_log_id.map_or(0, |id| id.index) == file.index() {
         Ok(meta)
@@ -83,8 +91,8 @@ pub fn thaw(file: &SnapshotFile, presence: PresenceLimits) -> io::Result<State> 
     reader.finish().map_err(|error| damaged(file, &error))
 }
 
-/// What the state in a file says of itself, without reading the rest.
-pub(super) fn header(file: &SnapshotFile) -> io::Result<Header> {
+/// What the state in a file says of itself, and the level of its cluster, without reading the rest.
+pub(super) fn header(file: &SnapshotFile) -> io::Result<(Header, Level)> {
     let mut rest = BytesMut::new();
     for chunk in file.read().map_err(sentence)? {
         rest.put(chunk.map_err(sentence)?);

@@ -61,7 +61,7 @@ impl SnapshotFiles {
     pub(super) fn write(&self, meta: SnapshotMetaOf<TypeConfig>, frozen: Frozen) -> io::Result<Option<u64>> {
         let _writing = self.writing.lock();
         let index = meta.last_log_id.map_or(0, |id| id.index);
-        let mut writer = self.store.create(index, &encode::snapshot_meta(&meta)).map_err(sentence)?;
+        let mut writer = self.store.create(index, &encode::snapshot_meta(&meta, frozen.level())).map_err(sentence)?;
         snapshot_data::write(frozen, &mut writer, &self.closed)?;
         let mut current = self.current.lock();
         if current.as_ref().is_some_and(|current| current.file.index() >= index) {

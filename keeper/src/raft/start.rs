@@ -148,6 +148,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         removal: Arc::default(),
         offload,
         stopping: stopping.clone(),
+        levels: replica.levels().clone(),
     };
     let vitals = VitalsRounds {
         vitals,
@@ -164,6 +165,8 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         leadership: leadership_seen,
         applied: replica.watch_applied(),
     };
+    let leadership = Arc::new(leadership);
+    let followed = Arc::clone(&leadership);
     let leadership = LeadershipWatch { raft: raft.clone(), applied: applied_leader, leadership };
     let removal = RemovalRounds { handle: handle.clone() };
     let driver = RaftDriver { raft, rounds, leadership, schedule, vitals, removal, stopping };
@@ -178,6 +181,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         offload,
         receiving: Arc::new(Semaphore::new(1)),
         told_at: Arc::default(),
+        _followed: followed,
     };
     Ok(RaftGroup { handle, service, driver })
 }

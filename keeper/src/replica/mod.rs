@@ -24,7 +24,7 @@ mod signals;
 
 use std::sync::{Arc, OnceLock};
 
-use keeper_registry::{Frozen, LogTime, Outcome, PresenceLimits, Revision, Stamp, State};
+use keeper_registry::{Command, Frozen, LogTime, Outcome, PresenceLimits, Revision, Stamp, State};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -32,11 +32,24 @@ use tokio::time::Instant;
 use crate::batch::{Batch, Replies};
 use crate::clock::{self, LogClock, WallClock};
 use crate::codec::DecodeError;
+use crate::levels::{LevelError, Levels};
 use crate::replica::checkpoints::Checkpoints;
 
 pub use checkpoints::Checkpoint;
 pub use difference::Difference;
 pub use signals::{AddressedSignal, Signals};
+
+/// Why an entry is not applied. The node must stop, because going on without the entry would part it from the other
+/// replicas.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// It was written by a newer version, or is damaged in spite of its checksums.
+    #[error("it does not decode: {0}")]
+    Decode(#[from] DecodeError),
+    /// It raises the cluster to a level that this node does not know or cannot keep.
+    #[error("{0}")]
+    Level(#[from] LevelError),
+}
 
 /// The state, and who is to be told of its changes. Shared by reference.
 #[derive(Debug)]
@@ -49,12 +62,19 @@ pub struct Replica {
     presence: PresenceLimits,
     checkpoints: Mutex<Checkpoints>,
     difference: OnceLock<Difference>,
+    levels: Levels,
 }
 
 impl Replica {
     /// An empty state. `presence` says how many facts this node keeps, now and after a snapshot was installed.
     #[must_use]
     pub fn new(presence: PresenceLimits) -> Self {
+        Self::at(presence, Levels::unkept())
+    }
+
+    /// The same, for a node that keeps the cluster's feature level.
+    #[must_use]
+    pub fn at(presence: PresenceLimits, levels: Levels) -> Self {
         Self {
             state: RwLock::new(State::new(presence)),
             heard: Mutex::new((LogTime(0), clock::now())),
@@ -63,7 +83,14 @@ impl Replica {
             presence,
             checkpoints: Mutex::default(),
             difference: OnceLock::new(),
+            levels,
         }
+    }
+
+    /// Where this node stands among the feature levels.
+    #[must_use]
+    pub const fn levels(&self) -> &Levels {
+        &self.levels
     }
 
     /// How many presence facts this node keeps.
@@ -120,10 +147,14 @@ impl Replica {
     /// Applies the commands of one entry.
     ///
     /// # Errors
-    /// The entry does not decode: it was written by a newer version, or is damaged in spite of its checksums. The node
-    /// must stop, because going on without the entry would part it from the other replicas.
-    pub fn apply(&self, revision: u64, batch: &Batch) -> Result<Replies, DecodeError> {
+    /// [`ApplyError`]; nothing of the entry was applied.
+    pub fn apply(&self, revision: u64, batch: &Batch) -> Result<Replies, ApplyError> {
         let decoded = batch.decode()?;
+        for command in decoded.commands.iter() {
+            if let Command::RaiseLevel(raise) = command {
+                self.levels.enter(raise.to, &raise.needs)?;
+            }
+        }
         let at = Stamp { revision: Revision(revision), time: decoded.time };
         let mut replies = Vec::with_capacity(decoded.commands.len());
         let mut events = Vec::new();

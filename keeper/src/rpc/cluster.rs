@@ -14,6 +14,7 @@ use crate::members::Members;
 use crate::problem::Problem;
 use crate::rpc::from_proto::invalid;
 use crate::rpc::{ReplyStream, error, members};
+use crate::upgrade::{Raised, Upgrade};
 use crate::view::{Consistency, View};
 
 /// Nodes of a first membership: more voters cost every write, and learners are added later.
@@ -53,6 +54,7 @@ pub struct ClusterService {
     view: View,
     backups: Backups,
     members: Members,
+    upgrade: Upgrade,
     node: Arc<dyn Node>,
 }
 
@@ -65,8 +67,15 @@ impl std::fmt::Debug for ClusterService {
 impl ClusterService {
     /// For one node.
     #[must_use]
-    pub const fn new(identity: Identity, view: View, backups: Backups, members: Members, node: Arc<dyn Node>) -> Self {
-        Self { identity, view, backups, members, node }
+    pub const fn new(
+        identity: Identity,
+        view: View,
+        backups: Backups,
+        members: Members,
+        upgrade: Upgrade,
+        node: Arc<dyn Node>,
+    ) -> Self {
+        Self { identity, view, backups, members, upgrade, node }
     }
 
     async fn found(&self, request: wire::InitializeRequest) -> Result<(), Problem> {
@@ -107,6 +116,7 @@ impl Cluster for ClusterService {
             configs: state.configs("").count() as u64,
             state_hash: state.hash(),
             log_time_ms: state.time().0,
+            level: state.level().0,
             ..Default::default()
         });
         self.node.describe(&mut reply);
@@ -129,6 +139,13 @@ impl Cluster for ClusterService {
     ) -> Result<Response<Self::ChangeMembershipStream>, Status> {
         let change = members::change(request.into_inner()).map_err(|problem| error::status(&problem))?;
         Ok(Response::new(members::perform(self.members.clone(), change)))
+    }
+
+    async fn upgrade(&self, request: Request<wire::UpgradeRequest>) -> Result<Response<wire::UpgradeReply>, Status> {
+        let raised =
+            self.upgrade.raise(request.into_inner().author).await.map_err(|problem| error::status(&problem))?;
+        let Raised { from, to, needs } = raised;
+        Ok(Response::new(wire::UpgradeReply { from: from.0, to: to.0, needs: needs.to_owned() }))
     }
 
     type BackupStream = ReplyStream<wire::BackupReply>;

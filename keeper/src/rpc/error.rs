@@ -6,6 +6,7 @@ use keeper_registry::{Holder, Rejection, Shortage, limits};
 use prost::Message;
 use tonic::{Code, Status};
 
+use crate::levels;
 use crate::problem::Problem;
 
 /// A gRPC status that carries the problem in its details.
@@ -113,6 +114,7 @@ fn rejection_field(rejection: &Rejection) -> &'static str {
         Rejection::AlreadyFounded(_)
         | Rejection::NotFound { .. }
         | Rejection::RevisionMismatch { .. }
+        | Rejection::LevelTooLow { .. }
         | Rejection::Quota { .. }
         | Rejection::Shortage(_)
         | Rejection::Full { .. } => "",
@@ -167,6 +169,7 @@ fn rejection_code(rejection: &Rejection) -> Code {
         | Rejection::StaleConnSeq { .. }
         | Rejection::TooManySlots { .. }
         | Rejection::NotBound { .. }
+        | Rejection::LevelTooLow { .. }
         | Rejection::RevisionMismatch { .. } => Code::FailedPrecondition,
     }
 }
@@ -190,6 +193,7 @@ pub(crate) fn rejection_reason(rejection: &Rejection) -> &'static str {
         Rejection::NotBound { .. } => "not-bound",
         Rejection::NotFound { .. } => "not-found",
         Rejection::RevisionMismatch { .. } => "revision-mismatch",
+        Rejection::LevelTooLow { .. } => "level-too-low",
         Rejection::Quota { .. } => "quota",
         Rejection::Shortage(_) => "disk-full",
         Rejection::Full { .. } => "full",
@@ -244,6 +248,11 @@ pub(crate) fn rejection_message(rejection: &Rejection) -> String {
                 format!("`{path}` is at revision {present}, not at {expected}: somebody changed it meanwhile")
             }
         },
+        Rejection::LevelTooLow { needed, present } => format!(
+            "this comes with feature level {needed}, and the cluster is at {present}: once every node runs keeper {} or \
+             newer, `keeperctl cluster upgrade` raises it",
+            levels::release_of(*needed)
+        ),
         Rejection::Quota { limit, present, max } => {
             format!("the session policy allows {max} sessions by `{limit}`, and there are {present}")
         }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Limits, Log, Presence, Raft, SettingsError, Storage};
+use super::{Limits, Log, Presence, Raft, SettingsError, Storage, Upgrade};
 use crate::format::{self, Format};
 
 #[derive(Debug, Default, Deserialize)]
@@ -19,6 +19,7 @@ pub(super) struct File {
     pub(super) log: Log,
     pub(super) limits: Limits,
     pub(super) presence: Presence,
+    pub(super) upgrade: Upgrade,
 }
 
 #[derive(Debug, Default, Deserialize)]

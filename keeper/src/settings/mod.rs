@@ -57,6 +57,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How far back it can tell who came and who left.
     pub presence: Presence,
+    /// How far its release may take it.
+    pub upgrade: Upgrade,
 }
 
 /// The listeners' addresses. Port 0 takes any free port.
@@ -196,6 +198,14 @@ pub struct Presence {
     pub ring_bytes_max: usize,
 }
 
+/// See the keys of the same names in `docs/configuration.md`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Upgrade {
+    /// The newest feature level this node reads, if not the newest of its binary.
+    pub level_max: Option<u32>,
+}
+
 impl Settings {
     /// The defaults for a node: it listens on loopback.
     #[must_use]
@@ -212,6 +222,7 @@ impl Settings {
             log: Log::default(),
             limits: Limits::default(),
             presence: Presence::default(),
+            upgrade: Upgrade::default(),
         }
     }
 

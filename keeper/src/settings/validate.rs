@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use keeper_registry::Level;
+
 use super::file::File;
-use super::{Advertise, Exposure, Limits, Listen, PORT_BASE, Presence, Raft, Settings, Storage, Violation};
+use super::{Advertise, Exposure, Limits, Listen, PORT_BASE, Presence, Raft, Settings, Storage, Upgrade, Violation};
 use crate::limits;
 
 /// The cluster's name travels in every message between nodes and names directories of tools.
@@ -64,11 +66,25 @@ impl File {
         found.storage(&self.storage);
         found.limits(&self.limits);
         found.presence(&self.presence);
+        found.upgrade(&self.upgrade);
         if !found.0.is_empty() {
             return Err(found.0);
         }
-        let Self { raft, storage, log, limits, presence, .. } = self;
-        Ok(Settings { cluster, node_id, data_dir, listen, advertise, exposure, raft, storage, log, limits, presence })
+        let Self { raft, storage, log, limits, presence, upgrade, .. } = self;
+        Ok(Settings {
+            cluster,
+            node_id,
+            data_dir,
+            listen,
+            advertise,
+            exposure,
+            raft,
+            storage,
+            log,
+            limits,
+            presence,
+            upgrade,
+        })
     }
 }
 
@@ -112,6 +128,13 @@ impl Violations {
             Some(_) => {}
         }
         path.unwrap_or_default().into()
+    }
+
+    fn upgrade(&mut self, upgrade: &Upgrade) {
+        let (first, newest) = (Level::FIRST.0, Level::NEWEST.0);
+        if let Some(level) = upgrade.level_max.filter(|level| !(first..=newest).contains(level)) {
+            self.add("upgrade.level_max", format!("is {level}: this keeper reads feature levels {first} to {newest}"));
+        }
     }
 
     fn address(&mut self, key: &'static str, written: Option<String>, default: SocketAddr) -> SocketAddr {

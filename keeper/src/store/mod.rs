@@ -17,7 +17,7 @@ pub mod snapshot;
 mod space;
 
 pub(crate) use directory::CURE;
-pub use directory::{DataDirectory, DirectoryError, Identity, UnclaimedDirectory};
+pub use directory::{DataDirectory, DirectoryError, Identity, Stage, UnclaimedDirectory};
 pub use engine::{Done, GroupId, Hooks, LogEngine, LogOp, Position, Record, Recovered, Synced};
 pub use error::{Cause, StoreError};
 pub use mark::{LogLost, Mark};

@@ -17,7 +17,9 @@ use keeper::raft::{
 use keeper::replica::Replica;
 use keeper::store::memory::SyncPolicy;
 use keeper::store::{Hooks, MemoryDisk, MemoryEngine, SnapshotFile, SnapshotStore, Space};
-use keeper_registry::{Command, DocumentAction, DocumentChange, Format, LogTime, PresenceLimits, Publish, StateId};
+use keeper_registry::{
+    Command, DocumentAction, DocumentChange, Format, Level, LogTime, PresenceLimits, Publish, StateId,
+};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -161,7 +163,7 @@ impl Place {
         let engine = MemoryEngine::open(&self.disk, SyncPolicy::AtOnce, Hooks::ignore());
         restore(&RestoreParts {
             from,
-            identity: &Identity { cluster: "test".to_owned(), group: 0, node: 1, disk_id: 1 },
+            identity: &Identity { cluster: "test".to_owned(), group: 0, node: 1, disk_id: 1, level_max: Level::NEWEST },
             snapshots: &SnapshotStore::open(self.snapshots.path()).expect("a directory"),
             log: &engine,
             presence: PresenceLimits::default(),
@@ -207,7 +209,7 @@ impl Place {
 fn parts(id: u64, options: RaftOptions, offload: Offload, place: &Place, replica: Arc<Replica>) -> RaftParts<RaftLog> {
     let engine = Arc::new(MemoryEngine::open(&place.disk, SyncPolicy::AtOnce, Hooks::ignore()));
     RaftParts {
-        identity: Identity { cluster: "test".to_owned(), group: 0, node: id, disk_id: id },
+        identity: Identity { cluster: "test".to_owned(), group: 0, node: id, disk_id: id, level_max: Level::NEWEST },
         home: Home::fixed(Member::default()),
         options,
         log: RaftLog::open(engine, 0, offload).expect("a log"),

@@ -11,7 +11,15 @@ use prost::Message;
 use crate::cluster::Cluster;
 
 fn message(cluster: &str, to: u64, kind: Kind) -> Envelope {
-    Envelope { cluster: cluster.to_owned(), group: 0, from: 9, to, kind: kind.into(), body: Bytes::new(), to_disk: to }
+    Envelope {
+        cluster: cluster.to_owned(),
+        from: 9,
+        to,
+        kind: kind.into(),
+        body: Bytes::new(),
+        to_disk: to,
+        ..Envelope::default()
+    }
 }
 
 async fn client(cluster: &Cluster) -> PeerClient<tonic::transport::Channel> {

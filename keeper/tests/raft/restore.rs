@@ -24,7 +24,7 @@ async fn snapshot(folder: &tempfile::TempDir) -> SnapshotFile {
     let revision = follower.replica.applied();
     assert!(revision.0 >= last);
     let taken = follower.handle.snapshot_of(revision).await.expect("a snapshot");
-    let header = taken.header().await.expect("a state");
+    let (header, _) = taken.header().await.expect("a state");
     assert_eq!((header.revision, header.state), (revision, Some(StateId(7))));
     let again = follower.handle.snapshot_of(revision).await.expect("the same one");
     assert_eq!(again.size_bytes(), taken.size_bytes());

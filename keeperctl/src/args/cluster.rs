@@ -16,6 +16,11 @@ pub(crate) enum ClusterVerb {
     /// The file appears when it is complete and on the disk, or not at all. `keeper backup-verify` checks one, and
     /// `keeper restore` begins a new cluster with it.
     Backup(BackupCluster),
+    /// End an upgrade: let the cluster write what came with the new release
+    ///
+    /// Until then every node can go back to the release before; afterwards none can. Refused while a member does not
+    /// answer, or runs the release before.
+    Upgrade,
     /// Change who is a member, or who leads
     #[command(flatten)]
     Member(MemberVerb),

@@ -8,6 +8,7 @@ mod diagnosis;
 mod members;
 mod report;
 mod survey;
+mod upgrade;
 
 use futures_util::future::join_all;
 use keeper_client_sdk::{Cluster, Endpoint};
@@ -15,6 +16,7 @@ use keeper_client_sdk::{Cluster, Endpoint};
 pub(crate) use backup::backup;
 pub(crate) use diagnosis::diagnose;
 pub(crate) use members::change;
+pub(crate) use upgrade::upgrade;
 
 use crate::{
     admin::Admin,
@@ -28,6 +30,9 @@ pub(crate) async fn status(admin: &mut Admin<'_, '_>, endpoints: &[Endpoint]) ->
     admin.console.print(&status)?;
     for line in survey.silences().chain(report::shortages(&survey)) {
         admin.console.say(line);
+    }
+    if let Some(hint) = upgrade::due(survey.answers.values().map(|(_, status)| status)) {
+        admin.console.say(hint);
     }
     status.verdict()
 }

@@ -53,6 +53,8 @@ struct Told {
     state_id: String,
     state_hash: String,
     version: String,
+    level: u32,
+    level_max: u32,
     sessions: u64,
     instances: u64,
     configs: u64,
@@ -105,6 +107,8 @@ impl Node {
             state_id: render::hex(status.state_id),
             state_hash: render::hex(status.state_hash),
             version: status.version.clone(),
+            level: status.level,
+            level_max: status.level_max,
             sessions: status.sessions,
             instances: status.instances,
             configs: status.configs,
@@ -228,16 +232,35 @@ fn histories<'a>(answers: &[&'a NodeStatus]) -> Option<(&'a NodeStatus, &'a Node
     begun.find(|other| other.state_id != one.state_id).map(|other| (*one, *other))
 }
 
+impl Told {
+    /// The cluster's, and what the node could read beyond it.
+    fn level(&self) -> String {
+        let Self { level, level_max, .. } = self;
+        if level == level_max { level.to_string() } else { format!("{level} of {level_max}") }
+    }
+}
+
 impl Report for Status {
     fn table(&self) -> String {
-        let headings =
-            ["NODE", "ENDPOINT", "ROLE", "TERM", "COMMITTED", "APPLIED", "LAG", "STATE HASH", "VERSION", "SESSIONS"];
+        let headings = [
+            "NODE",
+            "ENDPOINT",
+            "ROLE",
+            "TERM",
+            "COMMITTED",
+            "APPLIED",
+            "LAG",
+            "STATE HASH",
+            "VERSION",
+            "LEVEL",
+            "SESSIONS",
+        ];
         render::table(headings, self.nodes.iter().map(Node::cells))
     }
 }
 
 impl Node {
-    fn cells(&self) -> [String; 10] {
+    fn cells(&self) -> [String; 11] {
         let told = |cell: fn(&Told) -> String| self.told.as_ref().map(cell).unwrap_or_default();
         [
             self.node.map(|node| node.to_string()).unwrap_or_default(),
@@ -249,6 +272,7 @@ impl Node {
             told(|it| it.lag.map(|lag| lag.to_string()).unwrap_or_default()),
             told(|it| it.state_hash.clone()),
             told(|it| it.version.clone()),
+            told(Told::level),
             told(|it| it.sessions.to_string()),
         ]
     }

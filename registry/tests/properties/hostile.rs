@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
-    GiveUp, Incarnation, Kick, KickTarget, LogTime, NoticeCursor, OpenInstance, Publish, Register, RequestId, Revision,
-    SendControl, SessionKey, SessionOperation, SessionSelector, Stamp, StateId, Unregister, UnregisterCause,
+    GiveUp, Incarnation, Kick, KickTarget, Level, LogTime, NoticeCursor, OpenInstance, Publish, RaiseLevel, Register,
+    RequestId, Revision, SendControl, SessionKey, SessionOperation, SessionSelector, Stamp, StateId, Unregister,
+    UnregisterCause,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -145,6 +146,9 @@ pub(crate) fn command() -> BoxedStrategy<Command> {
             Command::GiveUp(GiveUp { instances, author })
         }),
         1 => number().prop_map(|state| Command::Restore(StateId(state))),
+        1 => (any::<u32>(), text(), text()).prop_map(|(to, needs, author)| {
+            Command::RaiseLevel(RaiseLevel { to: Level(to), needs, author })
+        }),
         3 => open().prop_map(Command::OpenInstance).boxed(),
         1 => (incarnation(), text()).prop_map(|(incarnation, reason)| {
             Command::CloseInstance(CloseInstance { incarnation, reason })

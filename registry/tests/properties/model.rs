@@ -340,7 +340,8 @@ fn request(command: &Command) -> Option<RequestId> {
         | Command::SendControl(_)
         | Command::AcknowledgeControl(_)
         | Command::ReserveNode(_)
-        | Command::RetireNode(_) => None,
+        | Command::RetireNode(_)
+        | Command::RaiseLevel(_) => None,
     }
 }
 

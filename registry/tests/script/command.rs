@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, Incarnation,
-    OpenInstance, Publish, Register, RequestId, Revision, SendControl, SessionOperation, Shortage, State, StateId,
-    Unregister, UnregisterCause,
+    Level, OpenInstance, Publish, RaiseLevel, Register, RequestId, Revision, SendControl, SessionOperation, Shortage,
+    State, StateId, Unregister, UnregisterCause,
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     words::{Line, cursor},
 };
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "found",
     "restore",
     "open",
@@ -31,6 +31,7 @@ const COMMANDS: [&str; 17] = [
     "acknowledge",
     "reserve-node",
     "retire-node",
+    "raise",
 ];
 
 pub(crate) fn is_command(verb: &str) -> bool {
@@ -68,6 +69,11 @@ pub(crate) fn command(state: &State, line: &Line) -> Result<Command> {
         }),
         "retire-node" => Command::RetireNode(line.number_at(0)?),
         "reserve-node" => Command::ReserveNode(line.number_at(0)?),
+        "raise" => Command::RaiseLevel(RaiseLevel {
+            to: Level(line.number_at(0)? as u32),
+            needs: line.text("needs"),
+            author: line.text("author"),
+        }),
         verb => bail!("{verb} is no command"),
     })
 }

@@ -54,6 +54,7 @@ fn reply(reply: &Reply) -> String {
         Reply::Closed => "closed".to_owned(),
         Reply::Swept { rows, more } => format!("swept {rows}{}", remaining(*more)),
         Reply::GivenUp => "given up".to_owned(),
+        Reply::LevelRaised { level } => format!("level {level}"),
         Reply::Restored(state) => format!("restored as {}", state.0),
         Reply::Published { revision, changed } => {
             format!("{} r{}", if *changed { "published" } else { "unchanged" }, revision.0)
@@ -106,6 +107,7 @@ fn rejection(rejection: &Rejection) -> String {
         Rejection::Shortage(shortage) => {
             format!("short, node {} has {} of {}", shortage.node, shortage.free_bytes, shortage.needed_bytes)
         }
+        Rejection::LevelTooLow { needed, present } => format!("comes with level {needed}, present is {present}"),
         Rejection::Quota { limit, present, max } => format!("quota {limit}, {present} of {max}"),
         Rejection::Full { what, limit } => format!("full, {limit} {what} may be"),
     }

@@ -54,6 +54,13 @@ pub(crate) fn ask(state: &State, line: &Line) -> Result<String> {
             vec![state.next_sweep().map_or_else(|| "nothing to sweep".to_owned(), |due| format!("due at {} ms", due.0))]
         }
         "nodes" => vec![format!("up to {}", state.last_node())],
+        "cluster" => vec![match &state.cluster().raised {
+            None => format!("level {}", state.level()),
+            Some(raised) => format!(
+                "level {} since r{} at {} ms, by {}, needs {}",
+                raised.level, raised.revision.0, raised.at.0, raised.author, raised.needs
+            ),
+        }],
         "clock" => vec![format!("r{} at {} ms", state.revision().0, state.time().0)],
         verb => bail!("{verb} is no question"),
     };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use keeper::clock::WallClock;
+use keeper::levels::Levels;
 use keeper::metrics::Metrics;
 use keeper::node::{Addresses, Failure, Listeners, Node, Parts, Runtimes, hooks};
 use keeper::raft::{Entropy, Offload, RaftHandle};
@@ -258,6 +259,7 @@ impl Process {
             entropy: Entropy::seeded(self.seeds.entropy),
             offload: Offload::Inline,
             wall: WallClock::new(move || wall.read_ms()),
+            levels: Levels::unkept(),
             new_state_id: self.seeds.state,
             failure,
             metrics: Arc::clone(&metrics),

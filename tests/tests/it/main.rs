@@ -29,4 +29,5 @@ mod replicas;
 mod scan;
 mod session;
 mod silence;
+mod upgrade;
 mod wire;

@@ -26,16 +26,23 @@ const CRATES: [(&str, &[&str]); 12] = [
 const STATE_NEEDS: [&str; 5] = ["bytes", "hashbrown", "smallvec", "thiserror", "xxhash-rust"];
 
 /// The modules of the daemon, top to bottom, and the ones each may import beside [`BASE`].
-const MODULES: [(&str, &[&str]); 16] = [
+const MODULES: [(&str, &[&str]); 17] = [
     ("main", &["cli", "http", "node"]),
     ("fuzz", &["backup", "rpc", "raft", "store"]),
     ("cli", &["backup", "http", "node", "store"]),
-    ("node", &["backup", "rpc", "http", "lease", "members", "propose", "view", "watch", "raft", "replica", "store"]),
-    ("rpc", &["backup", "lease", "members", "propose", "view", "watch"]),
+    (
+        "node",
+        &[
+            "backup", "rpc", "http", "lease", "members", "propose", "upgrade", "view", "watch", "raft", "replica",
+            "store",
+        ],
+    ),
+    ("rpc", &["backup", "lease", "members", "propose", "upgrade", "view", "watch"]),
     ("http", &[]),
     ("lease", &["propose", "view", "watch", "raft", "replica"]),
     ("members", &["propose", "raft", "replica"]),
     ("backup", &["view", "raft", "replica", "store"]),
+    ("upgrade", &["propose", "raft"]),
     ("propose", &["raft", "replica"]),
     ("view", &["raft", "replica"]),
     ("watch", &["view", "raft", "replica"]),
@@ -46,8 +53,8 @@ const MODULES: [(&str, &[&str]); 16] = [
 ];
 
 /// Modules below all others; they may import each other.
-const BASE: [&str; 10] =
-    ["batch", "clock", "codec", "format", "govern", "limits", "metrics", "policy", "problem", "settings"];
+const BASE: [&str; 11] =
+    ["batch", "clock", "codec", "format", "govern", "levels", "limits", "metrics", "policy", "problem", "settings"];
 
 /// Engines, and the one folder that sees each.
 const ENGINES: [(&str, &str); 5] = [

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use keeper_proto::v1::{
     BackupReply, BackupRequest, ChangeMembershipReply, ChangeMembershipRequest, InitializeReply, InitializeRequest,
-    Member, Problem, StatusReply, StatusRequest,
+    Member, Problem, StatusReply, StatusRequest, UpgradeReply, UpgradeRequest,
     cluster_server::{Cluster, ClusterServer},
     configs_server::ConfigsServer,
     controls_server::ControlsServer,
@@ -167,6 +167,10 @@ impl Cluster for Node {
         _: Request<ChangeMembershipRequest>,
     ) -> Result<Response<Self::ChangeMembershipStream>, Status> {
         Err(Status::unimplemented("the fake has no members"))
+    }
+
+    async fn upgrade(&self, _: Request<UpgradeRequest>) -> Result<Response<UpgradeReply>, Status> {
+        Ok(Response::new(UpgradeReply { from: 1, to: 2, needs: "0.2.0".to_owned() }))
     }
 
     type BackupStream = Replies<BackupReply>;

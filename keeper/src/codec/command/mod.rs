@@ -3,16 +3,17 @@
 mod config;
 mod control;
 mod instance;
+mod level;
 mod session;
 
-use keeper_registry::{CloseInstance, Command, Incarnation, RequestId, Shortage, StateId};
+use keeper_registry::{CloseInstance, Command, Incarnation, Level, RequestId, Shortage, StateId};
 
 pub(super) use self::config::read_format;
 pub(super) use self::instance::{read_labels, read_name, write_labels, write_name};
 pub(super) use self::session::{
     read_cursor, read_epoch, read_key, read_target, write_cursor, write_epoch, write_key, write_target,
 };
-use crate::codec::{DecodeError, Input, Output};
+use crate::codec::{DecodeError, Input, Output, VERSION_FIRST, VERSION_LEVELS};
 
 type Decoded<T> = Result<T, DecodeError>;
 
@@ -33,6 +34,7 @@ mod tag {
     pub(super) const RESERVE_NODE: u8 = 20;
     pub(super) const RETIRE_NODE: u8 = 21;
     pub(super) const FRAME_SPARING: u8 = 14;
+    pub(super) const RAISE_LEVEL: u8 = 15;
 }
 
 pub(super) fn write(out: &mut Output, command: &Command) {
@@ -77,6 +79,10 @@ pub(super) fn write(out: &mut Output, command: &Command) {
             out.u8(tag::RESTORE);
             out.u64(state.0);
         }
+        Command::RaiseLevel(raise) => {
+            out.u8(tag::RAISE_LEVEL);
+            level::write_raise(out, raise);
+        }
         Command::Publish(publish) => {
             out.u8(tag::PUBLISH);
             config::write_publish(out, publish);
@@ -118,6 +124,7 @@ pub(super) fn read(input: &mut Input) -> Decoded<Command> {
         tag::SWEEP => Command::Sweep,
         tag::GIVE_UP => Command::GiveUp(instance::read_give_up(input)?),
         tag::RESTORE => Command::Restore(StateId(input.u64()?)),
+        tag::RAISE_LEVEL => Command::RaiseLevel(level::read_raise(input)?),
         tag::PUBLISH => Command::Publish(config::read_publish(input)?),
         tag::SEND_CONTROL => Command::SendControl(control::read_send(input)?),
         tag::ACKNOWLEDGE_CONTROL => Command::AcknowledgeControl(control::read_acknowledge(input)?),
@@ -136,6 +143,13 @@ pub(super) fn write_shortage(out: &mut Output, shortage: Shortage) {
 
 pub(super) fn read_shortage(input: &mut Input) -> Decoded<Shortage> {
     Ok(Shortage { node: input.u64()?, free_bytes: input.u64()?, needed_bytes: input.u64()? })
+}
+
+/// The version of a batch that holds it: a binary that does not know a command refuses the batch, and says why.
+pub(super) fn version(command: &Command) -> u8 {
+    // The raise is itself the first thing that a cluster says beyond the first level.
+    let is_named = command.level() >= Level::NAMED || matches!(command, Command::RaiseLevel(_));
+    if is_named { VERSION_LEVELS } else { VERSION_FIRST }
 }
 
 pub(super) fn unknown(input: &Input, what: &'static str) -> DecodeError {

@@ -49,7 +49,7 @@ fn compare(file: &str, lines: &[(&str, Bytes)]) {
 
 #[test]
 fn commands_are_read_as_they_were_written() {
-    for (name, sample) in samples::commands() {
+    for (name, sample) in samples::commands().into_iter().chain(samples::commands_named()) {
         let read = batch::decode(&command(&sample)).expect("what was written can be read");
         assert_eq!((read.time, &read.commands[..]), (LogTime(7), &[sample][..]), "{name}");
     }
@@ -71,6 +71,22 @@ fn the_bytes_of_commands_are_those_of_every_earlier_build() {
 }
 
 #[test]
+fn the_bytes_of_commands_of_the_second_level_are_those_of_every_earlier_build() {
+    let lines: Vec<_> = samples::commands_named().iter().map(|(name, sample)| (*name, command(sample))).collect();
+    compare("commands_2.txt", &lines);
+}
+
+/// A binary from before there were levels must stop at a batch that holds more than it knows.
+#[test]
+fn a_batch_has_the_version_of_its_newest_command() {
+    let [old, new] = [samples::commands(), samples::commands_named()].map(|all| all.into_iter().map(|(_, one)| one));
+    assert!(old.clone().all(|one| command(&one)[0] == 1));
+    assert!(new.clone().all(|one| command(&one)[0] == 2));
+    let mixed: Vec<_> = old.chain(new).collect();
+    assert_eq!(batch::encode(LogTime(7), &mixed)[0], 2);
+}
+
+#[test]
 fn the_bytes_of_answers_are_those_of_every_earlier_build() {
     let lines: Vec<_> = samples::answers().iter().map(|(name, sample)| (*name, answered(sample))).collect();
     compare("answers_1.txt", &lines);
@@ -78,7 +94,7 @@ fn the_bytes_of_answers_are_those_of_every_earlier_build() {
 
 #[test]
 fn cut_commands_and_answers_are_refused() {
-    for (name, sample) in samples::commands() {
+    for (name, sample) in samples::commands().into_iter().chain(samples::commands_named()) {
         let whole = command(&sample);
         for length in 0..whole.len() {
             assert!(batch::decode(&whole.slice(..length)).is_err(), "{name}, cut at {length} of {}", whole.len());

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
-    GiveUp, Holder, Incarnation, Kick, KickTarget, Kicked, NoticeCursor, OpenInstance, OperationResult, Publish,
-    Register, Rejection, Reply, RequestId, Revision, SendControl, SessionKey, SessionOperation, SessionPolicy,
-    SessionSelector, Shortage, StateId, TopicPolicy, Unregister, UnregisterCause,
+    GiveUp, Holder, Incarnation, Kick, KickTarget, Kicked, Level, NoticeCursor, OpenInstance, OperationResult, Publish,
+    RaiseLevel, Register, Rejection, Reply, RequestId, Revision, SendControl, SessionKey, SessionOperation,
+    SessionPolicy, SessionSelector, Shortage, StateId, TopicPolicy, Unregister, UnregisterCause,
 };
 
 pub(super) type Answer = Result<Reply, Rejection>;
@@ -158,9 +158,6 @@ pub(super) fn commands() -> Vec<(&'static str, Command)> {
             }),
         ),
         ("restore", Command::Restore(StateId(0xBEEF))),
-        ("reserve_node", Command::ReserveNode(300)),
-        ("retire_node", Command::RetireNode(3)),
-        ("frame_sparing", Command::FrameSparing(frame(), shortage())),
         ("publish", Command::Publish(publish())),
         ("send_control", Command::SendControl(control)),
         ("acknowledge_control", Command::AcknowledgeControl(acknowledge)),
@@ -169,6 +166,17 @@ pub(super) fn commands() -> Vec<(&'static str, Command)> {
 
 fn shortage() -> Shortage {
     Shortage { node: 2, free_bytes: 40 << 20, needed_bytes: 64 << 20 }
+}
+
+/// Those that came with the second feature level.
+pub(super) fn commands_named() -> Vec<(&'static str, Command)> {
+    let raise = RaiseLevel { to: Level::NAMED, needs: "0.2.0".to_owned(), author: "ops".to_owned() };
+    vec![
+        ("raise_level", Command::RaiseLevel(raise)),
+        ("reserve_node", Command::ReserveNode(300)),
+        ("retire_node", Command::RetireNode(3)),
+        ("frame_sparing", Command::FrameSparing(frame(), shortage())),
+    ]
 }
 
 fn holder() -> Holder {
@@ -203,6 +211,7 @@ pub(super) fn answers() -> Vec<(&'static str, Answer)> {
         ("published", Reply::Published { revision: Revision(9), changed: true }),
         ("control_sent", Reply::ControlSent { control: 40, instances: 2 }),
         ("acknowledged", Reply::Acknowledged),
+        ("level_raised", Reply::LevelRaised { level: Level::NAMED }),
     ];
     let rejections = rejections().into_iter().map(|(name, rejection)| (name, Err(rejection)));
     replies.into_iter().map(|(name, reply)| (name, Ok(reply))).chain(rejections).collect()
@@ -232,6 +241,7 @@ fn rejections() -> Vec<(&'static str, Rejection)> {
         ),
         ("quota", Rejection::Quota { limit: "topics.news.sessions_max".into(), present: 5, max: 5 }),
         ("shortage", Rejection::Shortage(shortage())),
+        ("level_too_low", Rejection::LevelTooLow { needed: Level(3), present: Level::NAMED }),
         ("full", Rejection::Full { what: "sessions", limit: 1 << 31 }),
     ]
 }

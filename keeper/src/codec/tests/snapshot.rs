@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use keeper_registry::{
-    AcknowledgeControl, CloseInstance, Command, Frame, Incarnation, Kick, KickTarget, LogTime, NoticeCursor, Notices,
-    OpenInstance, OperationResult, PresenceLimits, Publish, Reply, RequestId, Revision, SendControl, SessionOperation,
-    SessionSelector, Stamp, State, StateId, Unregister, UnregisterCause,
+    AcknowledgeControl, CloseInstance, Command, Frame, Incarnation, Kick, KickTarget, Level, LogTime, NoticeCursor,
+    Notices, OpenInstance, OperationResult, PresenceLimits, Publish, RaiseLevel, Reply, RequestId, Revision,
+    SendControl, SessionOperation, SessionSelector, Stamp, State, StateId, Unregister, UnregisterCause,
 };
 
 use super::samples::{bytes, open, publish, register};
@@ -137,10 +137,31 @@ fn a_restored_state_comes_back_as_it_was_frozen() {
     let mut state = full();
     let at = Stamp { revision: Revision(1 << 32), time: state.time() };
     state.apply(at, &Command::Restore(RESTORED)).reply.expect("a restored cluster begins another history");
-    state.apply(at, &Command::ReserveNode(3)).reply.expect("a node is given a number");
     let thawed = read(chunks(&state)).expect("what was written can be read");
     assert_eq!(thawed.hash(), state.hash());
     assert_eq!(chunks(&thawed), chunks(&state));
+}
+
+#[test]
+fn a_state_of_the_second_level_comes_back_as_it_was_frozen() {
+    let state = raised();
+    let thawed = read(chunks(&state)).expect("what was written can be read");
+    assert_eq!((thawed.hash(), thawed.level()), (state.hash(), Level::NAMED));
+    assert_eq!(chunks(&thawed), chunks(&state));
+    let lines: Vec<_> = chunks(&state).into_iter().map(|chunk| ("chunk", chunk)).collect();
+    compare("snapshot_2.txt", &lines);
+    let header = record::header(lines[0].1.clone()).expect("its header").1;
+    assert_eq!(header, Level::NAMED);
+    assert_eq!(record::header(chunks(&full()).swap_remove(0)).expect("its header").1, Level::FIRST);
+}
+
+fn raised() -> State {
+    let mut state = full();
+    let at = Stamp { revision: Revision(1_000), time: state.time() };
+    let raise = RaiseLevel { to: Level::NAMED, needs: "0.2.0".to_owned(), author: "ops".to_owned() };
+    state.apply(at, &Command::RaiseLevel(raise)).reply.expect("a raise");
+    state.apply(at, &Command::ReserveNode(3)).reply.expect("a node is given a number");
+    state
 }
 
 #[test]

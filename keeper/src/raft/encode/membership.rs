@@ -3,20 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use keeper_registry::Level;
 use openraft::alias::{SnapshotMetaOf, StoredMembershipOf};
 
 use super::{put_optional_log_id, take_optional_log_id};
 use crate::codec::{DecodeError, Input, Output};
+use crate::levels::{is_release, release_of};
 use crate::raft::type_config::{Member, TypeConfig};
 
 type Membership = openraft::Membership<u64, Member>;
 
-const SNAPSHOT_META_VERSION: u8 = 1;
+const SNAPSHOT_META_FIRST: u8 = 1;
 
-/// What a snapshot covers: the last log id applied, and the membership then.
+/// Since which the level and the release that is needed come right behind the version. They stay there in every later
+/// one, so that a binary which is too old for the rest can say what to run.
+const SNAPSHOT_META_NEEDS: u8 = 2;
+
+/// What a snapshot of a cluster at a level covers: the last log id applied, and the membership then.
 #[must_use]
-pub(crate) fn snapshot_meta(meta: &SnapshotMetaOf<TypeConfig>) -> Bytes {
-    let mut output = Output::versioned(SNAPSHOT_META_VERSION, 256);
+pub(crate) fn snapshot_meta(meta: &SnapshotMetaOf<TypeConfig>, level: Level) -> Bytes {
+    let is_first = level < Level::NAMED;
+    let mut output = Output::versioned(if is_first { SNAPSHOT_META_FIRST } else { SNAPSHOT_META_NEEDS }, 256);
+    if !is_first {
+        output.u32(level.0);
+        output.str(release_of(level));
+    }
     put_optional_log_id(&mut output, meta.last_log_id.as_ref());
     put_optional_log_id(&mut output, meta.last_membership.log_id().as_ref());
     put_membership(&mut output, meta.last_membership.membership());
@@ -28,7 +39,10 @@ pub(crate) fn snapshot_meta(meta: &SnapshotMetaOf<TypeConfig>) -> Bytes {
 /// # Errors
 /// The bytes are something else.
 pub(crate) fn decode_snapshot_meta(bytes: Bytes) -> Result<SnapshotMetaOf<TypeConfig>, DecodeError> {
-    let (_, mut input) = Input::versioned("a snapshot's meta", SNAPSHOT_META_VERSION, bytes)?;
+    let (version, mut input) = Input::versioned("a snapshot's meta", SNAPSHOT_META_NEEDS, bytes)?;
+    if version >= SNAPSHOT_META_NEEDS {
+        take_needs(&mut input)?;
+    }
     let last_log_id = take_optional_log_id(&mut input)?;
     let log_id = take_optional_log_id(&mut input)?;
     let membership = take_membership(&mut input)?;
@@ -37,6 +51,26 @@ pub(crate) fn decode_snapshot_meta(bytes: Bytes) -> Result<SnapshotMetaOf<TypeCo
         last_log_id,
         last_membership: StoredMembershipOf::<TypeConfig>::new(log_id, membership),
     })
+}
+
+/// The level of the cluster that a snapshot is of, and the release it needs, whatever the rest is like.
+///
+/// # Errors
+/// The bytes are something else.
+pub(crate) fn snapshot_needs(bytes: Bytes) -> Result<(Level, String), DecodeError> {
+    let (version, mut input) = Input::versioned("a snapshot's meta", u8::MAX, bytes)?;
+    if version < SNAPSHOT_META_NEEDS {
+        return Ok((Level::FIRST, release_of(Level::FIRST).to_owned()));
+    }
+    take_needs(&mut input)
+}
+
+fn take_needs(input: &mut Input) -> Result<(Level, String), DecodeError> {
+    let (level, needs) = (Level(input.u32()?), input.str()?);
+    if level < Level::NAMED || !is_release(&needs) {
+        return Err(DecodeError::OutOfRange { what: "what a snapshot needs", at: input.position() });
+    }
+    Ok((level, needs))
 }
 
 pub(super) fn put_membership(output: &mut Output, membership: &Membership) {

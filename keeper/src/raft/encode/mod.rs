@@ -17,7 +17,7 @@ mod membership;
 mod message;
 
 pub(crate) use entry::{decode_entry, entry};
-pub(crate) use membership::{decode_snapshot_meta, snapshot_meta};
+pub(crate) use membership::{decode_snapshot_meta, snapshot_meta, snapshot_needs};
 pub(crate) use message::{
     append_request, append_result, decode_append_request, decode_append_result, decode_transfer_leader_request,
     decode_transfer_leader_response, decode_vote_request, decode_vote_response, transfer_leader_request,

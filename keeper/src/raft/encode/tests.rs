@@ -3,6 +3,7 @@ use std::fmt::{Debug, Write as _};
 use std::fs;
 use std::path::Path;
 
+use keeper_registry::Level;
 use openraft::alias::{EntryOf, SnapshotMetaOf, StoredMembershipOf};
 use openraft::raft::{
     AppendEntriesRequest, StreamAppendError, TransferLeaderError, TransferLeaderRequest, VoteRequest, VoteResponse,
@@ -78,7 +79,8 @@ fn samples() -> Vec<(&'static str, Bytes, Bytes)> {
         sample("entry_blank", &blank, entry, decode_entry),
         sample("entry_batch", &batch, entry, decode_entry),
         sample("entry_membership", &change, entry, decode_entry),
-        sample("snapshot_meta", &meta, snapshot_meta, decode_snapshot_meta),
+        sample("snapshot_meta", &meta, |meta| snapshot_meta(meta, Level::FIRST), decode_snapshot_meta),
+        sample("snapshot_meta_named", &meta, |meta| snapshot_meta(meta, Level::NAMED), decode_snapshot_meta),
         sample("append_request", &append, append_request, decode_append_request),
         sample("append_heartbeat", &heartbeat, append_request, decode_append_request),
         sample("append_matched", &Ok(Some(id(3, 1, 9))), append_result, decode_append_result),
@@ -155,7 +157,7 @@ fn cut_values_are_refused() {
             let read = match name {
                 "log_id" => decode_log_id(cut).is_ok(),
                 "vote" => decode_vote(cut).is_ok(),
-                "snapshot_meta" => decode_snapshot_meta(cut).is_ok(),
+                "snapshot_meta" | "snapshot_meta_named" => decode_snapshot_meta(cut).is_ok(),
                 "vote_request" => decode_vote_request(cut).is_ok(),
                 "vote_response" => decode_vote_response(cut).is_ok(),
                 "transfer_request" => decode_transfer_leader_request(cut).is_ok(),

@@ -128,12 +128,18 @@ impl Peer {
 
     /// Asks once.
     pub(crate) async fn call(&self, kind: Kind, body: Bytes, limit: Duration) -> Result<Bytes, CallError> {
+        let answer = self.exchange(kind, body, limit).await?;
+        self.open(answer, kind)
+    }
+
+    /// Asks once; the answer is yet to be opened.
+    pub(crate) async fn exchange(&self, kind: Kind, body: Bytes, limit: Duration) -> Result<Envelope, CallError> {
         let mut client = self.client();
         let answer = tokio::time::timeout(limit, client.call(self.envelope(kind, body)))
             .await
             .map_err(|_| self.silent(limit))?
             .map_err(|status| self.unreachable(status))?;
-        self.open(answer.into_inner(), kind)
+        Ok(answer.into_inner())
     }
 
     /// The content of an answer.

@@ -84,9 +84,15 @@ impl PeerService {
         encode::decode_append_request(body).map_err(|source| Refusal::Malformed { what: "append", source })
     }
 
+    /// Whether a message is for this node, from one that can belong to the cluster.
+    pub(super) fn check(&self, message: &Envelope) -> Result<(), Refusal> {
+        self.identity.check(message)?;
+        self.identity.check_levels(message, self.handle.levels.reached())
+    }
+
     /// The content of a message that is for this node and of the right kind.
     pub(super) fn accept(&self, message: Envelope, kind: Kind, expected: &'static str) -> Result<Bytes, Refusal> {
-        self.identity.check(&message)?;
+        self.check(&message)?;
         if message.kind != i32::from(kind) {
             return Err(Refusal::WrongKind { found: message.kind, expected });
         }

@@ -18,7 +18,7 @@ use keeper_proto::peer::Envelope;
 use keeper_proto::peer::envelope::Kind;
 use keeper_proto::peer::peer_server::Peer;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -28,6 +28,7 @@ use super::entropy::Entropy;
 use super::handle::RaftHandle;
 use super::home::Home;
 use super::identity::Identity;
+use super::leadership::Leadership;
 use super::offload::Offload;
 use super::snapshot_files::SnapshotFiles;
 use crate::govern::Guest;
@@ -49,6 +50,9 @@ pub struct PeerService {
     pub(super) receiving: Arc<Semaphore>,
     /// When a refusal was last logged.
     pub(super) told_at: Arc<Mutex<Option<Instant>>>,
+    /// Open for as long as peers are served: that Raft has failed is told by its driver, with the reason, before those
+    /// who follow the leadership end for want of one.
+    pub(super) _followed: Arc<watch::Sender<Leadership>>,
 }
 
 impl PeerService {

@@ -8,8 +8,8 @@ pub(in crate::store) fn identity(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let path = Path::new("identity");
     let own = Identity { cluster: "prod".to_owned(), node_id: 1, created_at_ms: 0, disk_id: 0 };
-    let Ok(found) = own.confirm(text, path) else { return };
+    let Ok((found, stage)) = own.confirm(text, path) else { return };
     assert_eq!((&found.cluster, found.node_id), (&own.cluster, own.node_id));
-    let again = own.confirm(&found.to_text(), path).expect("what was written can be read");
-    assert_eq!(again, found);
+    let (again, again_at) = own.confirm(&found.to_text(stage.level), path).expect("what was written can be read");
+    assert_eq!((again, again_at.level), (found, stage.level));
 }

@@ -2,12 +2,19 @@
 
 use std::path::Path;
 
+use keeper_registry::Level;
+
 use super::{DirectoryError, FORMAT};
+use crate::levels::{is_release, release_of};
 
 const TITLE: &str = "keeper data directory";
 
 /// Begins the last line, which holds the CRC-32C of those before.
 const CHECKSUM: &str = "checksum ";
+
+/// The format since which the line behind it names the release that is needed. It stays there in every later one, so
+/// that a binary which is too old for the rest can say what to run.
+const FORMAT_NEEDS: u32 = 2;
 
 /// The node a data directory belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,19 +29,40 @@ pub struct Identity {
     pub disk_id: u64,
 }
 
+/// How far the cluster was when a directory was last written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// The cluster's feature level.
+    pub level: Level,
+    /// The release that can read it.
+    pub needs: String,
+}
+
 impl Identity {
-    pub(super) fn to_text(&self) -> String {
-        let Self { cluster, node_id, created_at_ms, disk_id } = self;
-        let text = format!(
-            "{TITLE}\nformat {FORMAT}\ncluster {cluster}\nnode {node_id}\ncreated_at_ms {created_at_ms}\ndisk {disk_id:016x}\n"
-        );
+    /// As it is written for a directory of a cluster at `level`. At the first level the first release reads it, so that
+    /// a node can go back: it stops reading before the checksum.
+    pub(super) fn to_text(&self, level: Level) -> String {
+        let text = self.unchecked(level);
         let checksum = crc32c::crc32c(text.as_bytes());
         format!("{text}{CHECKSUM}{checksum:08x}\n")
     }
 
+    /// Without a checksum, which is all that the first release wrote.
+    fn unchecked(&self, level: Level) -> String {
+        let Self { cluster, node_id, created_at_ms, disk_id } = self;
+        let format = if level >= Level::NAMED {
+            format!("format {FORMAT}\nneeds {}\nlevel {level}", release_of(level))
+        } else {
+            "format 1".to_owned()
+        };
+        format!(
+            "{TITLE}\n{format}\ncluster {cluster}\nnode {node_id}\ncreated_at_ms {created_at_ms}\ndisk {disk_id:016x}\n"
+        )
+    }
+
     /// The identity that a directory has, if it is of the same cluster. Its number counts, whatever the claim says: one
     /// that joined has it from the cluster.
-    pub(super) fn confirm(&self, text: &str, path: &Path) -> Result<Self, DirectoryError> {
+    pub(super) fn confirm(&self, text: &str, path: &Path) -> Result<(Self, Stage), DirectoryError> {
         let damaged = |what: &str| DirectoryError::Identity { path: path.into(), what: what.into() };
         let mut lines = text.lines();
         if lines.next() != Some(TITLE) {
@@ -51,22 +79,43 @@ impl Identity {
             return Err(damaged("`format` is 0"));
         }
         if found > FORMAT {
-            return Err(DirectoryError::Format { path: path.into(), found });
+            let needs = field("needs")?;
+            if !is_release(&needs) {
+                return Err(damaged("`needs` names no release"));
+            }
+            return Err(DirectoryError::Format { path: path.into(), found, needs });
         }
-        is_whole(text).map_err(|what| damaged(&what))?;
+        if found >= FORMAT_NEEDS || text.contains(CHECKSUM) {
+            is_whole(text).map_err(|what| damaged(&what))?;
+        }
+        let stage = if found >= FORMAT_NEEDS {
+            let needs = field("needs")?;
+            let level = Level(field("level")?.parse().map_err(|_| damaged("`level` is not a number"))?);
+            if level < Level::NAMED {
+                return Err(damaged("`level` is one that has another format"));
+            }
+            Stage { needs, level }
+        } else {
+            Stage { needs: release_of(Level::FIRST).to_owned(), level: Level::FIRST }
+        };
         let cluster = field("cluster")?;
         let node_id = field("node")?.parse().map_err(|_| damaged("`node` is not a number"))?;
         let created_at_ms = field("created_at_ms")?.parse().map_err(|_| damaged("`created_at_ms` is not a number"))?;
         let disk_id = u64::from_str_radix(&field("disk")?, 16).map_err(|_| damaged("`disk` is not a number"))?;
-        if cluster != self.cluster {
-            let expected = self.cluster.clone();
-            return Err(DirectoryError::Cluster { path: path.into(), found: cluster, expected });
+        let own = Self { cluster, node_id, created_at_ms, disk_id };
+        if !text.contains(CHECKSUM) && text != own.unchecked(Level::FIRST) {
+            return Err(damaged("its checksum is missing, and it is not what the first release wrote"));
         }
-        Ok(Self { cluster, node_id, created_at_ms, disk_id })
+        let Self { cluster, .. } = &own;
+        if *cluster != self.cluster {
+            let expected = self.cluster.clone();
+            return Err(DirectoryError::Cluster { path: path.into(), found: cluster.clone(), expected });
+        }
+        Ok((own, stage))
     }
 }
 
-/// Whether the text is as it was written.
+/// Whether the text is as it was written, if it says so of itself.
 fn is_whole(text: &str) -> Result<(), String> {
     let at = text.rfind(CHECKSUM).ok_or("its checksum is missing")?;
     let (checked, last) = text.split_at(at);

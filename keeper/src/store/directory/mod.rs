@@ -1,7 +1,8 @@
 //! The data directory of one node: whose it is, and that nobody else has it open.
 //!
 //! ```text
-//! identity    format, cluster, node (0 until it has a number), the directory's own number; behind the first mark
+//! identity    format, cluster, node (0 until it has a number), the directory's own number; behind the first mark, and
+//!             again when the cluster's feature level rises
 //! LOCK        locked by the running process, whose id it holds
 //! mark        the synced mark
 //! log/        the Raft log
@@ -18,19 +19,21 @@ pub(in crate::store) mod fuzz;
 mod identity;
 mod unclaimed;
 
-pub use identity::Identity;
+pub use identity::{Identity, Stage};
 pub use unclaimed::UnclaimedDirectory;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use keeper_registry::Level;
 use rustix::fs::{FlockOperation, flock, statvfs};
 
 use super::mark::{MarkError, MarkFile};
+use crate::levels::release_of;
 
 /// The newest layout this binary reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Kept free of growth by default: room for the records that end sessions and leases, and for one more flush of the
 /// log.
@@ -94,14 +97,16 @@ pub enum DirectoryError {
     },
     /// Written by a newer binary.
     #[error(
-        "data directory {} was written by format {found}; this binary reads 1 to {FORMAT}: run a newer keeper",
-        path.display()
+        "data directory {} has format {found}; this keeper {} reads 1 to {FORMAT}: run keeper {needs} or newer",
+        path.display(), env!("CARGO_PKG_VERSION")
     )]
     Format {
         /// The directory.
         path: PathBuf,
         /// Its format.
         found: u32,
+        /// The release that reads it.
+        needs: String,
     },
     /// It belongs to another cluster.
     #[error("data directory {} belongs to cluster `{found}`, not to `{expected}`", path.display())]
@@ -157,6 +162,7 @@ pub enum DirectoryError {
 pub struct DataDirectory {
     path: PathBuf,
     identity: Identity,
+    stage: Stage,
     _lock: File,
 }
 
@@ -172,28 +178,28 @@ impl DataDirectory {
         refuse_foreign(path)?;
         let lock = lock(path)?;
         refuse_full(path, START_BYTES)?;
-        let identity = match fs::read(path.join(IDENTITY)) {
+        let (identity, stage) = match fs::read(path.join(IDENTITY)) {
             Ok(bytes) => {
-                let mut identity = claim.confirm(&String::from_utf8_lossy(&bytes), path)?;
+                let (mut identity, stage) = claim.confirm(&String::from_utf8_lossy(&bytes), path)?;
                 if identity.node_id == 0 && claim.node_id != 0 {
                     // It never had a number, and so never any data.
                     identity.node_id = claim.node_id;
-                    write_once(path, &identity.to_text()).map_err(unwritable)?;
+                    write(path, &identity.to_text(stage.level)).map_err(unwritable)?;
                 }
                 // It came before the identity, so a directory without it has lost it.
                 if !path.join(MARK).try_exists().map_err(|source| DirectoryError::Read { path: path.into(), source })? {
                     return Err(DirectoryError::MarkMissing { path: path.into() });
                 }
-                identity
+                (identity, stage)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 drop(MarkFile::create(&path.join(MARK)).map_err(|source| DirectoryError::Mark { source })?);
-                write_once(path, &claim.to_text()).map_err(unwritable)?;
-                claim.clone()
+                write(path, &claim.to_text(Level::FIRST)).map_err(unwritable)?;
+                (claim.clone(), Stage { level: Level::FIRST, needs: release_of(Level::FIRST).to_owned() })
             }
             Err(source) => return Err(DirectoryError::Read { path: path.into(), source }),
         };
-        let directory = Self { path: path.into(), identity, _lock: lock };
+        let directory = Self { path: path.into(), identity, stage, _lock: lock };
         fs::create_dir_all(directory.log()).map_err(unwritable)?;
         fs::create_dir_all(directory.snapshots()).map_err(unwritable)?;
         sync_directory(path).map_err(unwritable)?;
@@ -211,8 +217,23 @@ impl DataDirectory {
     /// # Errors
     /// It cannot be written.
     pub fn renumber(&self, node_id: u64) -> Result<(), DirectoryError> {
-        let written = write_once(&self.path, &Identity { node_id, ..self.identity.clone() }.to_text());
+        let written = write(&self.path, &Identity { node_id, ..self.identity.clone() }.to_text(self.stage.level));
         written.map_err(|source| DirectoryError::Write { path: self.path.clone(), source })
+    }
+
+    /// How far its cluster was when it was opened.
+    #[must_use]
+    pub const fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// Makes it the directory of a cluster at a level, durably: older binaries refuse it from now on. What a level
+    /// changes in the layout is changed here, one level after the other; so far that is the identity alone.
+    ///
+    /// # Errors
+    /// It cannot be written; it is as it was.
+    pub fn raise(&self, level: Level) -> io::Result<()> {
+        write(&self.path, &self.identity.to_text(level))
     }
 
     /// Where the log lies.
@@ -306,7 +327,7 @@ fn lock(path: &Path) -> Result<File, DirectoryError> {
     Ok(file)
 }
 
-fn write_once(path: &Path, text: &str) -> io::Result<()> {
+fn write(path: &Path, text: &str) -> io::Result<()> {
     let unfinished = path.join(IDENTITY_UNFINISHED);
     let mut file = File::create(&unfinished)?;
     file.write_all(text.as_bytes())?;

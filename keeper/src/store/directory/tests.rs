@@ -47,14 +47,39 @@ fn an_empty_directory_is_given_its_number_later() {
 }
 
 #[test]
-fn a_newer_format_is_refused_with_the_remedy() {
+fn a_newer_format_is_refused_with_the_release_that_reads_it() {
     let root = fresh();
     drop(open(root.path(), "prod", 3));
-    let newer = "keeper data directory\nformat 3\nsomething else\n";
+    let newer = "keeper data directory\nformat 3\nneeds 9.1.0\nsomething else\n";
     fs::write(root.path().join(IDENTITY), newer).expect("a write");
     let refused = open(root.path(), "prod", 3).expect_err("a newer format");
-    let said = "data directory DIR was written by format 3; this binary reads 1 to 1: run a newer keeper";
-    assert_eq!(refused, said);
+    let version = env!("CARGO_PKG_VERSION");
+    let expected =
+        format!("data directory DIR has format 3; this keeper {version} reads 1 to 2: run keeper 9.1.0 or newer");
+    assert_eq!(refused, expected);
+    assert_eq!(fs::read_to_string(root.path().join(IDENTITY)).expect("the identity"), newer, "it was not touched");
+}
+
+#[test]
+fn a_directory_is_as_the_first_release_reads_it_until_the_level_rises() {
+    let root = fresh();
+    // The first release stops reading before the checksum.
+    let text = || {
+        let text = fs::read_to_string(root.path().join(IDENTITY)).expect("the identity");
+        text.split_once("checksum ").expect("its checksum").0.to_owned()
+    };
+    let first = "keeper data directory\nformat 1\ncluster prod\nnode 3\ncreated_at_ms 1700000000000\n\
+                 disk 0000000000000005\n";
+    let directory = open(root.path(), "prod", 3).expect("an empty directory");
+    assert_eq!((text().as_str(), directory.stage().level), (first, Level::FIRST));
+    directory.raise(Level::NAMED).expect("a write");
+    drop(directory);
+    let named = "keeper data directory\nformat 2\nneeds 0.2.0\nlevel 2\ncluster prod\nnode 3\n\
+                 created_at_ms 1700000000000\ndisk 0000000000000005\n";
+    assert_eq!(text(), named);
+    let again = open(root.path(), "prod", 3).expect("its own directory");
+    assert_eq!(again.stage(), &Stage { level: Level::NAMED, needs: "0.2.0".to_owned() });
+    assert_eq!(again.identity(), &identity("prod", 3));
 }
 
 #[test]
@@ -91,11 +116,31 @@ fn a_damaged_identity_is_never_replaced() {
     let root = fresh();
     drop(open(root.path(), "prod", 3));
     let whole = fs::read_to_string(root.path().join(IDENTITY)).expect("the identity");
-    for length in 0..whole.len() {
+    let of_first_release = whole.find("checksum ").expect("its checksum");
+    for length in (0..whole.len()).filter(|length| *length != of_first_release) {
         fs::write(root.path().join(IDENTITY), &whole[..length]).expect("a write");
         let refused = open(root.path(), "prod", 3).expect_err("a cut identity");
         assert!(refused.contains("identity in DIR is damaged"), "cut at {length}: {refused}");
     }
+}
+
+#[test]
+fn only_the_first_release_may_leave_out_the_checksum() {
+    let root = fresh();
+    let directory = open(root.path(), "prod", 3).expect("an empty directory");
+    let without_checksum = || {
+        let text = fs::read_to_string(root.path().join(IDENTITY)).expect("the identity");
+        let body = text.split_once("checksum ").expect("its checksum").0;
+        fs::write(root.path().join(IDENTITY), body).expect("a write");
+    };
+    without_checksum();
+    drop(directory);
+    let directory = open(root.path(), "prod", 3).expect("as the first release wrote it");
+    directory.raise(Level::NAMED).expect("a write");
+    drop(directory);
+    without_checksum();
+    let refused = open(root.path(), "prod", 3).expect_err("no checksum");
+    assert!(refused.contains("damaged: its checksum is missing;"), "{refused}");
 }
 
 #[test]
@@ -108,7 +153,7 @@ fn an_identity_with_a_flipped_bit_is_damaged() {
         bytes[at] ^= 1 << (at % 8);
         fs::write(root.path().join(IDENTITY), &bytes).expect("a write");
         let refused = open(root.path(), "prod", 3).expect_err("a damaged identity");
-        let expected = refused.contains("identity in DIR is damaged") || refused.contains("was written by format");
+        let expected = refused.contains("identity in DIR is damaged") || refused.contains("has format");
         assert!(expected, "byte {at} flipped: {refused}");
     }
 }

@@ -7,9 +7,9 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use super::{
-    DataDirectory, DirectoryError, Identity, LOCK, MARK, content, lock, refuse_full, sync_directory, write_once,
-};
+use keeper_registry::Level;
+
+use super::{DataDirectory, DirectoryError, Identity, LOCK, MARK, content, lock, refuse_full, sync_directory, write};
 use crate::store::mark::MarkFile;
 
 /// A directory that holds what a node is to begin with, and belongs to nobody yet. Dropped, it is empty again.
@@ -65,14 +65,14 @@ impl UnclaimedDirectory {
         self.path.join("snapshots")
     }
 
-    /// Makes it the directory of a node.
+    /// Makes it the directory of a node, in a cluster at a level.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn claim(mut self, identity: &Identity) -> Result<(), DirectoryError> {
+    pub fn claim(mut self, identity: &Identity, level: Level) -> Result<(), DirectoryError> {
         let unwritable = |source| DirectoryError::Write { path: self.path.clone(), source };
         sync_directory(&self.path).map_err(unwritable)?;
-        write_once(&self.path, &identity.to_text()).map_err(unwritable)?;
+        write(&self.path, &identity.to_text(level)).map_err(unwritable)?;
         self.lock = None;
         Ok(())
     }
@@ -108,7 +108,7 @@ mod tests {
         let path = root.path().join("data");
         let prepared = DataDirectory::prepare(&path, 0).expect("it does not exist");
         fs::write(prepared.snapshots().join("one"), "").expect("a write");
-        prepared.claim(&identity()).expect("its own");
+        prepared.claim(&identity(), Level::FIRST).expect("its own");
         let opened = DataDirectory::open(&path, &identity()).expect("its own directory");
         assert!(opened.snapshots().join("one").exists());
     }

@@ -44,6 +44,8 @@ pub(in crate::cluster) fn status(node: u64, role: Role) -> NodeStatus {
         log_time_ms: 1_795_361_762_345,
         disk: Some(Disk { free_bytes: 5 << 30, needed_bytes: 64 << 20, is_short: false }),
         diverged: None,
+        level: 2,
+        level_max: 2,
     }
 }
 
@@ -64,13 +66,13 @@ fn problem(answers: Vec<NodeStatus>) -> String {
 
 #[test]
 fn nodes_in_columns() {
-    let behind = NodeStatus { applied_index: 110, state_hash: 7, ..status(2, Role::Follower) };
+    let behind = NodeStatus { applied_index: 110, state_hash: 7, level: 1, ..status(2, Role::Follower) };
     let status = Status::of(&survey(vec![behind, status(1, Role::Leader)], &[3]));
     let expected = "\
-NODE  ENDPOINT       ROLE         TERM  COMMITTED  APPLIED  LAG  STATE HASH        VERSION  SESSIONS
-1     10.0.0.1:7400  leader       3     118        118      0    0123456789abcdef  0.1.0    1000
-2     10.0.0.2:7400  follower     3     118        110      8    0000000000000007  0.1.0    1000
-3     10.0.0.3:7400  unreachable  -     -          -        -    -                 -        -
+NODE  ENDPOINT       ROLE         TERM  COMMITTED  APPLIED  LAG  STATE HASH        VERSION  LEVEL   SESSIONS
+1     10.0.0.1:7400  leader       3     118        118      0    0123456789abcdef  0.1.0    2       1000
+2     10.0.0.2:7400  follower     3     118        110      8    0000000000000007  0.1.0    1 of 2  1000
+3     10.0.0.3:7400  unreachable  -     -          -        -    -                 -        -       -
 ";
     assert_eq!(status.table(), expected);
     assert_eq!(status.verdict(), Ok(()));
@@ -81,7 +83,7 @@ fn nodes_as_json() {
     let expected = concat!(
         r#"{"cluster":"main","leader":1,"nodes":[{"node":1,"endpoint":"10.0.0.1:7400","role":"leader","voter":true,"#,
         r#""term":3,"committed":118,"applied":118,"lag":0,"snapshot":100,"state_id":"0000000000000abc","#,
-        r#""state_hash":"0123456789abcdef","version":"0.1.0","sessions":1000,"instances":2,"configs":5,"#,
+        r#""state_hash":"0123456789abcdef","version":"0.1.0","level":2,"level_max":2,"sessions":1000,"instances":2,"configs":5,"#,
         r#""log_time":"2026-11-22T15:36:02.345Z","disk_free_bytes":5368709120,"disk_needed_bytes":67108864},"#,
         r#"{"node":3,"endpoint":"10.0.0.3:7400","role":"unreachable","voter":true}],"problems":[]}"#,
         "\n"

@@ -1,0 +1,176 @@
+//! One build as two releases: nodes are held at the level before, rolled to the newest, and raised.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use keeper::batch::Batch;
+use keeper_client_sdk::{Edit, Keeper, Registration, SessionKey};
+use keeper_registry::{Command, Level, LogTime, RaiseLevel};
+use keeper_tests::{InProcess, until};
+
+/// As the release before.
+const BEFORE: Option<u32> = Some(1);
+
+fn user(n: usize) -> SessionKey {
+    SessionKey::of_user(format!("user-{n}")).unwrap()
+}
+
+/// Writes that are acknowledged while nodes come and go.
+#[derive(Default)]
+struct Load {
+    written: Cell<usize>,
+    done: Cell<bool>,
+}
+
+impl Load {
+    /// Every write succeeds: what a node that stops does not answer, the library asks of another one.
+    async fn run(&self, keeper: &Keeper) -> BTreeMap<usize, u64> {
+        let instance = keeper.instance("room", "busy").open().await.unwrap();
+        let mut acknowledged = BTreeMap::new();
+        while !self.done.get() {
+            let n = self.written.get();
+            instance.sessions().register(Registration::new(user(n)).connection(n.to_string())).await.unwrap();
+            let published = keeper.configs().publish(Edit::put(format!("busy/{n}.json"), n.to_string())).await.unwrap();
+            acknowledged.insert(n, published.revision);
+            self.written.set(n + 1);
+        }
+        // Its sessions are to be looked up: the lease ends with the cluster.
+        std::mem::forget(instance);
+        acknowledged
+    }
+
+    /// The cluster as it is now takes writes.
+    async fn goes_on(&self) {
+        let enough = self.written.get() + 20;
+        until("writes go on", async || self.written.get() >= enough).await;
+    }
+}
+
+async fn refusal(cluster: &InProcess) -> String {
+    cluster.keeper().await.cluster().upgrade("ann").await.unwrap_err().to_string()
+}
+
+async fn replace(cluster: &mut InProcess, at: usize, level_max: Option<u32>) {
+    cluster.stop(at).await;
+    cluster.change(at, |settings| settings.upgrade.level_max = level_max);
+    cluster.restart(at).await;
+    cluster.leader().await;
+}
+
+async fn levels(cluster: &InProcess) -> Vec<(u32, u32)> {
+    let mut seen = Vec::new();
+    for at in 0..cluster.size() {
+        let status = cluster.status(at).await;
+        seen.push((status.level, status.level_max));
+    }
+    seen
+}
+
+async fn roll(cluster: &mut InProcess, load: &Load) {
+    assert_eq!(levels(cluster).await, [(1, 1); 3]);
+    load.goes_on().await;
+    replace(cluster, 0, None).await;
+    load.goes_on().await;
+    let refused = refusal(cluster).await;
+    let held = "node 2 is held at level 1 by its setting upgrade.level_max; node 3 is held at level 1";
+    assert!(refused.contains(held) && refused.contains("feature level 2 needs keeper 0.2.0 or newer"), "{refused}");
+    // The first one is taken back, and nothing is lost by it: the level was not raised.
+    replace(cluster, 0, BEFORE).await;
+    load.goes_on().await;
+    for at in 0..3 {
+        replace(cluster, at, None).await;
+        load.goes_on().await;
+    }
+    assert_eq!(levels(cluster).await, [(1, 2); 3]);
+    cluster.stop(2).await;
+    let refused = refusal(cluster).await;
+    assert!(refused.contains("node 3 at") && refused.contains("start it, or remove it"), "{refused}");
+    cluster.restart(2).await;
+    cluster.leader().await;
+    let raised = cluster.keeper().await.cluster().upgrade("ann").await.unwrap();
+    assert_eq!((raised.from, raised.to, raised.needs.as_str()), (1, 2, "0.2.0"));
+    until("every node is at the new level", async || levels(cluster).await == [(2, 2); 3]).await;
+    load.goes_on().await;
+    load.done.set(true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_rolled_and_raised_under_load_without_losing_a_write() {
+    let mut cluster = InProcess::start_with(3, |settings| settings.upgrade.level_max = BEFORE).await;
+    let keeper = cluster.keeper().await;
+    let load = Load::default();
+    let (acknowledged, ()) = tokio::join!(load.run(&keeper), roll(&mut cluster, &load));
+
+    cluster.converge().await;
+    for at in 0..3 {
+        cluster.node(at).replica().read(|state| {
+            for (n, revision) in &acknowledged {
+                let document = state.config(&format!("busy/{n}.json")).expect("an acknowledged document");
+                assert_eq!((&document.text[..], document.revision.0), (n.to_string().as_bytes(), *revision));
+                let session = state.session(format!("user-{n}").as_bytes(), b"").expect("an acknowledged session");
+                assert_eq!(session.connection(), n.to_string().as_bytes());
+            }
+        });
+    }
+    let again = keeper.cluster().upgrade("bob").await.unwrap();
+    assert_eq!((again.from, again.to), (2, 2), "it was raised once");
+
+    cluster.stop(1).await;
+    cluster.change(1, |settings| settings.upgrade.level_max = BEFORE);
+    let refused = cluster.try_start(1).await.unwrap_err();
+    let expected = "the data directory cannot be used: the cluster is at feature level 2, and upgrade.level_max holds \
+                    this node at 1: remove the setting";
+    assert_eq!(refused, expected);
+    let identity = std::fs::read_to_string(cluster.settings(1).data_dir.join("identity")).unwrap();
+    assert!(identity.starts_with("keeper data directory\nformat 2\nneeds 0.2.0\nlevel 2\n"), "{identity}");
+    cluster.change(1, |settings| settings.upgrade.level_max = None);
+    cluster.restart(1).await;
+    cluster.converge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_told_of_a_level_it_does_not_know_stops_before_it_applies_it() {
+    let mut cluster = InProcess::start_with(3, |settings| settings.upgrade.level_max = BEFORE).await;
+    let behind = cluster.follower().await;
+    for at in (0..3).filter(|at| *at != behind) {
+        replace(&mut cluster, at, None).await;
+    }
+    let leader = loop {
+        let leader = cluster.leader().await;
+        if leader != behind {
+            break leader;
+        }
+        cluster.stop(behind).await;
+        cluster.leader().await;
+        cluster.restart(behind).await;
+    };
+    // As if that node had been replaced between the question and the entry.
+    let to = Level::NAMED;
+    let raise = Command::RaiseLevel(RaiseLevel { to, needs: "0.2.0".to_owned(), author: String::new() });
+    let proposed = cluster.node(leader).raft().propose(Batch::new(LogTime(1), vec![raise])).await.unwrap();
+    let failure = tokio::time::timeout(keeper_tests::WAIT_MAX, cluster.node(behind).stopped()).await.unwrap();
+    let revision = proposed.revision;
+    let expected = format!(
+        "log entry {revision} is not applied: the cluster is at feature level 2, and upgrade.level_max holds this \
+         node at 1: remove the setting"
+    );
+    assert!(failure.reason.contains(&expected), "{failure}");
+    assert!(cluster.node(behind).replica().applied().0 < revision);
+    cluster.crash(behind);
+    // The newer binary takes up where it stopped.
+    cluster.change(behind, |settings| settings.upgrade.level_max = None);
+    cluster.restart(behind).await;
+    until("every node is at the new level", async || levels(&cluster).await == [(2, 2); 3]).await;
+    cluster.converge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_cluster_begins_at_the_newest_level_that_all_its_members_read() {
+    let newest = InProcess::start(3).await;
+    until("every node is at the newest level", async || levels(&newest).await == [(2, 2); 3]).await;
+    let mixed = InProcess::start_with(3, |settings| {
+        settings.upgrade.level_max = (settings.node_id == Some(2)).then_some(1);
+    })
+    .await;
+    assert_eq!(levels(&mixed).await, [(1, 2), (1, 1), (1, 2)]);
+}
