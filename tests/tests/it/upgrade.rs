@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use keeper::batch::Batch;
-use keeper_client_sdk::{Edit, Keeper, Registration, SessionKey};
+use keeper_client_sdk::{Edit, Keeper, Rank, Registration, SessionKey};
 use keeper_registry::{Command, Level, LogTime, RaiseLevel};
 use keeper_tests::{InProcess, until};
 
@@ -162,6 +162,29 @@ async fn a_node_that_is_told_of_a_level_it_does_not_know_stops_before_it_applies
     cluster.restart(behind).await;
     until("every node is at the new level", async || levels(&cluster).await == [(2, 2); 3]).await;
     cluster.converge().await;
+}
+
+/// The first release cannot read that a number was given, but a dead member can be left out, or it would hold the cluster
+/// back for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn members_come_with_the_level_that_counts_them_and_leave_before() {
+    let mut cluster = InProcess::start_with(3, |settings| settings.upgrade.level_max = BEFORE).await;
+    for at in 0..3 {
+        replace(&mut cluster, at, None).await;
+    }
+    let spare = cluster.spare().await;
+    let keeper = cluster.keeper().await;
+    let add = |rank| keeper.cluster().add(cluster.peer_endpoint(spare), rank).done();
+    let refused = add(Rank::Voter).await.unwrap_err().to_string();
+    let expected = "this comes with feature level 2, and the cluster is at 1: once every node runs keeper 0.2.0 or newer, \
+                    `keeperctl cluster upgrade` raises it";
+    assert!(refused.contains(expected), "{refused}");
+    let leaving = cluster.follower().await;
+    cluster.stop(leaving).await;
+    assert!(refusal(&cluster).await.contains("start it, or remove it"));
+    keeper.cluster().remove(leaving as u64 + 1).done().await.unwrap();
+    keeper.cluster().upgrade("ann").await.unwrap();
+    assert_eq!(cluster.add(spare, Rank::Voter).await, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
