@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-stop test verify fix bench sim planted jepsen fuzz release clean
+.PHONY: help setup demo demo-stop test verify fix bench sim planted jepsen jepsen-upgrade fuzz release clean
 
 # Tests run the binaries of other packages, which `cargo test` by itself neither builds nor renews: `--bins` does.
 # Read inside each recipe, not here: `setup` may have installed ccache a moment ago.
@@ -45,6 +45,12 @@ bench: setup ## Throughput, latency and footprint on this machine; ARGS='registe
 jepsen: setup ## Real processes, real faults, checked histories, for an hour; goes on where it stopped; ARGS='--minutes 20'
 	@scripts/jepsen-setup.sh
 	@$(ENV) cargo build $(FLAGS) --bins && exec "$$CARGO_TARGET_DIR"/release/keeper-jepsen suite $(ARGS)
+
+jepsen-upgrade: setup ## A cluster of an older build (OLD=ref) goes over to this one under load; ARGS='--seconds 120'
+	@scripts/jepsen-setup.sh
+	@$(ENV) old=$$(scripts/old-build.sh "$(OLD)") && cargo build $(FLAGS) --bins && \
+		exec "$$CARGO_TARGET_DIR"/release/keeper-jepsen run --nemesis upgrade --seconds 60 \
+		--old-binaries "$$old" $(ARGS)
 
 hostile: setup ## What hostile clients cost a node, and other clients; ATTACKS='"rapid reset" "idle connections"' picks
 	@$(ENV) cargo build $(FLAGS) --bin keeper && exec python3 -B scripts/hostile.py \

@@ -1,6 +1,11 @@
 //! The daemons of a run, together.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use keeper_client_sdk::{Endpoint, Error, Keeper, NodeStatus};
@@ -30,6 +35,21 @@ pub(crate) struct Cluster {
     ledger: Arc<Ledger>,
     asker: Asker,
     admin: Keeper,
+    pub(crate) builds: Builds,
+}
+
+/// The daemons that nodes may run.
+#[derive(Debug, Clone)]
+pub(crate) struct Builds {
+    pub(crate) newest: PathBuf,
+    /// What nodes begin with, where there is one.
+    pub(crate) old: Option<PathBuf>,
+}
+
+impl Builds {
+    fn first(&self) -> &Path {
+        self.old.as_ref().unwrap_or(&self.newest)
+    }
 }
 
 /// Asks the nodes about themselves.
@@ -42,7 +62,7 @@ pub(crate) struct Asker {
 
 /// What a cluster is made of.
 pub(crate) struct Plan<'a> {
-    pub(crate) keeper: &'a Path,
+    pub(crate) builds: &'a Builds,
     /// How many found it.
     pub(crate) founders: usize,
     /// How many there are: the others wait to be taken in.
@@ -71,12 +91,12 @@ impl Cluster {
             fs::write(&log, "")?;
             let equipment = Equipment { prefix: network.prefix(number), addresses, folder, image, shim, log };
             let numbering = if number < plan.founders { Numbering::Founder } else { Numbering::Newcomer };
-            nodes.push(Node::new(plan.keeper, number, numbering, equipment)?);
+            nodes.push(Node::new(plan.builds.first(), number, numbering, equipment)?);
         }
         let asker = Asker::new(&nodes)?;
         let admin = Keeper::builder().endpoints(nodes.iter().map(Node::client)).name("admin");
         let admin = admin.operation_timeout(ADMIN_TIMEOUT).build()?;
-        let mut cluster = Self { nodes, founders: plan.founders, ledger, asker, admin };
+        let mut cluster = Self { nodes, founders: plan.founders, ledger, asker, admin, builds: plan.builds.clone() };
         cluster.launch_all()?;
         cluster.found().await?;
         Ok(cluster)

@@ -38,6 +38,7 @@ use clap::{Args, Parser, ValueEnum};
 use tokio::{runtime::Builder, signal::unix};
 
 use crate::{
+    cluster::Builds,
     leftovers::Ledger,
     nemesis::{Fault, Needs},
     network::Network,
@@ -85,6 +86,9 @@ struct Run {
     /// The daemon to test [default: the one beside this program]
     #[arg(long)]
     keeper: Option<PathBuf>,
+    /// A folder with the daemon of an older build, which the nodes begin with: for `--nemesis upgrade`
+    #[arg(long)]
+    old_binaries: Option<PathBuf>,
     /// Where nodes stand
     #[arg(long, value_enum, default_value = "routed")]
     network: Standpoint,
@@ -132,9 +136,9 @@ fn say(words: &str) {
 impl Run {
     /// Returns whether every invariant held.
     fn run(self) -> Result<bool> {
-        let keeper = daemon(self.keeper)?;
+        let old = self.old_binaries.map(|folder| folder.join("keeper"));
         let order = Order {
-            keeper,
+            builds: Builds { newest: daemon(self.keeper)?, old },
             workload: self.workload,
             faults: self.nemesis,
             nodes: self.nodes,

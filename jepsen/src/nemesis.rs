@@ -17,6 +17,7 @@ mod power;
 mod rolling;
 mod shim;
 mod transfer;
+mod upgrade;
 
 use std::{sync::Arc, time::Duration};
 
@@ -57,6 +58,8 @@ pub(crate) enum Fault {
     Membership,
     /// The leader hands over
     Transfer,
+    /// Nodes go from an older build to this one, back and forth, and the feature level is raised; once in a run
+    Upgrade,
 }
 
 /// What the faults of a run need from the system.
@@ -83,6 +86,7 @@ impl Fault {
             Self::Rolling => "rolling",
             Self::Membership => "membership",
             Self::Transfer => "transfer",
+            Self::Upgrade => "upgrade",
         }
     }
 
@@ -100,6 +104,7 @@ impl Fault {
             Self::Rolling => rolling::strike(world, random).await,
             Self::Membership => membership::strike(world, random).await,
             Self::Transfer => transfer::strike(world, random).await,
+            Self::Upgrade => upgrade::strike(world, random).await,
         }
     }
 

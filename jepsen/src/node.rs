@@ -194,6 +194,11 @@ impl Node {
         Ok(())
     }
 
+    /// It is started with this program from now on.
+    pub(crate) fn install(&mut self, keeper: &Path) {
+        keeper.clone_into(&mut self.keeper);
+    }
+
     /// SIGKILL, and waits for the end.
     pub(crate) async fn kill(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {

@@ -116,7 +116,7 @@ fn class(event: &Event) -> Option<String> {
         Fault::Clock | Fault::Disk | Fault::Damage | Fault::Membership => format!("{} {how}", event.f),
         Fault::Full if event.value["free_bytes"].as_u64() < Some(LAST_BYTES) => "full to the last byte".to_owned(),
         Fault::Full => "full within the reserve".to_owned(),
-        Fault::Packets | Fault::Rolling | Fault::Transfer => event.f.to_string(),
+        Fault::Packets | Fault::Rolling | Fault::Transfer | Fault::Upgrade => event.f.to_string(),
     })
 }
 

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     check::{self, Violation},
-    cluster::{Cluster, Plan},
+    cluster::{Builds, Cluster, Plan},
     history::{Event, History, Kind, MONITOR},
     leftovers::Ledger,
     nemesis::{Fault, Needs},
@@ -31,7 +31,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// What to do.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
-    pub(crate) keeper: PathBuf,
+    pub(crate) builds: Builds,
     pub(crate) workload: Workload,
     pub(crate) faults: Vec<Fault>,
     pub(crate) nodes: usize,
@@ -56,11 +56,15 @@ impl Order {
     }
 
     pub(crate) async fn run(&self, network: Network, ledger: Arc<Ledger>) -> Result<Verdict> {
-        ensure!(self.keeper.exists(), "there is no {}: build it, or name one by --keeper", self.keeper.display());
+        for keeper in [Some(&self.builds.newest), self.builds.old.as_ref()].into_iter().flatten() {
+            ensure!(keeper.exists(), "there is no {}: build it, or name another", keeper.display());
+        }
+        let upgrades = self.faults.contains(&Fault::Upgrade);
+        ensure!(upgrades == self.builds.old.is_some(), "--nemesis upgrade and --old-binaries belong together");
         let history = Arc::new(History::create(&self.history)?);
         let needs = Needs::of(&self.faults);
         let (founders, nodes) = (self.nodes, self.places());
-        let plan = Plan { keeper: &self.keeper, founders, nodes, needs: &needs, history: &self.history };
+        let plan = Plan { builds: &self.builds, founders, nodes, needs: &needs, history: &self.history };
         let cluster = Cluster::start(&plan, &network, ledger).await.context("the cluster does not start")?;
         let endpoints = cluster.endpoints();
         let office = Arc::new(Office { endpoints, history: history.clone(), seed: self.seed });

@@ -13,7 +13,9 @@ use clap::{Args, ValueEnum};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    Interrupted, Standpoint, daemon,
+    Interrupted, Standpoint,
+    cluster::Builds,
+    daemon,
     nemesis::Fault,
     perform,
     results::{self, HELD, Kept},
@@ -116,7 +118,7 @@ impl Suite {
         let all = if self.workload.is_empty() { Workload::value_variants() } else { &self.workload };
         let shift = usize::try_from(seed).unwrap_or_default();
         let order = |at: usize, workload: Workload, faults: &[Fault], name: &str| Order {
-            keeper: keeper.to_owned(),
+            builds: Builds { newest: keeper.to_owned(), old: None },
             workload,
             faults: faults.to_vec(),
             nodes: if (at + shift).is_multiple_of(3) { 5 } else { 3 },

@@ -1,6 +1,13 @@
 //! What the faults of a run act upon, and how all of them end.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use keeper_client_sdk::{NodeStatus, Role};
@@ -39,6 +46,8 @@ pub(crate) struct World {
     leader: Mutex<Option<usize>>,
     /// Whether faults may be made, and last.
     faults: watch::Sender<Faults>,
+    /// The feature level was raised: no node goes back.
+    upgraded: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +60,15 @@ impl World {
     pub(crate) fn new(cluster: Cluster, network: Network, history: Arc<History>) -> Self {
         let (packets, leader) = (Mutex::new(None), Mutex::new(None));
         let faults = watch::Sender::new(Faults::Over);
-        Self { cluster: AsyncMutex::new(cluster), network, history, packets, leader, faults }
+        Self {
+            cluster: AsyncMutex::new(cluster),
+            network,
+            history,
+            packets,
+            leader,
+            faults,
+            upgraded: AtomicBool::new(false),
+        }
     }
 
     /// Sets faults to work. They strike until they are over, and end then.
@@ -71,6 +88,14 @@ impl World {
             ended.context("a fault panicked")??;
         }
         Ok(())
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_upgraded(&self) {
+        self.upgraded.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_over(&self) -> bool {

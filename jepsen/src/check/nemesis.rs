@@ -23,5 +23,8 @@ pub(crate) fn vacuous(workload: Workload, faults: &[Fault], events: &[Event]) ->
     let is_of = |it: &Event, name: &str| it.f == name || it.f == "refused" && it.key == name;
     let made = |fault: &&Fault| events.iter().any(|it| it.process == NEMESIS && is_of(it, fault.name()));
     missing.extend(faults.iter().filter(|fault| !made(fault)).map(|it| format!("no `{}` was made", it.name())));
+    if faults.contains(&Fault::Upgrade) && !events.iter().any(|it| it.process == NEMESIS && it.f == "raised") {
+        missing.push("the feature level was not raised".to_owned());
+    }
     missing
 }
