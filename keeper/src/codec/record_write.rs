@@ -1,7 +1,8 @@
 //! Records of a frozen state, on their way to disk.
 
 use keeper_registry::{
-    AnswerState, ClosedRecord, Closing, Control, Document, Header, Instance, Notice, NoticeCause, Record, SessionRecord,
+    AnswerState, ClosedRecord, Closing, Control, Document, Header, Instance, InstanceRecord, Notice, NoticeCause,
+    Record, SessionRecord,
 };
 
 use crate::codec::command::{write_cursor, write_epoch, write_key, write_labels};
@@ -51,14 +52,7 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
             out.u8(tag::GRACES);
             policy::write_graces(out, graces);
         }
-        Record::Instance(record) => {
-            out.u8(tag::INSTANCE);
-            write_instance(out, record.instance);
-            out.option(record.closed, write_closed);
-            out.u64(record.last_sequence);
-            write_cursor(out, record.notices_floor);
-            write_cursor(out, record.confirmed);
-        }
+        Record::Instance(record) => write_instance_record(out, &record),
         Record::Nodes(nodes) => {
             out.u8(tag::NODES);
             out.u64(nodes.last);
@@ -155,6 +149,15 @@ fn write_header(out: &mut Output, header: &Header) {
     });
     out.u64(header.sessions);
     out.u64(header.hash);
+}
+
+fn write_instance_record(out: &mut Output, record: &InstanceRecord<'_>) {
+    out.u8(tag::INSTANCE);
+    write_instance(out, record.instance);
+    out.option(record.closed, write_closed);
+    out.u64(record.last_sequence);
+    write_cursor(out, record.notices_floor);
+    write_cursor(out, record.confirmed);
 }
 
 fn write_instance(out: &mut Output, instance: &Instance) {

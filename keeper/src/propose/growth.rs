@@ -6,8 +6,8 @@
 //!
 //! A frame holds operations of both kinds, and takes its number in the order of its gateway. So it is proposed all the
 //! same, in a form in which the state refuses those that would add something, each at its place. That form came with
-//! level 2: before, a frame is proposed as it is, because refusing all of it would leave a gap in its gateway's numbers,
-//! and nothing ends.
+//! level 2. Before, a frame is proposed as it is: to refuse all of it would leave a gap in its gateway's numbers, and
+//! nothing could end.
 
 use keeper_registry::{Command, DocumentAction, Level, Publish, Rejection, Shortage};
 

@@ -164,8 +164,8 @@ async fn a_node_that_is_told_of_a_level_it_does_not_know_stops_before_it_applies
     cluster.converge().await;
 }
 
-/// The first release cannot read that a number was given, but a dead member can be left out, or it would hold the cluster
-/// back for ever.
+/// The first release cannot read that a number was given. But a dead member can be left out, or it would hold the
+/// cluster back for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn members_come_with_the_level_that_counts_them_and_leave_before() {
     let mut cluster = InProcess::start_with(3, |settings| settings.upgrade.level_max = BEFORE).await;
