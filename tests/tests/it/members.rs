@@ -182,7 +182,7 @@ async fn a_copy_of_a_directory_does_not_start_at_another_address() {
         let (follower, spare) = (cluster.follower().await, cluster.spare().await);
         cluster.stop(spare).await;
         cluster.stop(follower).await;
-        let (home, elsewhere) = (cluster.settings(follower).listen.clone(), cluster.settings(spare).listen.clone());
+        let (home, elsewhere) = (cluster.settings(follower).listen, cluster.settings(spare).listen);
         cluster.change(follower, |settings| settings.listen = elsewhere);
         let refused = cluster.try_start(follower).await.expect_err("the others do not reach it there");
         let number = follower + 1;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use keeper_proto::peer::Envelope;
 use keeper_proto::peer::envelope::Kind;
+use keeper_registry::Level;
 
 use super::PeerService;
 use crate::raft::encode;
@@ -88,10 +89,11 @@ impl PeerService {
         Ok(self.handle.vitals.answer(question).encode())
     }
 
-    /// Also one that was removed answers: what it knows to be committed is.
+    /// Also one that was removed answers: what it knows to be committed is. Whoever asks may be of any release and at
+    /// any level, so it is told in the first form, whatever the level here.
     async fn membership(&self) -> Result<Bytes, Refusal> {
         let known = self.handle.committed_membership().await.map_err(unavailable)?;
-        Ok(encode::snapshot_meta(&known))
+        Ok(encode::snapshot_meta(&known, Level::FIRST))
     }
 
     async fn vote(&self, body: Bytes) -> Result<Bytes, Refusal> {
