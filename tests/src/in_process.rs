@@ -159,18 +159,27 @@ impl InProcess {
     /// It does not start.
     pub async fn restart(&mut self, at: usize) {
         assert!(self.nodes[at].running.is_none(), "the node runs already");
-        // A dropped node lets go of its ports and files a moment later.
         until("a node starts", async || self.try_start(at).await.is_ok()).await;
     }
 
-    /// Starts a node on the data it left behind, if it can.
+    /// Starts a node on the data it left behind, if it can. A dropped node lets go of its ports and files a moment
+    /// later: that is waited for.
     ///
     /// # Errors
     /// Why not.
     ///
     /// # Panics
-    /// Starting panicked.
+    /// Starting panicked, or what the node before it had stays in use.
     pub async fn try_start(&mut self, at: usize) -> Result<(), String> {
+        until_some("the node before lets go", async || {
+            let started = self.start_now(at).await;
+            let is_held = started.as_ref().is_err_and(|error| error.contains(" in use"));
+            (!is_held).then_some(started)
+        })
+        .await
+    }
+
+    async fn start_now(&mut self, at: usize) -> Result<(), String> {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
         let runtimes = Runtimes { serve: runtime.handle().clone(), raft: runtime.handle().clone() };
         let starting = runtime.spawn(Node::start(self.nodes[at].settings.clone(), runtimes));
