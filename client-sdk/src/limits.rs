@@ -110,10 +110,6 @@ pub const KICK_POLL_MIN: Duration = Duration::from_millis(20);
 /// Longest pause between two looks at a kick: a large one takes seconds, a gateway's confirmation as long as its lease.
 pub const KICK_POLL_MAX: Duration = Duration::from_millis(500);
 
-/// A node that says nothing of a change of the membership for this long is given up: a new node that starts anew takes
-/// seconds, and so does leadership that is handed over.
-pub const MEMBERSHIP_SILENCE: Duration = Duration::from_secs(60);
-
 /// Connections a gateway registers again in a second, unless it is set up otherwise: a hundred thousand in five
 /// seconds, and ten gateways that do so at once are no more than a cluster takes.
 pub const REREGISTER_RATE: u32 = 20_000;

@@ -5,7 +5,6 @@
 //! where it was.
 
 use std::fmt;
-use std::future::Future;
 use std::time::Duration;
 
 use keeper_proto::v1::{
@@ -20,7 +19,6 @@ use crate::{
     Cluster, Endpoint, Error, Happened,
     connection::{Aim, Backoff, asked},
     error::Failure,
-    limits,
 };
 
 /// What a member is.
@@ -72,9 +70,11 @@ pub struct MembershipChange {
     change: Change,
     backoff: Backoff,
     asked: Option<(Endpoint, Streaming<ChangeMembershipReply>)>,
-    /// Until when it is asked for again unless something moves.
+    /// Until when it is waited for, and asked for again, unless a word of it comes.
     deadline: Instant,
     happened: Happened,
+    /// The number that was told last: a node tells it for as long as it waits for the new one.
+    numbered: Option<u64>,
 }
 
 impl Cluster {
@@ -124,6 +124,7 @@ impl Cluster {
             change,
             asked: None,
             happened: Happened::No,
+            numbered: None,
         }
     }
 }
@@ -150,6 +151,11 @@ impl MembershipChange {
             let failure = match self.hear().await {
                 Ok(step) => {
                     self.deadline = Instant::now() + self.cluster.nodes.settings.operation_timeout;
+                    if let MembershipStep::Numbered(node) = step
+                        && self.numbered.replace(node) == Some(node)
+                    {
+                        continue;
+                    }
                     return Ok(step);
                 }
                 Err(failure) => failure,
@@ -175,11 +181,11 @@ impl MembershipChange {
             Some(asked) => asked,
             None => self.ask().await?,
         };
-        let heard = match time::timeout(limits::MEMBERSHIP_SILENCE, replies.message()).await {
+        let heard = match time::timeout_at(self.deadline, replies.message()).await {
             Ok(Ok(Some(reply))) => Ok(reply),
             Ok(Ok(None)) => Err(Failure::gone(Error::unreachable("the node ended the change", Happened::Maybe))),
             Ok(Err(status)) => Err(Failure::from_status(&status)),
-            Err(_) => Err(Failure::gone(silent())),
+            Err(_) => Err(Failure::gone(self.silent())),
         };
         match heard {
             Ok(reply) => {
@@ -199,9 +205,12 @@ impl MembershipChange {
         let node = self.cluster.nodes.pick(&Aim::Leader).map_err(Failure::silent)?;
         let request = ChangeMembershipRequest { change: Some(self.change.clone()) };
         let mut client = ClusterClient::new(node.channel);
-        let after = self.cluster.nodes.settings.attempt_timeout;
-        let asking = within(after, client.change_membership(request));
-        match asking.await {
+        let until = self.deadline.min(Instant::now() + self.cluster.nodes.settings.attempt_timeout);
+        let asked = match time::timeout_at(until, client.change_membership(request)).await {
+            Ok(answer) => answer.map_err(|status| Failure::from_status(&status)),
+            Err(_) => Err(Failure::gone(self.silent())),
+        };
+        match asked {
             Ok(reply) => Ok((node.endpoint, reply.into_inner())),
             Err(failure) => {
                 self.cluster.nodes.failed(&node.endpoint, &failure);
@@ -209,20 +218,11 @@ impl MembershipChange {
             }
         }
     }
-}
 
-async fn within<T>(after: Duration, asking: impl Future<Output = Result<T, tonic::Status>>) -> Result<T, Failure> {
-    match time::timeout(after, asking).await {
-        Ok(answer) => answer.map_err(|status| Failure::from_status(&status)),
-        Err(_) => Err(Failure::gone(silent())),
-    }
-}
-
-const fn silent() -> Error {
-    Error::Timeout {
-        operation: "a change of the membership",
-        after: limits::MEMBERSHIP_SILENCE,
-        happened: Happened::Maybe,
+    /// A node that works on a change says so several times a second, or is done within moments.
+    fn silent(&self) -> Error {
+        let after = self.cluster.nodes.settings.operation_timeout;
+        Error::Timeout { operation: "a change of the membership", after, happened: Happened::Maybe }
     }
 }
 

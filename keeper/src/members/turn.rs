@@ -14,7 +14,7 @@ use super::{Shared, Tell};
 use crate::clock;
 use crate::problem::Problem;
 use crate::propose::{Lane, Proposal};
-use crate::raft::{ChangeError, Introduction, Member, MemberChange, MemberStatus, RaftStatus};
+use crate::raft::{ChangeError, Introduction, Member, MemberChange, MemberStatus, RaftStatus, Role};
 
 /// The right to change something. Dropping it gives it back.
 #[derive(Debug)]
@@ -164,9 +164,10 @@ impl Turn<'_> {
             reason: "unreachable",
             message: format!("the node at {at} did not take number {number}: {error}"),
         })?;
-        tell.tell(Progress::Numbered(number));
         let deadline = clock::now() + ARRIVE_MAX;
         loop {
+            // Also that it is waited for is told: who hears nothing for long takes the change for lost.
+            tell.tell(Progress::Numbered(number));
             if let Ok(back) = self.shared.raft.meet(&at).await
                 && back.node == number
                 && !back.lost
@@ -192,6 +193,9 @@ impl Turn<'_> {
         loop {
             self.shared.leads()?;
             let (status, member) = self.member(node)?;
+            if status.role == Role::NoQuorum {
+                return Err(Problem::Unknown { reason: "no majority of the voters answers the leader" });
+            }
             let (last, has) = (status.last_log.unwrap_or(0), member.matched.unwrap_or(0));
             let goal = *wanted.get_or_insert(last);
             if node == status.id || (member.matched.is_some() && has >= goal) {

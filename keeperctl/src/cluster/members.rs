@@ -32,7 +32,7 @@ pub(crate) async fn change(admin: &mut Admin<'_, '_>, verb: MemberVerb) -> Resul
 
 /// Tells how it goes, until it is done.
 async fn follow(admin: &mut Admin<'_, '_>, mut change: MembershipChange) -> Result<MembershipChanged, Failure> {
-    let mut looks = 0;
+    let mut pace = Pace::default();
     loop {
         let step = change.step().await.map_err(|error| Failure::of_change(error, "keeperctl cluster status"))?;
         match step {
@@ -42,15 +42,25 @@ async fn follow(admin: &mut Admin<'_, '_>, mut change: MembershipChange) -> Resu
             MembershipStep::HandingOver(node) => {
                 admin.console.say(format_args!("leadership is handed over to node {node}"));
             }
-            MembershipStep::CatchingUp { node_id, has, wanted } => {
-                // What takes no time is not worth a word.
-                looks += 1;
-                if looks % TELL_EVERY == 0 {
-                    admin.console.say(format_args!("node {node_id} has {has} of {wanted} entries"));
-                }
+            MembershipStep::CatchingUp { node_id, has, wanted } if pace.is_due((node_id, has, wanted)) => {
+                admin.console.say(format_args!("node {node_id} has {has} of {wanted} entries"));
             }
-            _ => {}
+            MembershipStep::CatchingUp { .. } | _ => {}
         }
+    }
+}
+
+/// When progress is worth a word: not if it takes no time, and not if nothing has moved since the last one.
+#[derive(Debug, Default)]
+struct Pace {
+    looks: u32,
+    told: Option<(u64, u64, u64)>,
+}
+
+impl Pace {
+    fn is_due(&mut self, now: (u64, u64, u64)) -> bool {
+        self.looks += 1;
+        self.looks.is_multiple_of(TELL_EVERY) && self.told.replace(now) != Some(now)
     }
 }
 
@@ -110,6 +120,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_node_that_gains_nothing_is_told_once() {
+        let mut pace = Pace::default();
+        let mut told = |has| (0..TELL_EVERY * 3).filter(|_| pace.is_due((4, has, 90))).count();
+        assert_eq!([told(10), told(10), told(60)], [1, 0, 1]);
+        assert!(!Pace::default().is_due((4, 10, 90)), "what takes no time is not worth a word");
+    }
 
     #[test]
     fn what_came_of_it_is_one_sentence() {
