@@ -12,6 +12,11 @@ use keeper::store::{DataDirectory, DirectoryError};
 
 use super::Failure;
 
+/// Nobody can take it back once the others have lost their majority, and here nothing is known of the others.
+const WARNING: &str = "warning: one node at a time: before the next, wait until `keeperctl cluster status` shows this \
+one as a follower. A cluster survives one of three that are set aside, or two of five; beyond that nobody is left who \
+could take them in";
+
 #[derive(Debug, Args)]
 pub(super) struct Forget {
     /// The settings of the node, which must not run
@@ -33,6 +38,7 @@ impl Forget {
             Some(aside) => {
                 writeln!(out, "the data of {data_dir} lies in {} now", aside.display())?;
                 writeln!(out, "next: start the node; its cluster takes it in anew, under a new number")?;
+                writeln!(out, "{WARNING}")?;
             }
         }
         Ok(())
