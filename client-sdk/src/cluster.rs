@@ -22,6 +22,8 @@ pub struct Cluster {
 pub enum Role {
     /// Takes writes.
     Leader,
+    /// Was elected, and no majority answers it any more: it leads nobody.
+    NoQuorum,
     /// Votes and follows.
     Follower,
     /// Asks to lead.
@@ -42,6 +44,7 @@ impl Role {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Leader => "leader",
+            Self::NoQuorum => "no-quorum",
             Self::Follower => "follower",
             Self::Candidate => "candidate",
             Self::Learner => "learner",
@@ -59,7 +62,7 @@ pub struct NodeStatus {
     pub cluster: String,
     /// The node's number.
     pub node_id: u64,
-    /// The leader's number, when it knows one.
+    /// The leader's number, when it leads with a majority or hears one that does.
     pub leader_id: Option<u64>,
     /// Of the Raft group.
     pub term: u64,
@@ -99,6 +102,11 @@ pub struct NodeStatus {
     pub level: u32,
     /// The newest feature level that the node reads.
     pub level_max: u32,
+    /// Where it says that other nodes reach it. With `disk_id` it tells two nodes that say the same number apart from
+    /// one that is reached by two names; empty where an older release answers.
+    pub peer_endpoint: String,
+    /// Names its data directory.
+    pub disk_id: u64,
 }
 
 /// Room where a node's data lies.
@@ -149,6 +157,8 @@ pub struct Member {
     pub matched_index: Option<u64>,
     /// Milliseconds since the leader last heard it.
     pub last_heard_ms: Option<u32>,
+    /// As the leader knows: it has not answered for longer than an election takes.
+    pub is_silent: bool,
     /// Its disk, as the leader knows.
     pub disk: Option<Disk>,
     /// Where its state was found to differ, as the leader knows.
@@ -227,6 +237,7 @@ impl Cluster {
 fn status(reply: StatusReply) -> NodeStatus {
     let role = match reply.role.as_str() {
         "leader" => Role::Leader,
+        "no-quorum" => Role::NoQuorum,
         "follower" => Role::Follower,
         "candidate" => Role::Candidate,
         "learner" => Role::Learner,
@@ -258,6 +269,8 @@ fn status(reply: StatusReply) -> NodeStatus {
         // A node from before there were levels names none: it is at the first, and reads no other.
         level: reply.level.max(1),
         level_max: reply.level_max.max(1),
+        peer_endpoint: reply.peer_endpoint,
+        disk_id: reply.disk_id,
     }
 }
 
@@ -269,6 +282,7 @@ fn member(member: v1::Member) -> Member {
         client_endpoint: member.client_endpoint,
         matched_index: member.matched_index,
         last_heard_ms: member.last_heard_ms,
+        is_silent: member.silent,
         disk: member.disk.map(disk),
         diverged: member.diverged.map(divergence),
     }

@@ -74,6 +74,8 @@ mod tests {
             configs: 0,
             level: 1,
             level_max: 1,
+            peer_endpoint: String::new(),
+            disk_id: 0,
             state_hash: 0,
             log_time_ms: 0,
             disk: None,
@@ -91,6 +93,7 @@ mod tests {
             client_endpoint: "http://10.0.0.1:7400".into(),
             matched_index: None,
             last_heard_ms: None,
+            is_silent: false,
             disk: None,
             diverged: None,
         };

@@ -85,7 +85,7 @@ fn lost_logs(events: &[Event]) -> Vec<Violation> {
                 let id = number(&event.value, "id").unwrap_or_default();
                 numbers.insert(key, id);
                 let role = text(&event.value, "role");
-                let votes = ["leader", "candidate", "follower"].contains(&role);
+                let votes = ["leader", "no-quorum", "candidate", "follower"].contains(&role);
                 if let Some((_, line)) = lost.get(key).filter(|(former, _)| votes && *former == id) {
                     let why = format!("{key} is a {role} as node {id}, although its log was lost");
                     violations.push(Violation::new("K5", [*line, at + 1], why));

@@ -128,8 +128,8 @@ impl Metrics {
         let into = &mut Families(registry);
         Self {
             raft_term: into.level("raft_term", "The current term"),
-            raft_is_leader: into.level("raft_is_leader", "1 while this node leads"),
-            raft_has_leader: into.level("raft_has_leader", "1 while this node knows a leader"),
+            raft_is_leader: into.level("raft_is_leader", "1 while this node leads and a quorum answers it"),
+            raft_has_leader: into.level("raft_has_leader", "1 while this node hears a leader that a quorum answers"),
             raft_leader_changes: into.counter("raft_leader_changes", "How often the known leader changed"),
             raft_last_log_index: into.level("raft_last_log_index", "Index of the last entry in the log"),
             raft_committed_index: into.level("raft_committed_index", "Index of the last entry known to be committed"),

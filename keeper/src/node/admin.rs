@@ -9,7 +9,7 @@ use keeper_proto::v1 as wire;
 use crate::http::Readiness;
 use crate::node::Addresses;
 use crate::problem::Problem;
-use crate::raft::{InitializeRefused, Member, RaftHandle, Removed, Role, Standing};
+use crate::raft::{InitializeRefused, Member, RaftHandle, RaftStatus, Removed, Role, Standing};
 use crate::replica::Difference;
 use crate::rpc::{InitialMember, Node};
 use crate::settings::{Advertise, Settings};
@@ -76,6 +76,8 @@ impl Node for Admin {
             (None, false) => role(status.role),
         }
         .to_owned();
+        reply.peer_endpoint.clone_from(&self.advertised.peer_endpoint);
+        reply.disk_id = self.raft.disk_id();
         reply.last_log_index = status.last_log.unwrap_or(0);
         reply.committed_index = status.committed.unwrap_or(0);
         reply.snapshot_index = status.snapshot.unwrap_or(0);
@@ -90,6 +92,7 @@ impl Node for Admin {
             client_endpoint: member.member.client_endpoint,
             matched_index: member.matched,
             last_heard_ms: member.heard_ago.map(|ago| u32::try_from(ago.as_millis()).unwrap_or(u32::MAX)),
+            silent: member.silent,
             disk: of(node_id).room.map(disk),
             diverged: of(node_id).difference.map(divergence),
         });
@@ -130,12 +133,21 @@ impl Readiness for Admin {
         if let Some(removed) = self.raft.removed() {
             return Err(removed.to_string());
         }
+        if status.role == Role::NoQuorum {
+            return Err(no_quorum(&status));
+        }
         if status.leader.is_none() {
-            return Err("no leader is known".to_owned());
+            return Err("no leader is heard".to_owned());
         }
         let lag = status.committed.unwrap_or(0).saturating_sub(status.applied.unwrap_or(0));
         if lag > LAG_READY_MAX { Err(format!("{lag} committed entries are not applied yet")) } else { Ok(()) }
     }
+}
+
+fn no_quorum(status: &RaftStatus) -> String {
+    let silent = status.members.iter().filter(|(_, member)| member.voter && member.silent);
+    let silent: Vec<_> = silent.map(|(id, member)| format!("node {id} ({})", member.member.peer_endpoint)).collect();
+    format!("this node was elected, and no majority of the voters answers it; silent: {}", silent.join(", "))
 }
 
 fn others(removed: Removed) -> Vec<wire::Member> {
@@ -165,6 +177,7 @@ const fn role(role: Role) -> &'static str {
         Role::Follower => "follower",
         Role::Candidate => "candidate",
         Role::Leader => "leader",
+        Role::NoQuorum => "no-quorum",
         Role::Stopped => "stopped",
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::contact::Contact;
 use super::introduction::Introduction;
 use super::join::Standing;
 use super::leadership::Leadership;
@@ -39,6 +40,7 @@ pub struct RaftHandle {
     pub(super) offload: Offload,
     pub(super) stopping: CancellationToken,
     pub(super) levels: Levels,
+    pub(super) contact: Arc<Contact>,
 }
 
 /// Why the group was not founded.
@@ -163,6 +165,12 @@ impl RaftHandle {
         if leadership.own { Ok(()) } else { Err(leadership.leader_endpoint()) }
     }
 
+    /// Names this node's data directory.
+    #[must_use]
+    pub fn disk_id(&self) -> u64 {
+        self.peers.disk_id()
+    }
+
     /// What this node knows of itself and the group.
     #[must_use]
     pub fn status(&self) -> RaftStatus {
@@ -172,7 +180,7 @@ impl RaftHandle {
     /// Follows [`RaftHandle::status`].
     #[must_use]
     pub fn watch_status(&self) -> StatusWatch {
-        StatusWatch { metrics: self.raft.metrics() }
+        StatusWatch { metrics: self.raft.metrics(), contact: Arc::clone(&self.contact) }
     }
 
     /// Rounds of reads this node has run; reads divided by it is how many shared one.

@@ -18,6 +18,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use openraft::metrics::RaftServerMetrics;
 use tokio::sync::watch;
 
+use super::contact::Contact;
 use super::machine::RaftNode;
 use super::type_config::{Member, TypeConfig};
 
@@ -50,6 +51,7 @@ pub(super) struct LeadershipWatch {
     /// Who led when the newest applied entry was proposed.
     pub(super) applied: watch::Receiver<Option<LeaderIdOf<TypeConfig>>>,
     pub(super) leadership: Arc<watch::Sender<Leadership>>,
+    pub(super) contact: Arc<Contact>,
 }
 
 impl LeadershipWatch {
@@ -59,6 +61,9 @@ impl LeadershipWatch {
             let seen = metrics.borrow_watched().clone();
             let applied = *self.applied.borrow_and_update();
             let now = leadership(&seen, applied);
+            if now.own {
+                self.contact.took_office(seen.vote.leader_id);
+            }
             self.leadership.send_if_modified(|before| {
                 let changed = *before != now;
                 *before = now;

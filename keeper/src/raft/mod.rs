@@ -4,6 +4,7 @@
 //! follow the leadership, report status. [`start`] puts a node together; [`serve`] serves its peers; [`restore`] writes
 //! what a group begins with that goes on from the state of another.
 
+mod contact;
 mod driver;
 mod encode;
 mod entropy;

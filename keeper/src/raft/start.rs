@@ -8,6 +8,7 @@ use openraft::{Raft, StorageHelper};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::contact::Contact;
 use super::driver::RaftDriver;
 use super::entropy::Entropy;
 use super::handle::RaftHandle;
@@ -124,6 +125,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let config = options.config(&identity.cluster).map_err(|error| RaftStartError::Options(error.to_string()))?;
     let files = Arc::new(SnapshotFiles::open(snapshots, replica.presence_limits()).map_err(unreadable)?);
     check_snapshot(&mut log, &files).await?;
+    let contact = Arc::new(Contact::new(&options));
     let schedule = Arc::new(SnapshotSchedule::new(&options, identity.node));
     let peers = Arc::new(Peers::new(identity.clone(), dial));
     let vitals = Arc::new(Vitals::new(space, Arc::clone(&replica), Arc::clone(&schedule)));
@@ -149,6 +151,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         offload,
         stopping: stopping.clone(),
         levels: replica.levels().clone(),
+        contact: Arc::clone(&contact),
     };
     let vitals = VitalsRounds {
         vitals,
@@ -156,6 +159,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         raft: raft.clone(),
         peers: Arc::clone(&peers),
         leadership: leadership_seen.clone(),
+        contact: Arc::clone(&contact),
         metrics,
     };
     let rounds = ReadRounds {
@@ -167,7 +171,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     };
     let leadership = Arc::new(leadership);
     let followed = Arc::clone(&leadership);
-    let leadership = LeadershipWatch { raft: raft.clone(), applied: applied_leader, leadership };
+    let leadership = LeadershipWatch { raft: raft.clone(), applied: applied_leader, leadership, contact };
     let removal = RemovalRounds { handle: handle.clone() };
     let driver = RaftDriver { raft, rounds, leadership, schedule, vitals, removal, stopping };
     let service = PeerService {

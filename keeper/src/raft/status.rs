@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::alias::WatchReceiverOf;
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::{Instant as _, RaftMetrics, ServerState};
 
+use super::contact::Contact;
 use super::type_config::{Member, TypeConfig};
 
 /// A node's part in the group.
@@ -21,6 +23,8 @@ pub enum Role {
     Candidate,
     /// Leads.
     Leader,
+    /// Was elected, and no quorum answers it any more: it leads nobody.
+    NoQuorum,
     /// Has stopped.
     Stopped,
 }
@@ -36,6 +40,8 @@ pub struct MemberStatus {
     pub matched: Option<u64>,
     /// Known to the leader only: how long ago it was sent the last message that it has answered.
     pub heard_ago: Option<Duration>,
+    /// Known to the leader only: it has not answered for longer than an election takes.
+    pub silent: bool,
 }
 
 /// What a node knows of itself and the group.
@@ -47,7 +53,7 @@ pub struct RaftStatus {
     pub role: Role,
     /// The newest term it has voted in.
     pub term: u64,
-    /// Who leads, as far as it knows.
+    /// Who leads, as long as its word is current: on the leader a quorum answers it, elsewhere it is heard.
     pub leader: Option<u64>,
     /// The last entry in its log.
     pub last_log: Option<u64>,
@@ -71,6 +77,7 @@ pub struct RaftStatus {
 #[derive(Clone)]
 pub struct StatusWatch {
     pub(super) metrics: WatchReceiverOf<TypeConfig, RaftMetrics<TypeConfig>>,
+    pub(super) contact: Arc<Contact>,
 }
 
 impl StatusWatch {
@@ -79,10 +86,11 @@ impl StatusWatch {
     pub fn status(&self) -> RaftStatus {
         // Held for no longer than the clone takes: the core waits for this lock.
         let seen = self.metrics.borrow_watched().clone();
-        status(seen)
+        status(seen, &self.contact)
     }
 
-    /// Waits for the next change; a change since the last wait counts. Once the node has stopped, waits for ever.
+    /// Waits for the next change; a change since the last wait counts, and silence is none. Once the node has stopped,
+    /// waits for ever.
     pub async fn changed(&mut self) {
         if self.metrics.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -96,12 +104,13 @@ impl fmt::Debug for StatusWatch {
     }
 }
 
-fn status(seen: RaftMetrics<TypeConfig>) -> RaftStatus {
+fn status(seen: RaftMetrics<TypeConfig>, contact: &Contact) -> RaftStatus {
+    let leader = contact.leader(&seen);
     RaftStatus {
         id: seen.id,
-        role: role(seen.state),
+        role: role(seen.state, leader),
         term: seen.current_term,
-        leader: seen.current_leader,
+        leader,
         last_log: seen.last_log_index,
         committed: seen.local_committed.map(|id| id.index),
         applied: seen.last_applied.map(|id| id.index),
@@ -109,31 +118,34 @@ fn status(seen: RaftMetrics<TypeConfig>) -> RaftStatus {
         purged: seen.purged.map(|id| id.index),
         membership: seen.membership_config.log_id().map(|id| id.index),
         changing: seen.membership_config.membership().get_joint_config().len() > 1,
-        members: members(&seen),
+        members: members(&seen, contact),
     }
 }
 
-const fn role(state: ServerState) -> Role {
+const fn role(state: ServerState, leader: Option<u64>) -> Role {
     match state {
         ServerState::Learner => Role::Learner,
         ServerState::Follower => Role::Follower,
         ServerState::Candidate => Role::Candidate,
+        ServerState::Leader if leader.is_none() => Role::NoQuorum,
         ServerState::Leader => Role::Leader,
         ServerState::Shutdown => Role::Stopped,
     }
 }
 
-fn members(seen: &RaftMetrics<TypeConfig>) -> BTreeMap<u64, MemberStatus> {
+fn members(seen: &RaftMetrics<TypeConfig>, contact: &Contact) -> BTreeMap<u64, MemberStatus> {
     let membership = seen.membership_config.membership();
     let voters: BTreeSet<_> = membership.voter_ids().collect();
     let one = |(id, member): (&u64, &Member)| {
         let matched = seen.replication.as_ref().and_then(|all| all.get(id)?.map(|log_id| log_id.index));
         let heard = seen.heartbeat.as_ref().and_then(|all| *all.get(id)?);
+        let heard_ago = heard.map(|at| at.elapsed());
         let status = MemberStatus {
             member: member.clone(),
             voter: voters.contains(id),
             matched,
-            heard_ago: heard.map(|at| at.elapsed()),
+            heard_ago,
+            silent: *id != seen.id && contact.is_silent(seen, heard_ago),
         };
         (*id, status)
     };

@@ -37,7 +37,7 @@ fn plant(cluster: &InProcess, at: usize) {
     replica.apply(replica.applied().0, &batch).expect("it decodes");
 }
 
-fn page(cluster: &InProcess, at: usize, path: &str) -> String {
+pub(crate) fn page(cluster: &InProcess, at: usize, path: &str) -> String {
     let mut stream = TcpStream::connect(cluster.node(at).addresses().http).expect("the node listens");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: keeper\r\nConnection: close\r\n\r\n").expect("a request");
     let mut page = String::new();

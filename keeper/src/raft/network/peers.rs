@@ -134,8 +134,13 @@ impl Peer {
 
     /// Asks once; the answer is yet to be opened.
     pub(crate) async fn exchange(&self, kind: Kind, body: Bytes, limit: Duration) -> Result<Envelope, CallError> {
+        self.send(self.envelope(kind, body), limit).await
+    }
+
+    /// Asks once, with a message that says more than its kind does.
+    pub(crate) async fn send(&self, message: Envelope, limit: Duration) -> Result<Envelope, CallError> {
         let mut client = self.client();
-        let answer = tokio::time::timeout(limit, client.call(self.envelope(kind, body)))
+        let answer = tokio::time::timeout(limit, client.call(message))
             .await
             .map_err(|_| self.silent(limit))?
             .map_err(|status| self.unreachable(status))?;

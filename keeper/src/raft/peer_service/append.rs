@@ -81,7 +81,10 @@ impl PeerService {
 
     fn append_request(&self, message: Envelope) -> Result<AppendEntriesRequest<TypeConfig>, Refusal> {
         let body = self.accept(message, Kind::Append, "an append request")?;
-        encode::decode_append_request(body).map_err(|source| Refusal::Malformed { what: "append", source })
+        let request =
+            encode::decode_append_request(body).map_err(|source| Refusal::Malformed { what: "append", source })?;
+        self.handle.contact.heard(request.vote.leader_id);
+        Ok(request)
     }
 
     /// Whether a message is for this node, from one that can belong to the cluster.

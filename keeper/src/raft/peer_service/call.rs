@@ -9,6 +9,7 @@ use keeper_proto::peer::envelope::Kind;
 use keeper_registry::Level;
 
 use super::PeerService;
+use crate::raft::contact::Quorum;
 use crate::raft::encode;
 use crate::raft::identity::Refusal;
 use crate::raft::introduction::Introduction;
@@ -35,7 +36,7 @@ impl PeerService {
             Kind::ReadIndex => self.read_index().await?,
             Kind::Identify => self.identify().await?,
             Kind::Adopt => self.adopt(request.body).await?,
-            Kind::Vitals => self.vitals(request.body)?,
+            Kind::Vitals => self.vitals(&request)?,
             Kind::Membership => self.membership().await?,
             Kind::Unspecified | Kind::Append | Kind::SnapshotHeader | Kind::SnapshotChunk | Kind::Problem => {
                 return Err(Refusal::WrongKind { found: request.kind, expected: "a call" });
@@ -83,9 +84,12 @@ impl PeerService {
         Ok(())
     }
 
-    fn vitals(&self, body: Bytes) -> Result<Bytes, Refusal> {
+    fn vitals(&self, request: &Envelope) -> Result<Bytes, Refusal> {
+        let body = request.body.clone();
         let question = Question::decode(body).map_err(|source| Refusal::Malformed { what: "vitals", source })?;
         self.handle.removal.counted();
+        let quorum = if request.quorum_lost { Quorum::Lost } else { Quorum::Answers };
+        self.handle.contact.told(request.from, quorum);
         Ok(self.handle.vitals.answer(question).encode())
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use keeper_proto::peer::Envelope;
 use keeper_proto::peer::envelope::Kind;
 use openraft::async_runtime::watch::WatchReceiver as _;
 use tokio::sync::watch;
@@ -13,6 +14,7 @@ use super::judge::{self, Disk, Finding};
 use super::{MemberVitals, Question, Report, Vitals};
 use crate::clock;
 use crate::metrics::Metrics;
+use crate::raft::contact::Contact;
 use crate::raft::leadership::Leadership;
 use crate::raft::limits::{VITALS_INTERVAL, VITALS_MAX, VITALS_SILENCE_MAX};
 use crate::raft::machine::RaftNode;
@@ -29,6 +31,7 @@ pub(in crate::raft) struct VitalsRounds {
     pub(in crate::raft) raft: RaftNode,
     pub(in crate::raft) peers: Arc<Peers>,
     pub(in crate::raft) leadership: watch::Receiver<Leadership>,
+    pub(in crate::raft) contact: Arc<Contact>,
     pub(in crate::raft) metrics: Arc<Metrics>,
 }
 
@@ -45,6 +48,8 @@ struct Group {
     own: u64,
     voters: BTreeSet<u64>,
     others: BTreeMap<u64, Member>,
+    /// No quorum answers this leader: nobody should say that it leads.
+    quorum_lost: bool,
 }
 
 impl VitalsRounds {
@@ -69,7 +74,7 @@ impl VitalsRounds {
 
     async fn round(&self, mut office: Office) -> Office {
         let group = self.group();
-        let answers = join_all(group.others.iter().map(|(id, member)| self.ask(*id, member, &office))).await;
+        let answers = join_all(group.others.iter().map(|(id, member)| self.ask(*id, member, &group, &office))).await;
         let now = clock::now();
         office.heard.retain(|node, _| group.others.contains_key(node));
         let mut reports = BTreeMap::new();
@@ -92,20 +97,23 @@ impl VitalsRounds {
         office
     }
 
-    async fn ask(&self, id: u64, member: &Member, office: &Office) -> (u64, Result<Report, CallError>) {
+    async fn ask(&self, id: u64, member: &Member, group: &Group, office: &Office) -> (u64, Result<Report, CallError>) {
         let peer = self.peers.peer(Class::Control, id, member);
         let proven = office.findings.get(&id).and_then(|finding| finding.proven());
-        let answer = peer.call(Kind::Vitals, Question { proven }.encode(), VITALS_MAX).await;
+        let question = peer.envelope(Kind::Vitals, Question { proven }.encode());
+        let question = Envelope { quorum_lost: group.quorum_lost, ..question };
+        let answer = peer.send(question, VITALS_MAX).await.and_then(|answer| peer.open(answer, Kind::Vitals));
         let report = answer.and_then(|body| Report::decode(body).map_err(|error| peer.malformed(error)));
         (id, report)
     }
 
     fn group(&self) -> Group {
-        let seen = self.raft.metrics().borrow_watched().membership_config.clone();
-        let membership = seen.membership();
+        let seen = self.raft.metrics().borrow_watched().clone();
+        let membership = seen.membership_config.membership();
         let own = *self.raft.node_id();
         let others = membership.nodes().filter(|(id, _)| **id != own).map(|(id, member)| (*id, member.clone()));
-        Group { own, voters: membership.voter_ids().collect(), others: others.collect() }
+        let quorum_lost = self.contact.leader(&seen).is_none();
+        Group { own, voters: membership.voter_ids().collect(), others: others.collect(), quorum_lost }
     }
 
     fn judge_room(&self, group: &Group, room: Option<Room>, office: &Office, now: Instant) {
