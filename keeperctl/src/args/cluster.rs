@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 pub(crate) enum ClusterVerb {
     /// Ask every node how it is: those named, and the members they know
     ///
-    /// Fails with exit code 1 when no node leads or replicas differ, and with 2 when no node answers.
+    /// Fails with exit code 1 when something is wrong that a person must see, and with 2 when no node answers.
     Status,
     /// Write the whole state to a file, from one node, while all go on working
     ///

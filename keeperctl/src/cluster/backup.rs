@@ -80,13 +80,13 @@ fn rank(role: &Role) -> u8 {
     match role {
         Role::Follower => 0,
         Role::Learner => 1,
-        Role::Leader => 2,
+        Role::Leader | Role::NoQuorum => 2,
         Role::Candidate | Role::Uninitialized | Role::Removed | Role::Other(_) | _ => 3,
     }
 }
 
 fn nobody(survey: &Survey, id: u64) -> Failure {
-    let answering = render::list(survey.answers.keys());
+    let answering = render::list(survey.statuses().map(|status| status.node_id));
     let failure = Failure::failed(format!("node {id} does not answer; nodes that do: {answering}"));
     survey.silences().fold(failure, Failure::remedy)
 }

@@ -6,6 +6,7 @@
 mod backup;
 mod diagnosis;
 mod members;
+mod problems;
 mod report;
 mod survey;
 mod upgrade;
@@ -28,18 +29,15 @@ pub(crate) async fn status(admin: &mut Admin<'_, '_>, endpoints: &[Endpoint]) ->
     let survey = survey(&admin.keeper.cluster(), endpoints).await;
     let status = Status::of(&survey);
     admin.console.print(&status)?;
-    for line in survey.silences().chain(report::shortages(&survey)) {
-        admin.console.say(line);
-    }
-    if let Some(hint) = upgrade::due(survey.answers.values().map(|(_, status)| status)) {
-        admin.console.say(hint);
+    for tip in status.tips() {
+        admin.console.say(tip);
     }
     status.verdict()
 }
 
 /// Asks the nodes that were named, then the members they know and that have not answered, until nobody is left.
 async fn survey(cluster: &Cluster, endpoints: &[Endpoint]) -> Survey {
-    let mut survey = Survey::default();
+    let mut survey = Survey::of(endpoints);
     let mut round = endpoints.to_vec();
     while !round.is_empty() {
         let asks = round.into_iter().map(|endpoint| async {

@@ -1,12 +1,15 @@
-//! The status of a cluster, as it is printed, and what is wrong with it.
+//! The status of a cluster, as it is printed.
 
 use std::collections::BTreeMap;
 
-use keeper_client_sdk::{Divergence, Endpoint, Member, NodeStatus, Role};
+use keeper_client_sdk::{Endpoint, Member, NodeStatus, Role};
 use serde::Serialize;
 
 use crate::{
-    cluster::survey::Survey,
+    cluster::{
+        problems,
+        survey::{self, Survey},
+    },
     failure::Failure,
     render::{self, Report},
 };
@@ -14,8 +17,8 @@ use crate::{
 /// What a node is that did not answer.
 const UNREACHABLE: &str = "unreachable";
 
-/// What all nodes say of a cluster that was never founded.
-pub(super) const UNINITIALIZED: &str = "the cluster is not initialized: run `keeper init`";
+/// What a node is that answered as one of the cluster, and is none by the leader's word.
+const NO_MEMBER: &str = "no-member";
 
 /// The status of a cluster.
 #[derive(Debug, Serialize)]
@@ -25,6 +28,8 @@ pub(super) struct Status {
     nodes: Vec<Node>,
     /// What is wrong, worst first.
     problems: Vec<String>,
+    /// What is worth a word.
+    tips: Vec<String>,
     #[serde(skip)]
     answered: usize,
 }
@@ -65,26 +70,35 @@ struct Told {
 
 impl Status {
     pub(super) fn of(survey: &Survey) -> Self {
-        let answers: Vec<&NodeStatus> = survey.answers.values().map(|(_, status)| status).collect();
-        let committed = answers.iter().map(|status| status.committed_index).max().unwrap_or(0);
+        let committed = survey.statuses().map(|status| status.committed_index).max().unwrap_or(0);
         let members = survey.members();
-        let leader = leader(&answers);
-        let told = survey.answers.values().map(|(endpoint, status)| Node::told(endpoint, status, committed, &members));
-        let silent = survey.silent.keys().filter_map(|endpoint| {
-            let node = survey.node_at(endpoint);
-            // A node that answered by another name is not missing.
-            let is_known = node.is_some_and(|node| survey.answers.contains_key(&node));
-            (!is_known).then(|| Node::silent(endpoint, node, &members))
+        let told = survey.answers.values().map(|(endpoint, status)| {
+            let mut node = Node::told(endpoint, status, committed, &members);
+            if status.role != Role::Removed && problems::is_outside(survey, status, &members) {
+                NO_MEMBER.clone_into(&mut node.role);
+            }
+            node
         });
-        let mut nodes: Vec<Node> = told.chain(silent).collect();
+        let absent = survey.absent().map(|(member, _)| {
+            let endpoint = survey::place(member).map_or_else(|| member.client_endpoint.clone(), |it| it.to_string());
+            Node::silent(endpoint, Some(member))
+        });
+        let strangers = survey.strangers().map(|(endpoint, _)| Node::silent(endpoint.to_string(), None));
+        let mut nodes: Vec<Node> = told.chain(absent).chain(strangers).collect();
         nodes.sort_by_key(|node| (node.node.unwrap_or(u64::MAX), node.endpoint.clone()));
         Self {
-            cluster: answers.first().map(|status| status.cluster.clone()),
-            leader,
+            cluster: survey.authority().map(|status| status.cluster.clone()),
+            leader: survey.leader().map(|status| status.node_id),
             nodes,
-            problems: problems(&answers, leader),
-            answered: answers.len(),
+            problems: problems::problems(survey),
+            tips: problems::tips(survey),
+            answered: survey.answers.len(),
         }
+    }
+
+    /// What is to be said beside the table.
+    pub(super) fn tips(&self) -> &[String] {
+        &self.tips
     }
 
     /// Whether a script should go on.
@@ -117,7 +131,8 @@ impl Node {
             disk_needed_bytes: status.disk.map(|disk| disk.needed_bytes),
         };
         Self {
-            node: Some(status.node_id),
+            // One that waits for its number has none.
+            node: Some(status.node_id).filter(|node| *node != 0),
             endpoint: endpoint.to_string(),
             role: status.role.as_str().to_owned(),
             voter: members.get(&status.node_id).map(|member| member.voter),
@@ -125,111 +140,10 @@ impl Node {
         }
     }
 
-    fn silent(endpoint: &Endpoint, node: Option<u64>, members: &BTreeMap<u64, &Member>) -> Self {
-        let voter = node.and_then(|node| members.get(&node)).map(|member| member.voter);
-        Self { node, endpoint: endpoint.to_string(), role: UNREACHABLE.to_owned(), voter, told: None }
+    fn silent(endpoint: String, member: Option<&Member>) -> Self {
+        let (node, voter) = (member.map(|member| member.node_id), member.map(|member| member.voter));
+        Self { node, endpoint, role: UNREACHABLE.to_owned(), voter, told: None }
     }
-}
-
-/// Whoever leads in the highest term that anybody knows: a leader of an older one has been replaced and does not know.
-/// So has one of two within a term, where only a node of a higher number can follow.
-pub(super) fn leader(answers: &[&NodeStatus]) -> Option<u64> {
-    let term = answers.iter().map(|status| status.term).max()?;
-    let leads = |status: &&&NodeStatus| status.role == Role::Leader && status.term == term;
-    answers.iter().filter(leads).map(|status| status.node_id).max()
-}
-
-fn problems(answers: &[&NodeStatus], leader: Option<u64>) -> Vec<String> {
-    let Some(first) = answers.first() else { return vec!["no node answers".to_owned()] };
-    let mut problems = Vec::new();
-    if let Some(other) = answers.iter().find(|status| status.cluster != first.cluster) {
-        let (a, b) = (&first.cluster, &other.cluster);
-        problems.push(format!(
-            "the nodes belong to different clusters: {} to {a}, {} to {b}",
-            first.node_id, other.node_id
-        ));
-    } else if let Some((one, other)) = histories(answers) {
-        // A cluster that was restored beside members of the former one, which has the same name.
-        problems.push(format!(
-            "the nodes belong to different clusters: {} to the history {}, {} to {}",
-            one.node_id,
-            render::hex(one.state_id),
-            other.node_id,
-            render::hex(other.state_id)
-        ));
-    }
-    problems.extend(divergences(answers, leader));
-    // Replicas are compared at the same entry only: elsewhere they differ because one is ahead.
-    for (index, one) in answers.iter().enumerate() {
-        let differs = |other: &&&NodeStatus| {
-            other.applied_index == one.applied_index
-                && other.state_id == one.state_id
-                && other.state_hash != one.state_hash
-                && one.diverged.is_none()
-                && other.diverged.is_none()
-        };
-        if let Some(other) = answers[index + 1..].iter().find(differs) {
-            problems.push(format!(
-                "the states of nodes {} and {} differ at index {}: keep their data and report it",
-                one.node_id, other.node_id, one.applied_index
-            ));
-        }
-    }
-    if leader.is_none() {
-        let uninitialized = answers.iter().all(|status| status.role == Role::Uninitialized);
-        let remedy = if uninitialized { UNINITIALIZED } else { "no node leads" };
-        problems.push(remedy.to_owned());
-    }
-    problems
-}
-
-/// What the nodes themselves have found: a replica that is proven to differ says so, and the leader knows of others.
-fn divergences(answers: &[&NodeStatus], leader: Option<u64>) -> Vec<String> {
-    let proven = answers.iter().filter_map(|status| Some((status.node_id, status.diverged?)));
-    let mut problems: Vec<String> = proven
-        .map(|(node, Divergence { index, found, expected })| {
-            let (found, expected) = (render::hex(found), render::hex(expected));
-            format!(
-                "the state of node {node} differs from the majority's since entry {index} or before ({found}, not \
-                 {expected}): it is not read; keep its data and report it, then rebuild it with `keeper forget \
-                 --config FILE` on its machine"
-            )
-        })
-        .collect();
-    let members = answers.iter().find(|status| Some(status.node_id) == leader).map(|status| &status.members);
-    for member in members.into_iter().flatten() {
-        let says_so = |status: &&&NodeStatus| status.node_id == member.node_id && status.diverged.is_some();
-        if let Some(Divergence { index, found, expected }) = member.diverged
-            && !answers.iter().any(|status| says_so(&status))
-        {
-            let (node, found, expected) = (member.node_id, render::hex(found), render::hex(expected));
-            problems.push(format!(
-                "the state of node {node} differs from the leader's at entry {index} ({found}, not {expected}): keep their \
-                 data and report it"
-            ));
-        }
-    }
-    problems
-}
-
-/// Nodes that have too little room for anything to grow, in words.
-pub(super) fn shortages(survey: &Survey) -> impl Iterator<Item = String> {
-    survey.answers.values().filter_map(|(_, status)| {
-        let disk = status.disk.filter(|disk| disk.is_short)?;
-        Some(format!(
-            "node {} has {} MiB of disk free and needs {} MiB, and a quarter more before it takes new data again",
-            status.node_id,
-            disk.free_bytes >> 20,
-            disk.needed_bytes >> 20
-        ))
-    })
-}
-
-/// Two nodes whose states began apart. One without a state has yet to hear of its beginning.
-fn histories<'a>(answers: &[&'a NodeStatus]) -> Option<(&'a NodeStatus, &'a NodeStatus)> {
-    let mut begun = answers.iter().filter(|status| status.state_id != 0);
-    let one = begun.next()?;
-    begun.find(|other| other.state_id != one.state_id).map(|other| (*one, *other))
 }
 
 impl Told {

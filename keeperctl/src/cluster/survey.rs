@@ -1,25 +1,44 @@
 //! What nodes said about themselves, as it is collected. Pure: answers in, whom to ask next out.
+//!
+//! Who is a member is what the leader says. Everybody else may lag behind it, and one that was removed may name members
+//! of long ago: they are asked, because one of them may lead, and are not believed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keeper_client_sdk::{Endpoint, Member, NodeStatus};
+use keeper_client_sdk::{Endpoint, Member, NodeStatus, Role};
+
+/// A node by what it says of itself: several may say the same number, and one may have several names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Who {
+    node_id: u64,
+    disk_id: u64,
+    peer_endpoint: String,
+}
 
 /// What nodes said about themselves.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    /// By node, for a node may have several names.
-    pub(super) answers: BTreeMap<u64, (Endpoint, NodeStatus)>,
+    /// In the order of their numbers.
+    pub(super) answers: BTreeMap<Who, (Endpoint, NodeStatus)>,
     /// Who did not answer, and why.
     pub(super) silent: BTreeMap<Endpoint, String>,
+    named: BTreeSet<Endpoint>,
     asked: BTreeSet<Endpoint>,
 }
 
 impl Survey {
+    /// Begins with the nodes that were named.
+    pub(super) fn of(named: &[Endpoint]) -> Self {
+        Self { named: named.iter().cloned().collect(), ..Self::default() }
+    }
+
     pub(super) fn hear(&mut self, endpoint: Endpoint, answer: Result<NodeStatus, String>) {
         self.asked.insert(endpoint.clone());
         match answer {
             Ok(status) => {
-                self.answers.entry(status.node_id).or_insert((endpoint, status));
+                let NodeStatus { node_id, disk_id, ref peer_endpoint, .. } = status;
+                let who = Who { node_id, disk_id, peer_endpoint: peer_endpoint.clone() };
+                self.answers.entry(who).or_insert((endpoint, status));
             }
             Err(problem) => {
                 self.silent.insert(endpoint, problem);
@@ -27,31 +46,86 @@ impl Survey {
         }
     }
 
-    /// Members that have neither answered nor been asked.
+    /// Members by anybody's account that have neither answered nor been asked.
     pub(super) fn unasked(&self) -> Vec<Endpoint> {
-        let missing = self.members().into_values().filter(|member| !self.answers.contains_key(&member.node_id));
-        let endpoints: BTreeSet<_> =
-            missing.filter_map(|member| Endpoint::parse(&member.client_endpoint).ok()).collect();
+        let known = self.statuses().flat_map(|status| &status.members);
+        let missing = known.filter(|member| !self.statuses().any(|status| is(status, member)));
+        let endpoints: BTreeSet<_> = missing.filter_map(place).collect();
         endpoints.into_iter().filter(|endpoint| !self.asked.contains(endpoint)).collect()
     }
 
-    /// Every member that anybody knows, as the one who knows most of the log knows it.
-    pub(super) fn members(&self) -> BTreeMap<u64, &Member> {
-        let mut tellers: Vec<_> = self.answers.values().map(|(_, status)| status).collect();
-        tellers.sort_by_key(|status| status.applied_index);
-        tellers.into_iter().flat_map(|status| &status.members).map(|member| (member.node_id, member)).collect()
+    /// Everybody's answer.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = &NodeStatus> + Clone {
+        self.answers.values().map(|(_, status)| status)
     }
 
-    /// The node behind an endpoint that did not answer, as members know it.
-    pub(super) fn node_at(&self, endpoint: &Endpoint) -> Option<u64> {
-        let members = self.members();
-        let here =
-            members.values().find(|member| Endpoint::parse(&member.client_endpoint).ok().as_ref() == Some(endpoint));
-        here.map(|member| member.node_id)
+    /// Whether a node of this number answered.
+    pub(super) fn has_heard(&self, node: u64) -> bool {
+        self.statuses().any(|status| status.node_id == node)
+    }
+
+    /// Whoever leads in the highest term that anybody knows: a leader of an older one has been replaced and does not
+    /// know. So has one of two within a term, where only a node of a higher number can follow.
+    pub(super) fn leader(&self) -> Option<&NodeStatus> {
+        let term = self.statuses().map(|status| status.term).max()?;
+        let leads = |status: &&NodeStatus| status.role == Role::Leader && status.term == term;
+        self.statuses().filter(leads).max_by_key(|status| status.node_id)
+    }
+
+    /// Whoever was elected last and is answered by no majority.
+    pub(super) fn leader_without_quorum(&self) -> Option<&NodeStatus> {
+        let lost = self.statuses().filter(|status| status.role == Role::NoQuorum);
+        lost.max_by_key(|status| (status.term, status.node_id))
+    }
+
+    /// Whose word counts for who the members are: the leader's; without one, that of who knows most of the log.
+    pub(super) fn authority(&self) -> Option<&NodeStatus> {
+        let belongs = |role: &Role| !matches!(role, Role::Removed | Role::Uninitialized);
+        let lasts = |it: &&NodeStatus| (belongs(&it.role), it.committed_index, it.last_log_index);
+        self.leader().or_else(|| self.statuses().max_by_key(lasts))
+    }
+
+    /// The members.
+    pub(super) fn members(&self) -> BTreeMap<u64, &Member> {
+        let told = self.authority().into_iter().flat_map(|status| &status.members);
+        told.map(|member| (member.node_id, member)).collect()
+    }
+
+    /// Members that did not answer, where they should, and why not.
+    pub(super) fn absent(&self) -> impl Iterator<Item = (&Member, Option<String>)> {
+        let absent = self.members().into_values().filter(|member| !self.has_heard(member.node_id));
+        absent.map(|member| (member, place(member).and_then(|place| self.lack(&place))))
+    }
+
+    /// Why nobody who is meant answers at a place.
+    fn lack(&self, place: &Endpoint) -> Option<String> {
+        let other = self.answers.values().find(|(endpoint, _)| endpoint == place);
+        match other {
+            Some((_, other)) if other.role == Role::Uninitialized => Some("a node without data is in its place".into()),
+            Some((_, other)) => Some(format!("node {} is in its place", other.node_id)),
+            None => self.silent.get(place).cloned(),
+        }
+    }
+
+    /// Nodes that were named and are nowhere to be found among the members.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = (&Endpoint, &String)> {
+        let places: BTreeSet<_> = self.members().into_values().filter_map(place).collect();
+        self.silent.iter().filter(move |(endpoint, _)| self.named.contains(endpoint) && !places.contains(endpoint))
     }
 
     /// Who did not answer, in words.
     pub(super) fn silences(&self) -> impl Iterator<Item = String> {
         self.silent.iter().map(|(endpoint, problem)| format!("{endpoint} does not answer: {problem}"))
     }
+}
+
+/// Where a member says that clients reach it.
+pub(super) fn place(member: &Member) -> Option<Endpoint> {
+    Endpoint::parse(&member.client_endpoint).ok()
+}
+
+/// Whether it is this member that said something, and not another one under its number.
+fn is(status: &NodeStatus, member: &Member) -> bool {
+    let is_elsewhere = !status.peer_endpoint.is_empty() && status.peer_endpoint != member.peer_endpoint;
+    status.node_id == member.node_id && !is_elsewhere
 }

@@ -18,6 +18,7 @@ mod hostile;
 mod instance;
 mod kick;
 mod limits;
+mod majority;
 mod members;
 mod members_cut_off;
 mod monitoring;

@@ -17,6 +17,7 @@ fn member(node: u64) -> Member {
         client_endpoint: endpoint(node).to_string(),
         matched_index: None,
         last_heard_ms: None,
+        is_silent: false,
         disk: None,
         diverged: None,
     }
@@ -46,11 +47,14 @@ pub(in crate::cluster) fn status(node: u64, role: Role) -> NodeStatus {
         diverged: None,
         level: 2,
         level_max: 2,
+        peer_endpoint: format!("10.0.0.{node}:7401"),
+        disk_id: node,
     }
 }
 
 pub(in crate::cluster) fn survey(answers: Vec<NodeStatus>, silent: &[u64]) -> Survey {
-    let mut survey = Survey::default();
+    let named: Vec<_> = answers.iter().map(|it| it.node_id).chain(silent.iter().copied()).map(endpoint).collect();
+    let mut survey = Survey::of(&named);
     for status in answers {
         survey.hear(endpoint(status.node_id), Ok(status));
     }
@@ -64,6 +68,15 @@ fn problem(answers: Vec<NodeStatus>) -> String {
     Status::of(&survey(answers, &[])).verdict().expect_err("a problem").message
 }
 
+/// What is wrong with a cluster of three of which some answer and the others are dead.
+fn problems(answers: Vec<NodeStatus>, silent: &[u64]) -> Vec<String> {
+    Status::of(&survey(answers, silent)).problems
+}
+
+fn dead(node: u64) -> String {
+    format!("node {node} (10.0.0.{node}:7400) does not answer: connection refused")
+}
+
 #[test]
 fn nodes_in_columns() {
     let behind = NodeStatus { applied_index: 110, state_hash: 7, level: 1, ..status(2, Role::Follower) };
@@ -75,7 +88,7 @@ NODE  ENDPOINT       ROLE         TERM  COMMITTED  APPLIED  LAG  STATE HASH     
 3     10.0.0.3:7400  unreachable  -     -          -        -    -                 -        -       -
 ";
     assert_eq!(status.table(), expected);
-    assert_eq!(status.verdict(), Ok(()));
+    assert_eq!(status.verdict(), Err(Failure::refused(dead(3))));
 }
 
 #[test]
@@ -85,7 +98,10 @@ fn nodes_as_json() {
         r#""term":3,"committed":118,"applied":118,"lag":0,"snapshot":100,"state_id":"0000000000000abc","#,
         r#""state_hash":"0123456789abcdef","version":"0.1.0","level":2,"level_max":2,"sessions":1000,"instances":2,"configs":5,"#,
         r#""log_time":"2026-11-22T15:36:02.345Z","disk_free_bytes":5368709120,"disk_needed_bytes":67108864},"#,
-        r#"{"node":3,"endpoint":"10.0.0.3:7400","role":"unreachable","voter":true}],"problems":[]}"#,
+        r#"{"node":2,"endpoint":"10.0.0.2:7400","role":"unreachable","voter":true},"#,
+        r#"{"node":3,"endpoint":"10.0.0.3:7400","role":"unreachable","voter":true}],"#,
+        r#""problems":["node 2 (10.0.0.2:7400) does not answer","#,
+        r#""node 3 (10.0.0.3:7400) does not answer: connection refused"],"tips":[]}"#,
         "\n"
     );
     let status = Status::of(&survey(vec![status(1, Role::Leader)], &[3]));
@@ -103,20 +119,23 @@ fn members_that_were_not_named_are_asked() {
 fn a_node_by_two_names_is_one_node() {
     let mut survey = survey(vec![status(1, Role::Leader)], &[]);
     survey.hear(Endpoint::parse("localhost:7400").expect("host and port"), Ok(status(1, Role::Leader)));
-    assert_eq!(Status::of(&survey).nodes.len(), 1);
+    let status = Status::of(&survey);
+    assert_eq!(status.nodes.iter().filter(|node| node.node == Some(1)).count(), 1);
+    assert!(status.problems.iter().all(|problem| !problem.contains("several")), "{:?}", status.problems);
 }
 
 #[test]
 fn a_leader_of_an_older_term_leads_nobody() {
     let newer = NodeStatus { term: 4, ..status(2, Role::Candidate) };
-    assert_eq!(problem(vec![status(1, Role::Leader), newer]), "no node leads");
+    let expected = "no node leads: the voters that answer may be choosing one";
+    assert_eq!(problem(vec![status(1, Role::Leader), newer]), expected);
 }
 
 #[test]
 fn of_two_leaders_of_a_term_the_one_of_the_higher_number_leads() {
     for nodes in [[1, 2], [2, 1]] {
         let claims = nodes.map(|node| status(node, Role::Leader));
-        assert_eq!(leader(&claims.iter().collect::<Vec<_>>()), Some(2));
+        assert_eq!(survey(claims.to_vec(), &[]).leader().map(|it| it.node_id), Some(2));
     }
 }
 
@@ -148,12 +167,8 @@ fn a_replica_that_only_the_leader_knows_to_differ_is_named() {
 fn a_node_without_room_is_told() {
     let disk = Some(Disk { free_bytes: 40 << 20, needed_bytes: 64 << 20, is_short: true });
     let answers = survey(vec![status(1, Role::Leader), NodeStatus { disk, ..status(2, Role::Follower) }], &[]);
-    let told: Vec<_> = shortages(&answers).collect();
-    assert_eq!(
-        told,
-        ["node 2 has 40 MiB of disk free and needs 64 MiB, and a quarter more before it takes new data again"]
-    );
-    assert_eq!(Status::of(&answers).verdict(), Ok(()));
+    let expected = "node 2 has 40 MiB of disk free and needs 64 MiB, and a quarter more before it takes new data again";
+    assert_eq!(Status::of(&answers).problems, ["node 3 (10.0.0.3:7400) does not answer", expected]);
 }
 
 #[test]
@@ -188,4 +203,103 @@ fn a_node_of_no_cluster_lags_nobody() {
 fn silence_is_a_failure_and_no_verdict() {
     let failure = Status::of(&survey(Vec::new(), &[1, 2])).verdict().expect_err("silence");
     assert_eq!((failure.kind, failure.message.as_str()), (Kind::Unreachable, "no node answers"));
+}
+
+#[test]
+fn a_leader_without_its_majority_leads_nobody_and_names_who_is_silent() {
+    let mut alone = NodeStatus { leader_id: None, ..status(1, Role::NoQuorum) };
+    alone.members[1].is_silent = true;
+    alone.members[2].is_silent = true;
+    let expected = "no node leads: node 1 was elected, and 2 of 3 voters do not answer it: node 2 (10.0.0.2:7400), \
+                    node 3 (10.0.0.3:7400)";
+    assert_eq!(problems(vec![alone.clone()], &[2, 3]), [expected.to_owned(), dead(2), dead(3)]);
+    // The others may answer here, and not there.
+    let follower = |node| NodeStatus { leader_id: None, ..status(node, Role::Follower) };
+    assert_eq!(problems(vec![alone, follower(2), follower(3)], &[]), [expected]);
+}
+
+#[test]
+fn followers_without_a_leader_name_who_is_silent() {
+    let alone = NodeStatus { leader_id: None, ..status(3, Role::Follower) };
+    let expected = "no node leads: 2 of 3 voters do not answer: node 1 (10.0.0.1:7400), node 2 (10.0.0.2:7400)";
+    assert_eq!(problems(vec![alone], &[1, 2]), [expected.to_owned(), dead(1), dead(2)]);
+}
+
+#[test]
+fn a_member_that_the_leader_does_not_reach_is_a_problem() {
+    let mut leader = status(1, Role::Leader);
+    leader.members[2].is_silent = true;
+    let deaf = NodeStatus { leader_id: None, ..status(2, Role::Follower) };
+    let repair = "repair the network between its peer port and that of node 1";
+    let expected = [
+        format!("node 2 (10.0.0.2:7400) hears no leader: {repair}"),
+        format!("node 3 (10.0.0.3:7400) is not heard by the leader: {repair}"),
+    ];
+    assert_eq!(problems(vec![leader, deaf, status(3, Role::Follower)], &[]), expected);
+}
+
+#[test]
+fn every_member_has_a_row_and_nobody_else_is_called_one() {
+    let mut leader = status(1, Role::Leader);
+    leader.members.remove(1);
+    let former = NodeStatus { applied_index: 200, ..status(2, Role::Follower) };
+    let status = Status::of(&survey(vec![leader, former], &[]));
+    let rows: Vec<_> = status.nodes.iter().map(|node| (node.node, node.role.as_str(), node.voter)).collect();
+    let expected =
+        [(Some(1), "leader", Some(true)), (Some(2), "no-member", None), (Some(3), "unreachable", Some(true))];
+    assert_eq!(rows, expected);
+    assert_eq!(status.tips, ["node 2 (10.0.0.2:7400) is no member of the cluster: stop it, or add it again"]);
+    assert_eq!(status.problems, ["node 3 (10.0.0.3:7400) does not answer"], "and whom it knew is not looked for");
+}
+
+#[test]
+fn nodes_of_one_number_are_all_shown() {
+    let mut survey = survey(vec![status(1, Role::Leader), status(2, Role::Follower), status(3, Role::Follower)], &[]);
+    let other = NodeStatus { disk_id: 9, peer_endpoint: "10.0.0.9:7401".into(), ..status(2, Role::Follower) };
+    survey.hear(endpoint(9), Ok(other));
+    let status = Status::of(&survey);
+    assert_eq!(status.nodes.iter().filter(|node| node.node == Some(2)).count(), 2);
+    let expected =
+        "several nodes answer as node 2: at 10.0.0.2:7400 and at 10.0.0.9:7400; stop the one that is not meant";
+    assert_eq!(status.problems, [expected]);
+}
+
+#[test]
+fn a_stranger_under_the_number_of_a_member_keeps_nobody_from_asking_the_member() {
+    let stranger = NodeStatus { disk_id: 9, peer_endpoint: "10.0.0.9:7401".into(), ..status(2, Role::Follower) };
+    let mut survey = survey(vec![status(1, Role::Leader)], &[3]);
+    survey.hear(endpoint(9), Ok(stranger));
+    assert_eq!(survey.unasked(), [endpoint(2)]);
+}
+
+#[test]
+fn a_member_whose_disk_is_gone_is_a_problem() {
+    let empty = NodeStatus { leader_id: None, members: Vec::new(), ..status(3, Role::Uninitialized) };
+    let found = problems(vec![status(1, Role::Leader), status(2, Role::Follower), empty], &[]);
+    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: it is taken in anew within seconds, or else by \
+                    `keeperctl cluster replace 3 10.0.0.3:7401`";
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn too_many_that_were_forgotten_are_named_with_the_way_back() {
+    let mut alone = NodeStatus { leader_id: None, ..status(1, Role::NoQuorum) };
+    alone.members[1].is_silent = true;
+    alone.members[2].is_silent = true;
+    let empty =
+        |node_id| NodeStatus { leader_id: None, node_id, members: Vec::new(), ..status(3, Role::Uninitialized) };
+    let found = problems(vec![alone.clone(), empty(3), NodeStatus { disk_id: 2, ..empty(2) }], &[]);
+    assert!(
+        found[0].starts_with("no node leads: node 1 was elected, and 2 of 3 voters do not answer it: "),
+        "{found:?}"
+    );
+    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: only a leader can take it in anew: if its data was \
+                    set aside by `keeper forget`, put it back";
+    assert_eq!(found.last().map(String::as_str), Some(expected));
+    // One that was not told its number waits for one.
+    let mut survey = survey(vec![alone], &[2]);
+    survey.hear(endpoint(3), Ok(empty(0)));
+    let found = Status::of(&survey).problems;
+    let expected = "node 3 (10.0.0.3:7400) does not answer: a node without data is in its place";
+    assert_eq!(found.last().map(String::as_str), Some(expected));
 }

@@ -1,0 +1,221 @@
+//! What is wrong with a cluster that a person must see, a sentence each, worst first; and what is merely worth a word.
+//!
+//! A problem makes the exit code 1. It is what an alert would tell as well: without a leader, with a member that is
+//! silent, cut off, without its data or without room, with replicas that differ, the cluster may serve everybody, and
+//! the next thing that happens is the one too many.
+
+use std::collections::BTreeMap;
+
+use keeper_client_sdk::{Divergence, Endpoint, Member, NodeStatus, Role};
+
+use crate::{cluster::survey::Survey, cluster::upgrade, render};
+
+/// What all nodes say of a cluster that was never founded.
+pub(super) const UNINITIALIZED: &str = "the cluster is not initialized: run `keeper init`";
+
+/// What is wrong.
+pub(super) fn problems(survey: &Survey) -> Vec<String> {
+    if survey.answers.is_empty() {
+        return vec!["no node answers".to_owned()];
+    }
+    let answers: Vec<&NodeStatus> = survey.statuses().collect();
+    let mut problems = Vec::new();
+    problems.extend(strangers(&answers));
+    problems.extend(leaderless(survey));
+    problems.extend(doubles(survey));
+    problems.extend(divergences(survey, &answers));
+    problems.extend(differences(&answers));
+    problems.extend(survey.absent().map(|(member, why)| {
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{} does not answer{why}", named(member))
+    }));
+    problems.extend(cut_off(survey));
+    problems.extend(wiped(survey));
+    problems.extend(shortages(survey));
+    problems
+}
+
+/// What is worth a word, and nothing to be woken for.
+pub(super) fn tips(survey: &Survey) -> Vec<String> {
+    let silent = survey.strangers().map(|(endpoint, why)| format!("{endpoint} does not answer: {why}"));
+    let members = survey.members();
+    let outside = survey.answers.values().filter(|(_, status)| is_outside(survey, status, &members));
+    let outside = outside.map(|(endpoint, status)| {
+        format!("node {} ({endpoint}) is no member of the cluster: stop it, or add it again", status.node_id)
+    });
+    silent.chain(outside).chain(upgrade::due(survey.statuses())).collect()
+}
+
+/// Whether a node that answered belongs to the cluster no more, whether or not it knows. It can be told while there is
+/// a leader, whose list is the newest.
+pub(super) fn is_outside(survey: &Survey, status: &NodeStatus, members: &BTreeMap<u64, &Member>) -> bool {
+    let left = |leader: &NodeStatus| leader.cluster == status.cluster && !members.contains_key(&status.node_id);
+    status.role == Role::Removed || (status.role != Role::Uninitialized && survey.leader().is_some_and(left))
+}
+
+/// Nodes of several clusters.
+fn strangers(answers: &[&NodeStatus]) -> Option<String> {
+    let first = answers.first()?;
+    if let Some(other) = answers.iter().find(|status| status.cluster != first.cluster) {
+        let (a, b) = (&first.cluster, &other.cluster);
+        let (one, other) = (first.node_id, other.node_id);
+        return Some(format!("the nodes belong to different clusters: {one} to {a}, {other} to {b}"));
+    }
+    // A cluster that was restored beside members of the former one, which has the same name. One without a state has
+    // yet to hear of its beginning.
+    let mut begun = answers.iter().filter(|status| status.state_id != 0);
+    let one = begun.next()?;
+    let other = begun.find(|other| other.state_id != one.state_id)?;
+    Some(format!(
+        "the nodes belong to different clusters: {} to the history {}, {} to {}",
+        one.node_id,
+        render::hex(one.state_id),
+        other.node_id,
+        render::hex(other.state_id)
+    ))
+}
+
+/// That nobody leads, and who is missing.
+fn leaderless(survey: &Survey) -> Option<String> {
+    if survey.leader().is_some() {
+        return None;
+    }
+    if survey.statuses().all(|status| status.role == Role::Uninitialized) {
+        return Some(UNINITIALIZED.to_owned());
+    }
+    let elected = survey.leader_without_quorum();
+    let members = survey.members();
+    let voters: Vec<&&Member> = members.values().filter(|member| member.voter).collect();
+    let misses = |member: &&Member| match elected {
+        Some(elected) => elected.members.iter().any(|it| it.node_id == member.node_id && it.is_silent),
+        None => !survey.has_heard(member.node_id),
+    };
+    let silent: Vec<_> = voters.iter().filter(|member| misses(member)).map(|member| named(member)).collect();
+    if (voters.len() - silent.len()) * 2 > voters.len() {
+        return Some("no node leads: the voters that answer may be choosing one".to_owned());
+    }
+    let (count, silent) = (format!("{} of {} voters", silent.len(), voters.len()), silent.join(", "));
+    Some(match elected {
+        Some(elected) => {
+            format!("no node leads: node {} was elected, and {count} do not answer it: {silent}", elected.node_id)
+        }
+        None => format!("no node leads: {count} do not answer: {silent}"),
+    })
+}
+
+/// Several nodes under one number. Those that wait for one say none.
+fn doubles(survey: &Survey) -> Vec<String> {
+    let mut places: BTreeMap<u64, Vec<&Endpoint>> = BTreeMap::new();
+    for (endpoint, status) in survey.answers.values().filter(|(_, status)| status.node_id != 0) {
+        places.entry(status.node_id).or_default().push(endpoint);
+    }
+    let several = places.into_iter().filter(|(_, places)| places.len() > 1);
+    let one = |(node, places): (u64, Vec<&Endpoint>)| {
+        let places = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and at ");
+        format!("several nodes answer as node {node}: at {places}; stop the one that is not meant")
+    };
+    several.map(one).collect()
+}
+
+/// What the nodes themselves have found: a replica that is proven to differ says so, and the leader knows of others.
+fn divergences(survey: &Survey, answers: &[&NodeStatus]) -> Vec<String> {
+    let proven = answers.iter().filter_map(|status| Some((status.node_id, status.diverged?)));
+    let mut problems: Vec<String> = proven
+        .map(|(node, Divergence { index, found, expected })| {
+            let (found, expected) = (render::hex(found), render::hex(expected));
+            format!(
+                "the state of node {node} differs from the majority's since entry {index} or before ({found}, not \
+                 {expected}): it is not read; keep its data and report it, then rebuild it with `keeper forget \
+                 --config FILE` on its machine"
+            )
+        })
+        .collect();
+    for member in survey.leader().into_iter().flat_map(|leader| &leader.members) {
+        let says_so = |status: &&NodeStatus| status.node_id == member.node_id && status.diverged.is_some();
+        if let Some(Divergence { index, found, expected }) = member.diverged
+            && !answers.iter().any(says_so)
+        {
+            let (node, found, expected) = (member.node_id, render::hex(found), render::hex(expected));
+            problems.push(format!(
+                "the state of node {node} differs from the leader's at entry {index} ({found}, not {expected}): keep their \
+                 data and report it"
+            ));
+        }
+    }
+    problems
+}
+
+/// Replicas are compared at the same entry only: elsewhere they differ because one is ahead.
+fn differences(answers: &[&NodeStatus]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (index, one) in answers.iter().enumerate() {
+        let differs = |other: &&&NodeStatus| {
+            other.applied_index == one.applied_index
+                && other.state_id == one.state_id
+                && other.state_hash != one.state_hash
+                && one.diverged.is_none()
+                && other.diverged.is_none()
+        };
+        if let Some(other) = answers[index + 1..].iter().find(differs) {
+            problems.push(format!(
+                "the states of nodes {} and {} differ at index {}: keep their data and report it",
+                one.node_id, other.node_id, one.applied_index
+            ));
+        }
+    }
+    problems
+}
+
+/// Members that answer here, and that the leader does not reach or is not answered by.
+fn cut_off(survey: &Survey) -> Vec<String> {
+    let Some(leader) = survey.leader() else { return Vec::new() };
+    let one = |member: &Member| {
+        let status = survey.statuses().find(|status| status.node_id == member.node_id)?;
+        let is_deaf = status.leader_id.is_none() && !matches!(status.role, Role::Uninitialized | Role::Removed);
+        if !is_deaf && !member.is_silent {
+            return None;
+        }
+        let (node, leader) = (named(member), leader.node_id);
+        let lack = if is_deaf { "hears no leader" } else { "is not heard by the leader" };
+        Some(format!("{node} {lack}: repair the network between its peer port and that of node {leader}"))
+    };
+    leader.members.iter().filter_map(one).collect()
+}
+
+/// Members whose directory is empty.
+fn wiped(survey: &Survey) -> Vec<String> {
+    let members = survey.members();
+    let empty = survey.statuses().filter(|status| status.role == Role::Uninitialized);
+    let empty = empty.filter_map(|status| members.get(&status.node_id));
+    let is_led = survey.leader().is_some();
+    let one = |member: &&Member| {
+        let (member, node, place) = (named(member), member.node_id, &member.peer_endpoint);
+        let cure = if is_led {
+            format!("it is taken in anew within seconds, or else by `keeperctl cluster replace {node} {place}`")
+        } else {
+            "only a leader can take it in anew: if its data was set aside by `keeper forget`, put it back".to_owned()
+        };
+        format!("{member} is a member and has no data: {cure}")
+    };
+    empty.map(one).collect()
+}
+
+/// Nodes that have too little room for anything to grow.
+fn shortages(survey: &Survey) -> Vec<String> {
+    let short = survey.statuses().filter_map(|status| {
+        let disk = status.disk.filter(|disk| disk.is_short)?;
+        Some(format!(
+            "node {} has {} MiB of disk free and needs {} MiB, and a quarter more before it takes new data again",
+            status.node_id,
+            disk.free_bytes >> 20,
+            disk.needed_bytes >> 20
+        ))
+    });
+    short.collect()
+}
+
+/// A member as people look for it.
+fn named(member: &Member) -> String {
+    let place = member.client_endpoint.trim_start_matches("http://");
+    format!("node {} ({place})", member.node_id)
+}
