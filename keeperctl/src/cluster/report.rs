@@ -52,7 +52,7 @@ struct Told {
     committed: u64,
     applied: u64,
     /// Entries that some node knows to be committed and this one has not applied; a node of no cluster lags nobody, nor
-    /// does one that was removed.
+    /// does one that is no member any more.
     lag: Option<u64>,
     snapshot: u64,
     state_id: String,
@@ -76,6 +76,7 @@ impl Status {
             let mut node = Node::told(endpoint, status, committed, &members);
             if status.role != Role::Removed && problems::is_outside(survey, status, &members) {
                 NO_MEMBER.clone_into(&mut node.role);
+                node.told = node.told.map(|told| Told { lag: None, ..told });
             }
             node
         });

@@ -248,6 +248,7 @@ fn every_member_has_a_row_and_nobody_else_is_called_one() {
     let expected =
         [(Some(1), "leader", Some(true)), (Some(2), "no-member", None), (Some(3), "unreachable", Some(true))];
     assert_eq!(rows, expected);
+    assert_eq!(status.nodes[1].told.as_ref().and_then(|told| told.lag), None, "nor does it lag anybody");
     assert_eq!(status.tips, ["node 2 (10.0.0.2:7400) is no member of the cluster: stop it, or add it again"]);
     assert_eq!(status.problems, ["node 3 (10.0.0.3:7400) does not answer"], "and whom it knew is not looked for");
 }
