@@ -42,7 +42,7 @@ pub use builder::Builder;
 pub use cluster::{Cluster, Disk, Divergence, InitialMember, Member, NodeStatus, Role, Upgraded};
 pub use config::{
     Change, Config, Configs, ConfigsWatch, Cursor, Detail, Document, Documents, DocumentsChanged, Edit, FieldChange,
-    Format, Linted, Publish, Published, diff,
+    Format, Linted, LocalDocument, Publish, Published, diff,
 };
 pub use connection::Endpoint;
 pub use control::{Addressed, Answer, ControlState, ControlStatus, Controls, ControlsWatch, SendControl, Sent};

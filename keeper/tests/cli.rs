@@ -180,3 +180,34 @@ async fn what_stops_a_start_is_told_in_a_sentence() {
     assert_eq!(code, Some(2), "{said}");
     assert!(said.starts_with("keeper: no node answers at 127.0.0.1:1: is it running?"), "{said}");
 }
+
+/// All ports of a node speak HTTP/2.
+#[tokio::test]
+async fn a_founding_by_another_port_names_the_one_that_is_meant() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("keeper.toml");
+    let path = file.to_str().expect("a path of text");
+    std::fs::write(&file, settings(directory.path(), "client = \"127.0.0.1:0\"\n")).expect("it is written");
+    let mut node = keeper(&["start", "--config", path]).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut lines = BufReader::new(node.stderr.take().expect("a pipe")).lines();
+    let said = loop {
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("it starts").expect("text").expect("a line");
+        if line.contains("the node runs") {
+            break line;
+        }
+    };
+    let port =
+        |name: &str| said.split(name).nth(1).and_then(|rest| rest.split(' ').next()).expect("its port").to_owned();
+    let (client, peer, http) = (port("client="), port("peer="), port("http="));
+    let member = format!("1={peer},{client}");
+    let expected =
+        format!("keeper: {peer} is the peer port of node 1, for other nodes alone: name its client port, {client}");
+    assert_eq!(refusal(&["init", "--endpoint", &peer, "--member", &member]).await, (Some(2), expected));
+    let (code, said) = refusal(&["init", "--endpoint", &http, "--member", &member]).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("is not the client port of a node; is it the one for metrics?"), "{said}");
+    let (code, said) = refusal(&["init", "--endpoint", &client, "--member", "2=127.0.0.1:1,127.0.0.1:2"]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("node 1, which was asked, is not among the members: name it by `--member`"), "{said}");
+    node.kill().await.expect("it is ours");
+}

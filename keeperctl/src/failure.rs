@@ -8,7 +8,7 @@ use keeper_client_sdk::{Endpoint, Error};
 use crate::{console::Console, render};
 
 /// How the transport reports an HTTP answer without gRPC in it.
-const NOT_GRPC: &str = "grpc-status header missing";
+pub(crate) const NOT_GRPC: &str = "grpc-status header missing";
 
 /// What a failure means to a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,6 +16,7 @@ mod fuzz;
 mod instance;
 mod interrupt;
 mod limits;
+mod local;
 mod name;
 mod nearest;
 mod render;
@@ -31,7 +32,7 @@ use clap::{CommandFactory, Parser};
 use crate::{
     admin::Admin,
     args::{ClusterVerb, Noun, Options, Typed},
-    console::Console,
+    console::{Console, Output},
     failure::{Failure, Kind},
 };
 
@@ -39,7 +40,7 @@ const REFUSED: u8 = 1;
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    let typed = match Typed::try_parse() {
+    let mut typed = match Typed::try_parse() {
         Ok(typed) => typed,
         Err(error) => {
             // Help is data and a mistake is words; neither is worth a second failure when nobody reads it.
@@ -47,6 +48,9 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
         }
     };
+    if typed.options.json {
+        typed.options.output = Output::Json;
+    }
     let mut data = BufWriter::new(io::stdout());
     let mut words = io::stderr();
     let mut console = Console::new(typed.options.output, &mut data, &mut words);

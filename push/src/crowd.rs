@@ -11,6 +11,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use parking_lot::Mutex;
 use tokio::{sync::Semaphore, task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -46,16 +47,31 @@ struct Counts {
     /// Those of them that the room did not take.
     refused: AtomicU64,
     received: AtomicU64,
+    /// Tries that came to nothing.
+    failed: AtomicU64,
+    /// Why the last of them did.
+    failure: Mutex<String>,
 }
 
 impl Counts {
+    /// Tells with the counts, not by itself: a room that is down fails everybody, again and again.
+    fn fail(&self, why: String) {
+        self.failed.fetch_add(1, Relaxed);
+        *self.failure.lock() = why;
+    }
+
     fn sentence(&self, devices: u32) -> String {
         let [connected, opened, closed, refused, received] =
             [&self.connected, &self.opened, &self.closed, &self.refused, &self.received]
                 .map(|count| count.load(Relaxed));
         let refused = if refused == 0 { String::new() } else { format!(", {refused} of them refused") };
+        let failed = match self.failed.load(Relaxed) {
+            0 => String::new(),
+            failed => format!("; {failed} tries failed, the last one: {}", self.failure.lock()),
+        };
         format!(
-            "{connected} of {devices} connected; {opened} opened, {closed} closed{refused}, {received} messages received"
+            "{connected} of {devices} connected; {opened} opened, {closed} closed{refused}, {received} messages \
+             received{failed}"
         )
     }
 }

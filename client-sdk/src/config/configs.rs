@@ -1,6 +1,6 @@
 //! Documents for admins.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use keeper_proto::v1::{self, configs_client::ConfigsClient, get_config_request};
@@ -28,6 +28,17 @@ pub enum Detail {
     Summary,
     /// With both.
     Full,
+}
+
+/// What one node has of a document, whoever else is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalDocument {
+    /// None: it has none of that name.
+    pub document: Option<Document>,
+    /// Its state.
+    pub revision: u64,
+    /// How long ago it last knew that it was up to date; none: it never did since it was started, or does not say.
+    pub age: Option<Duration>,
 }
 
 /// A text that is sound.
@@ -63,6 +74,16 @@ impl Configs {
     /// As [`Error`] says.
     pub async fn get(&self, path: impl Into<String>) -> Result<Option<Document>, Error> {
         self.read(path.into(), 0).await
+    }
+
+    /// A document as some node has it now, without asking the others: for a cluster that has lost its majority.
+    ///
+    /// # Errors
+    /// As [`Error`] says.
+    pub async fn get_local(&self, path: impl Into<String>) -> Result<LocalDocument, Error> {
+        let reply = self.ask(path.into(), 0, get_config_request::Consistency::Local).await?;
+        let age = reply.age_ms.filter(|ms| *ms != u32::MAX).map(|ms| Duration::from_millis(ms.into()));
+        Ok(LocalDocument { document: reply.document.map(from_proto::document), revision: reply.revision, age })
     }
 
     /// A document as it was at a revision, if the history still holds it.
@@ -128,11 +149,19 @@ impl Configs {
     }
 
     async fn read(&self, path: String, revision: u64) -> Result<Option<Document>, Error> {
-        let consistency = get_config_request::Consistency::Linearizable.into();
-        let request = v1::GetConfigRequest { path, revision, consistency };
-        let method = |channel, request| async move { client(channel).get(request).await };
-        let reply = self.nodes.call("config get", Aim::Any, Retry::Safe, request, method).await?;
+        let reply = self.ask(path, revision, get_config_request::Consistency::Linearizable).await?;
         Ok(reply.document.map(from_proto::document))
+    }
+
+    async fn ask(
+        &self,
+        path: String,
+        revision: u64,
+        consistency: get_config_request::Consistency,
+    ) -> Result<v1::GetConfigReply, Error> {
+        let request = v1::GetConfigRequest { path, revision, consistency: consistency.into() };
+        let method = |channel, request| async move { client(channel).get(request).await };
+        self.nodes.call("config get", Aim::Any, Retry::Safe, request, method).await
     }
 }
 

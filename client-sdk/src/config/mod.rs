@@ -16,7 +16,7 @@ mod slot;
 mod watch;
 
 pub use config::{Change, Config};
-pub use configs::{Configs, Detail, Linted};
+pub use configs::{Configs, Detail, Linted, LocalDocument};
 pub use diff::{FieldChange, diff};
 pub use document::{Document, Documents, Format};
 pub(crate) use hub::Hub;

@@ -14,7 +14,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
 use super::member::{Member, host_and_port, url};
-use super::{Failure, fresh};
+use super::{Failure, fresh, stranger};
 
 /// How long a node may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,10 +47,11 @@ impl Init {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut node = connect(&self.endpoint).await?;
-            let cluster = match self.cluster {
-                Some(cluster) => cluster,
-                None => node.status(StatusRequest {}).await.map_err(failure)?.into_inner().cluster,
+            let status = match node.status(StatusRequest {}).await {
+                Ok(status) => status.into_inner(),
+                Err(status) => return Err(stranger::explain(&self.endpoint, status, &self.members).await),
             };
+            let cluster = self.cluster.unwrap_or(status.cluster);
             let count = self.members.len();
             found(&mut node, &cluster, self.members).await?;
             let members = if count == 1 { "member" } else { "members" };

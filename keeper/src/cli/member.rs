@@ -9,9 +9,9 @@ use keeper_proto::v1::initialize_request::InitialMember;
 pub(super) struct Member {
     pub(super) node_id: u64,
     /// `host:port`.
-    peer: String,
+    pub(super) peer: String,
     /// `host:port`.
-    client: String,
+    pub(super) client: String,
 }
 
 impl Member {

@@ -12,6 +12,7 @@ mod open_files;
 mod restore;
 mod run;
 mod start;
+mod stranger;
 #[cfg(test)]
 mod tests;
 

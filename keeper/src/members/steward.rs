@@ -98,7 +98,7 @@ impl Steward {
             match self.replace(node, at).await {
                 Ok(new) => {
                     self.metrics.members_replaced.inc();
-                    tracing::warn!(node, new, "the member was taken in anew");
+                    tracing::info!(node, new, "the member was taken in anew");
                 }
                 Err(problem) => tracing::warn!(node, %problem, "the member was not taken in anew yet"),
             }

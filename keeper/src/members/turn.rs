@@ -92,7 +92,10 @@ impl Turn<'_> {
         self.member(old)?;
         let (new, _) = self.admit(peer_endpoint, Some(old), tell).await?;
         if new == old {
-            let message = format!("the node at {peer_endpoint} is node {old} itself");
+            let message = format!(
+                "the node at {peer_endpoint} is node {old} itself, and has its data: name the peer port of the one that \
+                 takes its place. To empty its own directory first, stop it, and run `keeper forget --config FILE` there"
+            );
             return Err(Problem::Declined { reason: "same-node", message });
         }
         self.catch_up(new, tell).await?;

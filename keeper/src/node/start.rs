@@ -174,8 +174,13 @@ impl Node {
         let directory = DataDirectory::open(&settings.data_dir, &identity)?;
         let node = directory.identity().node_id;
         if node != identity.node_id {
-            let (settings, directory) = (identity.node_id, settings.data_dir.display());
-            tracing::info!(node, settings, %directory, "the number of the data directory counts, not that of the settings");
+            let directory = settings.data_dir.display();
+            match settings.node_id {
+                None => tracing::info!(node, %directory, "the number of this node is that of its data directory"),
+                Some(settings) => tracing::info!(
+                    node, settings, %directory, "the number of the data directory counts, not that of the settings"
+                ),
+            }
         }
         let directory = Arc::new(directory);
         let levels = Levels::new(settings.upgrade.level_max.map(Level), {
@@ -381,7 +386,8 @@ async fn start_raft(
         disk_id: parts.disk_id,
         level_max: parts.levels.most(),
     };
-    let home = raft::Home { advertised, lost: false, keep_number: Arc::clone(&parts.keep_number) };
+    let given = settings.node_id != Some(parts.node);
+    let home = raft::Home { advertised, lost: false, given, keep_number: Arc::clone(&parts.keep_number) };
     let Parts { log, snapshots, free_bytes, dial, entropy, offload, metrics, .. } = parts;
     let space = Space::new(free_bytes, settings.storage.disk_reserve_bytes);
     let path = settings.data_dir.join("log");

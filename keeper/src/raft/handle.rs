@@ -50,7 +50,7 @@ pub enum InitializeRefused {
     #[error("this node already belongs to a cluster: it is initialized once, and for ever")]
     AlreadyInitialized,
     /// The list of members has no entry for the node that was asked.
-    #[error("node {node} is not among the members")]
+    #[error("{}", unnamed(*node))]
     NotAMember {
         /// The node that was asked.
         node: u64,
@@ -65,8 +65,8 @@ pub enum InitializeRefused {
     },
     /// A member belongs to a group already; nothing was changed.
     #[error(
-        "member {node} already belongs to a cluster: if it was restored, found the cluster by it (`--endpoint`); a node \
-         that was wiped takes a new id"
+        "member {node} already belongs to a cluster: if it was restored, found the cluster by it (`--endpoint`); if its \
+         data is of no use, stop it, set that aside with `keeper forget --config FILE`, and start it again"
     )]
     MemberTaken {
         /// The member.
@@ -84,6 +84,16 @@ pub enum InitializeRefused {
     /// This node is stopping.
     #[error("this node is stopping")]
     Stopped,
+}
+
+/// What to do about a node that was asked and not named.
+fn unnamed(node: u64) -> String {
+    if node == 0 {
+        return "the node that was asked has no number: set `node_id` in its settings, start it again, and name it by \
+                `--member`; to a cluster that is founded already, `keeperctl cluster add` adds it"
+            .to_owned();
+    }
+    format!("node {node}, which was asked, is not among the members: name it by `--member`, or ask one that is named")
 }
 
 impl RaftHandle {

@@ -16,6 +16,8 @@ pub struct Home {
     pub advertised: Member,
     /// Its log has lost what it acknowledged: it must not go on under the number it had.
     pub lost: bool,
+    /// Its number is not that of its settings: the cluster gave it.
+    pub given: bool,
     /// Called at most once, and only while the node has no data. When it returns the number is on disk.
     pub keep_number: KeepNumber,
 }
@@ -25,7 +27,7 @@ impl Home {
     #[must_use]
     pub fn fixed(advertised: Member) -> Self {
         let keep_number = |_| Err(io::Error::other("the number of this node is fixed"));
-        Self { advertised, lost: false, keep_number: Arc::new(keep_number) }
+        Self { advertised, lost: false, given: false, keep_number: Arc::new(keep_number) }
     }
 }
 

@@ -46,8 +46,19 @@ pub(super) enum Refusal {
     #[error("the message is for node {named}; this is node {own}: check the peer addresses")]
     WrongNode { named: u64, own: u64 },
     #[error(
-        "node {node} was a member with another data directory, which is gone with all it acknowledged: its id is spent; \
-         give this directory a new node id"
+        "the message is for node {named}, in whose place this node is: it is node {own}, and nothing is wrong; such \
+         messages end once the cluster has forgotten node {named}"
+    )]
+    Succeeded { named: u64, own: u64 },
+    #[error("this node is stopping")]
+    Stopping,
+    #[error("this node has been given a number, and starts anew")]
+    Renumbering,
+    #[error(
+        "node {node} was a member with another data directory, which is gone with all it acknowledged: its number is \
+         spent, and this directory gets a new one from the leader; where `raft.replace_wiped` is off, by `keeperctl \
+         cluster replace {node} HOST:PEERPORT` with this node's own address. If it should have its data, stop it and look \
+         for its disk"
     )]
     WrongDisk { node: u64 },
     #[error(
@@ -137,17 +148,28 @@ impl Identity {
 }
 
 impl Refusal {
+    /// Whether it is as it should be, and ends by itself.
+    pub(super) fn is_passing(&self) -> bool {
+        // A tool that took this for another port asks who is there, and names no cluster.
+        let is_question = matches!(self, Self::WrongCluster { named, .. } if named.is_empty());
+        is_question || matches!(self, Self::Succeeded { .. } | Self::Renumbering)
+    }
+
     fn to_problem(&self) -> Problem {
         let (class, reason) = match self {
             Self::WrongCluster { .. } => (problem::Class::Refused, "wrong-cluster"),
             Self::WrongGroup { .. } => (problem::Class::Refused, "wrong-group"),
-            Self::WrongNode { .. } | Self::Unnumbered { .. } => (problem::Class::Refused, "wrong-node"),
+            Self::WrongNode { .. } | Self::Succeeded { .. } | Self::Unnumbered { .. } => {
+                (problem::Class::Refused, "wrong-node")
+            }
             Self::WrongDisk { .. } => (problem::Class::Refused, "wrong-disk"),
             Self::Taken { .. } => (problem::Class::Refused, "taken"),
             Self::LevelTooLow { .. } | Self::LevelTooHigh { .. } => (problem::Class::Refused, "wrong-level"),
             Self::WrongKind { .. } => (problem::Class::Refused, "wrong-kind"),
             Self::Malformed { .. } => (problem::Class::Refused, "malformed"),
-            Self::Unavailable { .. } => (problem::Class::Unavailable, "unavailable"),
+            Self::Stopping | Self::Renumbering | Self::Unavailable { .. } => {
+                (problem::Class::Unavailable, "unavailable")
+            }
         };
         Problem {
             class: class.into(),

@@ -49,7 +49,7 @@ impl Configs for ConfigService {
 
     async fn get(&self, request: Request<wire::GetConfigRequest>) -> Result<Response<wire::GetConfigReply>, Status> {
         let request = request.into_inner();
-        self.view.wait(consistency(&request)).await.map_err(|problem| error::status(&problem))?;
+        let age = self.view.wait(consistency(&request)).await.map_err(|problem| error::status(&problem))?;
         let reply = self.view.read(|state| {
             let document = match request.revision {
                 0 => state.config(&request.path),
@@ -58,6 +58,7 @@ impl Configs for ConfigService {
             wire::GetConfigReply {
                 revision: state.revision().0,
                 document: document.map(|document| to_proto::document(document, to_proto::Body::Whole)),
+                age_ms: Some(age.0),
             }
         });
         Ok(Response::new(reply))

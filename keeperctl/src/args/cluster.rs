@@ -37,11 +37,13 @@ pub(crate) enum MemberVerb {
     /// Give a learner a vote, once it has what the leader has
     Promote {
         /// Its number
+        #[arg(value_parser = number)]
         node: u64,
     },
     /// Take a voter's vote away: it stays as a learner
     Demote {
         /// Its number
+        #[arg(value_parser = number)]
         node: u64,
     },
     /// Leave a node out; its number is never given again
@@ -49,19 +51,22 @@ pub(crate) enum MemberVerb {
     /// Refused where too few of the voters that remain would answer to decide anything. A leader hands over first.
     Remove {
         /// Its number
+        #[arg(value_parser = number)]
         node: u64,
     },
     /// Take a node in and leave another one out, in one change of the voters
     Replace {
         /// The number of the node that leaves
+        #[arg(value_parser = number)]
         old: u64,
         /// Where the peer listener of the new one is
-        #[arg(value_name = "HOST:PEERPORT")]
+        #[arg(value_name = "HOST:PEERPORT", value_parser = peer)]
         peer: String,
     },
     /// Hand leadership over, and say for how long no write was acknowledged
     TransferLeader {
         /// To which node [default: the voter that lacks least]
+        #[arg(value_parser = number)]
         node: Option<u64>,
     },
 }
@@ -70,7 +75,7 @@ pub(crate) enum MemberVerb {
 #[derive(Debug, Args)]
 pub(crate) struct AddMember {
     /// Where its peer listener is
-    #[arg(value_name = "HOST:PEERPORT")]
+    #[arg(value_name = "HOST:PEERPORT", value_parser = peer)]
     pub(crate) peer: String,
 
     /// It gets no vote: it serves watches and reads, and costs writes nothing
@@ -85,10 +90,27 @@ pub(crate) struct BackupCluster {
     pub(crate) file: PathBuf,
 
     /// Take it from this node [default: a follower, to spare the leader]
-    #[arg(long, value_name = "NODE")]
+    #[arg(long, value_name = "NODE", value_parser = number)]
     pub(crate) from: Option<u64>,
 
     /// Take what the node has, without a majority to confirm that nothing is missing: for a cluster that has lost it
     #[arg(long)]
     pub(crate) local: bool,
+}
+
+fn number(typed: &str) -> Result<u64, String> {
+    let number = typed.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| {
+        "a node is named by its number, as column NODE of `keeperctl cluster status` shows it".to_owned()
+    })
+}
+
+fn peer(typed: &str) -> Result<String, String> {
+    let is_sound = typed.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains(['/', '@', ' ']) && port.parse::<u16>().is_ok_and(|port| port != 0)
+    });
+    if is_sound {
+        return Ok(typed.to_owned());
+    }
+    Err("a node that comes is named by where its peer listener is, without a scheme: node4.example:7401".to_owned())
 }

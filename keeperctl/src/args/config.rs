@@ -81,6 +81,10 @@ pub(crate) struct GetConfig {
     /// The structure it was read as, in JSON, instead of the text
     #[arg(long)]
     pub(crate) value: bool,
+
+    /// As one node has it, without a majority to confirm it; says how old that is
+    #[arg(long, conflicts_with = "revision")]
+    pub(crate) local: bool,
 }
 
 #[derive(Debug, Args)]

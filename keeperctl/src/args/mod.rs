@@ -24,7 +24,8 @@ pub(crate) use instance::{InstanceName, InstanceVerb};
 pub(crate) use scan::{PartStanding, ScanSessions, Standing};
 pub(crate) use select::{PartName, SelectSessions};
 pub(crate) use session::{
-    CountSessions, GiveUp, KickSessions, ListSessions, SessionVerb, TopSessions, UserSessions, WatchSessions,
+    CountSessions, GetSessions, GiveUp, KickSessions, ListSessions, SessionVerb, TopSessions, UserSessions,
+    WatchSessions,
 };
 
 const AFTER_HELP: &str = "\
@@ -57,6 +58,10 @@ pub(crate) struct Options {
     /// Form of the data
     #[arg(long, short, global = true, value_enum, value_name = "FORM", default_value = "table")]
     pub(crate) output: Output,
+
+    /// The same as `-o json`
+    #[arg(long, global = true, conflicts_with = "output")]
+    pub(crate) json: bool,
 
     /// Who asks for a change, as history shows it; nobody verifies it [default: $USER@host]
     #[arg(long, global = true, value_name = "NAME")]

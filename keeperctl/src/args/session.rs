@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum SessionVerb {
     /// Show where a user is connected, or was a moment ago
-    Get(UserSessions),
+    Get(GetSessions),
     /// Walk over live sessions, a page at a time
     List(ListSessions),
     /// Walk over live sessions for a broadcast: in parts side by side, at a rate, resumable
@@ -41,6 +41,16 @@ pub(crate) enum SessionVerb {
     RebuildStatus,
     /// Stop waiting for gateways that will not come back
     GiveUp(GiveUp),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetSessions {
+    #[command(flatten)]
+    pub(crate) whose: UserSessions,
+
+    /// As one node knows it, without a majority to confirm it; says how old that is
+    #[arg(long)]
+    pub(crate) local: bool,
 }
 
 #[derive(Debug, Args)]

@@ -79,8 +79,8 @@ fn users_are_text_or_hex() {
     else {
         panic!("not `session get`");
     };
-    assert_eq!(get.user.bytes(), b"ab");
-    assert_eq!(get.slot.map(|slot| slot.to_string()), Some("p".into()));
+    assert_eq!(get.whose.user.bytes(), b"ab");
+    assert_eq!(get.whose.slot.map(|slot| slot.to_string()), Some("p".into()));
     let refusal = refusal("session get 0xabc");
     assert!(refusal.contains("0x begins hex; for the text \"0xabc\" itself type 0x3078616263"), "{refusal}");
 }
@@ -88,6 +88,17 @@ fn users_are_text_or_hex() {
 #[test]
 fn wrong_usage_says_what_to_type() {
     for (line, words) in [
+        ("cluster add bogus", "without a scheme: node4.example:7401"),
+        ("cluster add http://node4.example:7401", "without a scheme: node4.example:7401"),
+        ("cluster replace 2 3", "without a scheme: node4.example:7401"),
+        (
+            "cluster transfer-leader node2",
+            "a node is named by its number, as column NODE of `keeperctl cluster status`",
+        ),
+        ("cluster remove 0", "a node is named by its number"),
+        ("cluster backup --from node2 x.backup", "a node is named by its number"),
+        ("cluster status --json -o table", "cannot be used with"),
+        ("config get a.toml --local --revision 4", "cannot be used with"),
         ("instance show room-1", "an instance is named SERVICE/ID, as `keeperctl instance list` prints it"),
         ("session list --all --limit 5", "cannot be used with"),
         ("session list --limit 0", "0 is not in 1.."),

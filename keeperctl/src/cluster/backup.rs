@@ -87,6 +87,11 @@ fn rank(role: &Role) -> u8 {
 
 fn nobody(survey: &Survey, id: u64) -> Failure {
     let answering = render::list(survey.statuses().map(|status| status.node_id));
+    let members = survey.members();
+    if survey.statuses().next().is_some() && !members.contains_key(&id) {
+        let known = render::list(members.keys());
+        return Failure::refused(format!("there is no node {id}: the members are {known}"));
+    }
     let failure = Failure::failed(format!("node {id} does not answer; nodes that do: {answering}"));
     survey.silences().fold(failure, Failure::remedy)
 }
@@ -102,6 +107,10 @@ impl Target {
         if path.symlink_metadata().is_ok() {
             let name = path.display();
             return Err(Failure::failed(format!("{name} exists: name another file, or remove that one")));
+        }
+        if !folder(path).exists() {
+            let (name, folder) = (path.display(), folder(path).display());
+            return Err(Failure::failed(format!("cannot write {name}: there is no directory {folder}; make it first")));
         }
         let unfinished = NamedTempFile::new_in(folder(path)).map_err(|error| unwritable(path, &error))?;
         Ok(Self { unfinished, path: path.to_owned() })
@@ -127,8 +136,10 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
+/// In the words of the system: those of others name the unfinished file, which nobody has heard of.
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::failed(format!("cannot write {}: {error}", path.display()))
+    let why = if error.raw_os_error().is_some() { error.to_string() } else { error.kind().to_string() };
+    Failure::failed(format!("cannot write {}: {why}", path.display()))
 }
 
 /// A backup that was taken.
@@ -181,6 +192,10 @@ impl Report for Taken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        cluster::report::tests::{status, survey},
+        failure::Kind,
+    };
 
     fn entries(folder: &Path) -> usize {
         std::fs::read_dir(folder).expect("a folder").count()
@@ -224,6 +239,22 @@ mod tests {
     #[test]
     fn a_place_that_cannot_be_written_is_named() {
         let refused = Target::new(Path::new("/dev/null/prod.backup")).err().expect("no folder").message;
-        assert!(refused.starts_with("cannot write /dev/null/prod.backup: "), "{refused}");
+        assert_eq!(refused, "cannot write /dev/null/prod.backup: not a directory");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("gone/prod.backup");
+        let refused = Target::new(&path).err().expect("no folder").message;
+        let gone = folder.path().join("gone");
+        let expected =
+            format!("cannot write {}: there is no directory {}; make it first", path.display(), gone.display());
+        assert_eq!(refused, expected);
+    }
+
+    #[test]
+    fn a_node_that_is_none_is_told_from_one_that_is_silent() {
+        let survey = survey(vec![status(1, Role::Leader), status(2, Role::Follower)], &[3]);
+        let told = source(&survey, Some(9)).expect_err("there is none");
+        assert_eq!((told.kind, told.message.as_str()), (Kind::Refused, "there is no node 9: the members are 1,2,3"));
+        let told = source(&survey, Some(3)).expect_err("it is silent");
+        assert_eq!((told.kind, told.message.as_str()), (Kind::Failed, "node 3 does not answer; nodes that do: 1,2"));
     }
 }

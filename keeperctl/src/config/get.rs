@@ -10,18 +10,45 @@ use crate::{
     config::absent,
     console::Output,
     failure::Failure,
+    local,
     render::{self, Report},
 };
 
 pub(super) async fn get(admin: &mut Admin<'_, '_>, get: &GetConfig) -> Result<(), Failure> {
     let configs = admin.keeper.configs();
+    if get.local {
+        return held(admin, get).await;
+    }
+    let served = |failure| local::instead(failure, false);
     let document = match get.revision {
-        None => absent::present(&configs, &get.path, "get").await?,
+        None => absent::present(&configs, &get.path, "get").await.map_err(served)?,
         Some(revision) => absent::at(&configs, &get.path, revision, "get").await?,
     };
     if document.deleted {
         return Err(absent::deleted(&document));
     }
+    print(admin, get, document, None)
+}
+
+/// As one node has it.
+async fn held(admin: &mut Admin<'_, '_>, get: &GetConfig) -> Result<(), Failure> {
+    let configs = admin.keeper.configs();
+    let mut read = configs.get_local(&*get.path).await?;
+    if read.age.is_none() {
+        local::rest().await;
+        read = configs.get_local(&*get.path).await?;
+    }
+    let age_ms = read.age.and_then(local::known_ms);
+    let words = local::words(read.revision, age_ms);
+    let Some(document) = read.document.filter(|document| !document.deleted) else {
+        return Err(Failure::refused(format!("there is no document {:?}", get.path)).remedy(words));
+    };
+    print(admin, get, document, age_ms)?;
+    admin.console.say(words);
+    Ok(())
+}
+
+fn print(admin: &mut Admin<'_, '_>, get: &GetConfig, document: Document, age_ms: Option<u64>) -> Result<(), Failure> {
     let value = document.value()?;
     if get.value {
         return admin.console.print(&Whole(value));
@@ -29,7 +56,7 @@ pub(super) async fn get(admin: &mut Admin<'_, '_>, get: &GetConfig) -> Result<()
     match admin.console.output {
         // Byte for byte: what is published from this output is what is published already.
         Output::Table => admin.console.write(document.text.as_bytes()),
-        Output::Json => admin.console.print(&Written::new(document, value)),
+        Output::Json => admin.console.print(&Written { age_ms, ..Written::new(document, value) }),
     }
 }
 
@@ -56,6 +83,9 @@ struct Written {
     published_at: String,
     text: String,
     value: Value,
+    /// Of a state that nobody confirmed: since when it is not known to be up to date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
 }
 
 impl Written {
@@ -70,6 +100,7 @@ impl Written {
             published_at: render::millisecond(document.published_at_ms),
             text: document.text,
             value,
+            age_ms: None,
         }
     }
 }

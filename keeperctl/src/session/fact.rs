@@ -136,6 +136,10 @@ impl Fact {
     pub(super) fn line(&self) -> String {
         let slot = if self.slot.bytes().is_empty() { String::new() } else { format!(" slot {}", self.slot) };
         let place = match &self.from {
+            Some(from) if self.event == Event::Moved && from.instance == self.instance => {
+                let (now, before) = (self.incarnation, from.incarnation);
+                format!("to {} anew, incarnation {now} after {before}", self.instance)
+            }
             Some(from) if self.event == Event::Moved => format!("from {} to {}", from.instance, self.instance),
             Some(_) | None => format!("at {}", self.instance),
         };
@@ -150,6 +154,10 @@ impl Fact {
             let connection =
                 if from.connection.bytes().is_empty() { String::new() } else { format!(" {}", from.connection) };
             return match self.event {
+                Event::Moved if from.instance == self.instance => {
+                    let before = from.incarnation;
+                    format!("from its incarnation {before}, connection{connection}, epoch {}", from.epoch)
+                }
                 Event::Moved => format!("from {}, connection{connection}, epoch {}", from.instance, from.epoch),
                 Event::Online | Event::Offline | Event::Reconnected | Event::Dropped => {
                     format!("in place of connection{connection}, epoch {}", from.epoch)
@@ -242,6 +250,14 @@ pub(super) mod tests {
     fn every_end_has_its_words() {
         assert_eq!(fact(Event::Offline, Some("gateway-expired")).why(), "its gateway's lease ran out");
         assert_eq!(moved().why(), "from room/room-2, connection c-4, epoch 33.0");
+        let anew = moved().from.map(|from| Before { instance: "room/room-1".into(), ..from });
+        let anew = Fact { from: anew, ..moved() };
+        assert_eq!(anew.why(), "from its incarnation 11, connection c-4, epoch 33.0");
+        assert!(
+            anew.line().ends_with("ann slot phone to room/room-1 anew, incarnation 17 after 11"),
+            "{}",
+            anew.line()
+        );
         let reconnected = Fact { event: Event::Reconnected, ..moved() };
         assert_eq!(reconnected.why(), "in place of connection c-4, epoch 33.0");
         assert_eq!(fact(Event::Online, None).why(), "");

@@ -1,12 +1,13 @@
 //! `keeperctl session get`: where a user is connected, or was a moment ago.
 
-use keeper_client_sdk::{Rebuilding, Session, SessionKey};
+use keeper_client_sdk::{Consistency, Rebuilding, Session, SessionKey};
 use serde::Serialize;
 
 use crate::{
     admin::Admin,
-    args::UserSessions,
+    args::{GetSessions, UserSessions},
     failure::Failure,
+    local,
     name::Name,
     render::{self, Report},
     session::{
@@ -15,12 +16,20 @@ use crate::{
     },
 };
 
-pub(super) async fn get(admin: &mut Admin<'_, '_>, get: &UserSessions) -> Result<(), Failure> {
+pub(super) async fn get(admin: &mut Admin<'_, '_>, typed: &GetSessions) -> Result<(), Failure> {
+    let GetSessions { whose: get, local } = typed;
     if let Some(slot) = &get.slot {
         // A slot that cannot be is a mistake, not an absence.
         SessionKey::new(get.user.bytes().to_vec(), slot.bytes().to_vec())?;
     }
-    let looked = admin.keeper.lookup().user(get.user.bytes().to_vec()).await?;
+    let consistency = if *local { Consistency::Local } else { Consistency::Linearizable };
+    let lookup = admin.keeper.lookup().consistency(consistency);
+    let ask = || lookup.user(get.user.bytes().to_vec());
+    let mut looked = ask().await.map_err(|error| local::instead(error.into(), *local))?;
+    if *local && local::known_ms(looked.age).is_none() {
+        local::rest().await;
+        looked = ask().await?;
+    }
     let wanted = |session: &Session| get.slot.as_ref().is_none_or(|slot| session.key.slot()[..] == *slot.bytes());
     let (sessions, others): (Vec<_>, Vec<_>) = looked.found.into_iter().partition(wanted);
     let formerly = looked.formerly.into_iter().filter(|it| wanted(&it.session)).map(Former::from).collect();
@@ -29,8 +38,12 @@ pub(super) async fn get(admin: &mut Admin<'_, '_>, get: &UserSessions) -> Result
         sessions: sessions.into_iter().map(Row::from).collect(),
         formerly,
         rebuilding_permille: looked.rebuilding.map(|it| it.done_permille),
+        age_ms: local.then(|| local::known_ms(looked.age)).flatten(),
     };
     admin.console.print(&found)?;
+    if *local {
+        admin.console.say(local::words(found.revision, found.age_ms));
+    }
     if found.sessions.is_empty() { Err(absent(get, &found, &others, looked.rebuilding)) } else { Ok(()) }
 }
 
@@ -72,6 +85,9 @@ struct Found {
     /// How far the registry is in being filled again; none: it is whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     rebuilding_permille: Option<u32>,
+    /// Of a state that nobody confirmed: since when it is not known to be up to date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
 }
 
 impl Report for Found {
@@ -90,7 +106,7 @@ mod tests {
     }
 
     fn found(formerly: Vec<Former>) -> Found {
-        Found { revision: 52, sessions: Vec::new(), formerly, rebuilding_permille: None }
+        Found { revision: 52, sessions: Vec::new(), formerly, rebuilding_permille: None, age_ms: None }
     }
 
     #[test]

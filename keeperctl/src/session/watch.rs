@@ -63,6 +63,8 @@ fn subscription(watch: &WatchSessions) -> Subscription {
         (None, None, Some(prefix)) => Subscription::user_prefix(prefix.bytes().to_vec()),
         (None, None, None) => Subscription::all(),
     };
+    // Who stops after a number of facts goes on behind the last of them.
+    let subscription = if watch.limit.is_some() { subscription.one_by_one() } else { subscription };
     let subscription = if watch.reconnects { subscription.with_reconnects() } else { subscription };
     match &watch.token {
         Some(token) => subscription.after(token.bytes().to_vec()),

@@ -87,9 +87,13 @@ impl Device {
             Ok(Ok((socket, _))) => Some(socket),
             Ok(Err(error)) => {
                 debug!(user = self.user, %error, "not connected");
+                self.counts.fail(error.to_string());
                 None
             }
-            Err(_) => None,
+            Err(_) => {
+                self.counts.fail(format!("no answer within {} s", limits::HANDSHAKE_TIMEOUT.as_secs()));
+                None
+            }
         }
     }
 
@@ -117,7 +121,11 @@ impl Device {
                     }
                     Some(Ok(Message::Close(frame))) => return self.closed(frame.as_ref()),
                     Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return End::Broken,
+                    Some(Err(error)) => {
+                        self.counts.fail(format!("a connection broke: {error}"));
+                        return End::Broken;
+                    }
+                    None => return End::Broken,
                 },
                 _ = pings.tick() => if socket.send(Message::Ping(Bytes::new())).await.is_err() {
                     return End::Broken;
@@ -166,6 +174,20 @@ mod tests {
             assert_eq!(End::of(Some(&frame)), end, "{code}");
         }
         assert_eq!(End::of(None), End::Broken);
+    }
+
+    #[tokio::test]
+    async fn why_nobody_is_connected_is_told() {
+        let counts = Arc::new(Counts::default());
+        // Port 1 is reserved, and nobody listens there.
+        let url = "ws://127.0.0.1:1/connect?user=ann&conn_seq=".to_owned();
+        let ping_interval = Duration::from_secs(15);
+        let device = Device { user: "ann".into(), url, conn_seq: 1, ping_interval, counts: counts.clone() };
+        assert!(device.connect(&Semaphore::new(1)).await.is_none());
+        let told = counts.sentence(1);
+        let expected = "0 of 1 connected; 0 opened, 0 closed, 0 messages received; 1 tries failed, the last one: IO error: \
+                        Connection refused";
+        assert!(told.starts_with(expected), "{told}");
     }
 
     #[tokio::test]

@@ -106,3 +106,32 @@ async fn a_config_is_put_edited_compared_watched_and_refused() {
     assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
     assert_eq!(ctl.run(&["config", "no-such-verb"]).await.status.code(), Some(2));
 }
+
+/// At night, with two of three nodes gone, somebody wants to know where a user was and what a process should run.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_knows_is_shown_without_a_majority() {
+    let mut cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let (ctl, room) = (Ctl::of(&cluster), keeper.instance("room", "r1").open().await.unwrap());
+    room.sessions().register(Registration::new(SessionKey::of_user("ada").unwrap())).await.unwrap();
+    let text = ctl.file("a.toml", "x = 1\n");
+    ctl.json(&["config", "put", "app/a.toml", &text]).await;
+    let leader = cluster.leader().await;
+    for gone in (0..3).filter(|at| *at != leader) {
+        cluster.crash(gone);
+    }
+    for arguments in [["session", "get", "ada"], ["config", "get", "app/a.toml"]] {
+        let asked = ctl.run(&[&arguments[..], &["--timeout", "2s"]].concat()).await;
+        assert_eq!(asked.status.code(), Some(2), "{}", words(&asked));
+        assert!(words(&asked).contains("`--local` shows without a majority"), "{}", words(&asked));
+    }
+    let found = ctl.json(&["session", "get", "ada", "--local"]).await;
+    assert_eq!(found["sessions"][0]["instance"], "room/r1", "{found}");
+    assert!(found["age_ms"].as_u64().is_some_and(|age| age > 0), "{found}");
+    let held = ctl.json(&["config", "get", "app/a.toml", "--local"]).await;
+    assert_eq!(held["value"]["x"], 1, "{held}");
+    assert!(held["age_ms"].as_u64().is_some_and(|age| age > 0), "{held}");
+    let said = words(&ctl.run(&["config", "get", "app/a.toml", "--local"]).await);
+    assert!(said.starts_with("as one node knows it: revision ") && said.contains(" ago"), "{said}");
+    assert_eq!(ctl.run(&["config", "get", "app/none", "--local"]).await.status.code(), Some(1));
+}

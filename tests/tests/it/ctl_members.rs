@@ -48,6 +48,14 @@ async fn members_come_are_promoted_demoted_and_removed_by_command() {
     until("the spare node answers", async || is_up(&cluster).await).await;
     let changed = |node: u64, changed: bool| json!({ "node": node, "changed": changed });
 
+    // The wrong port of the right node.
+    let client = cluster.listen(spare).client.to_string();
+    let said = refused(&cluster, &["add", "--learner", &client]).await;
+    assert!(said.contains(&format!("{client} is the client port of a node that waits for its number")), "{said}");
+    assert!(said.contains(&format!("did you mean: `keeperctl cluster add --learner {peer}`")), "{said}");
+    let said = refused(&cluster, &["replace", "2", &cluster.listen(1).peer.to_string()]).await;
+    assert!(said.contains("is node 2 itself, and has its data"), "{said}");
+
     // The process starts itself anew under its number.
     assert_eq!(done(&cluster, &["add", "--learner", &peer]).await, changed(4, true));
     sits(&cluster, 4, "learner", json!(false)).await;
@@ -55,6 +63,11 @@ async fn members_come_are_promoted_demoted_and_removed_by_command() {
     assert_eq!(done(&cluster, &["promote", "4"]).await, changed(4, true));
     sits(&cluster, 4, "follower", json!(true)).await;
     assert_eq!(done(&cluster, &["promote", "4"]).await, changed(4, false));
+
+    assert_eq!(done(&cluster, &["add", "--learner", &peer]).await, changed(4, false));
+    let said = ctl(&cluster, &["add", "--learner", &peer, "-o", "table"]).await.stdout;
+    let kept = "node 4 is a voter and stays one: `keeperctl cluster demote 4` takes its vote away\n";
+    assert_eq!(String::from_utf8_lossy(&said), kept);
 
     let handed = done(&cluster, &["transfer-leader", "4"]).await;
     assert_eq!((&handed["node"], &handed["changed"]), (&json!(4), &json!(true)));

@@ -172,6 +172,30 @@ async fn presence_is_watched_resumed_and_explained() {
     assert_eq!(ctl.run(&["session", "explain", "nobody"]).await.status.code(), Some(1));
 }
 
+/// The facts come in one message; the token is that of the last one printed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_with_a_limit_goes_on_behind_the_last_fact() {
+    let cluster = InProcess::start(1).await;
+    let (ctl, keeper) = (Ctl::of(&cluster), cluster.keeper().await);
+    let mut watch = Running::start(&ctl, &["session", "watch", "--topic", "chat"]);
+    assert!(watch.word().starts_with("watching; revision "));
+    let (_, _, said) = watch.interrupt();
+    let mut resume = to_type(&said, "--token");
+    let room = keeper.instance("room", "r1").open().await.unwrap();
+    let names = ["ada", "bob", "eve"];
+    futures_util::future::join_all(names.map(|user| register(&room, user, "chat"))).await;
+    let mut seen = Vec::new();
+    for limit in ["2", "1"] {
+        resume.extend(["--limit".to_owned(), limit.to_owned()]);
+        let (facts, said) = lines(&ctl, &resume.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        seen.extend(facts.iter().map(|fact| fact["user"].as_str().unwrap_or_default().to_owned()));
+        assert!(facts.iter().all(|fact| fact["token"].is_string()), "{facts:?}");
+        resume = to_type(&said, "--token");
+    }
+    seen.sort();
+    assert_eq!(seen, names);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kick_is_counted_first_and_waits_for_its_gateways() {
     let cluster = InProcess::start(3).await;

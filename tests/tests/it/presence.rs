@@ -374,6 +374,28 @@ async fn a_timeline_tells_why() {
     assert_eq!(told, ["online a", "moved a b", "kicked spam", "online a", "dropped a", "GatewayClosed"]);
 }
 
+/// Its topics end at different times; the gateway closed once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closing_is_told_once_whatever_the_graces() {
+    let cluster = InProcess::start(1).await;
+    let keeper = cluster.keeper().await;
+    policy(&keeper, "grace_ms = 400\n[topics.fast]\ngrace_ms = 0\n").await;
+    let a = keeper.instance("room", "a").open().await.unwrap();
+    a.sessions().register(Registration::new(user("eve")).topic("slow").topic("fast")).await.unwrap();
+    a.close().await.unwrap();
+    let told = until_some("both ends are in the timeline", async || {
+        let explained = keeper.sessions().explain("eve", None).await.unwrap();
+        let told: Vec<_> = explained.facts.iter().map(|fact| (brief(fact), fact.scope)).collect();
+        let ends = told.iter().filter(|(brief, _)| brief == "GatewayClosed").count();
+        (ends == 2).then_some(told)
+    })
+    .await;
+    let dropped = told.iter().filter(|(brief, _)| brief == "dropped a").count();
+    assert_eq!(dropped, 1, "{told:?}");
+    let scopes: Vec<_> = told[told.len() - 2..].iter().map(|(_, scope)| *scope).collect();
+    assert_eq!(scopes, [PresenceScope::Topics, PresenceScope::Session]);
+}
+
 /// A process that follows the policy sees it change like any other document.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policy_is_a_document_like_any_other() {

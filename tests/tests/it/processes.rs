@@ -166,3 +166,19 @@ async fn a_leader_that_was_cut_off_takes_no_session_away_when_it_comes_back() {
         }
     }
 }
+
+/// The others go on sending to a node until it has closed its ports; that is no error.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_told_to_stop_has_no_error_to_tell() {
+    let mut cluster = Processes::start(3).await;
+    for at in 0..3 {
+        cluster.leader().await;
+        cluster.signal(at, "TERM");
+        let log = || std::fs::read_to_string(cluster.log(at)).expect("a log");
+        until("the node has stopped", async || log().contains("the node has stopped")).await;
+        let errors: Vec<_> = log().lines().filter(|line| line.contains(" ERROR ")).map(str::to_owned).collect();
+        assert_eq!(errors, [""; 0]);
+        cluster.kill(at);
+        cluster.launch(at);
+    }
+}

@@ -14,6 +14,8 @@ pub struct Subscription {
     whose: Whose,
     token: Bytes,
     detail: Detail,
+    /// In one frame; 0: as many as fit.
+    facts_max: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,13 +65,19 @@ impl Subscription {
         Self { detail: Detail::Reconnects, ..self }
     }
 
+    /// Tells one fact a frame, so that each comes with a [token](crate::Presence::token) of its own: for whoever stops
+    /// after a number of them. A node from before there was this tells as many as fit.
+    pub fn one_by_one(self) -> Self {
+        Self { facts_max: 1, ..self }
+    }
+
     /// Every fact that changes what a lookup would answer.
     pub(crate) fn with_everything(self) -> Self {
         Self { detail: Detail::Everything, ..self }
     }
 
     const fn new(whose: Whose) -> Self {
-        Self { whose, token: Bytes::new(), detail: Detail::Presence }
+        Self { whose, token: Bytes::new(), detail: Detail::Presence, facts_max: 0 }
     }
 
     pub(crate) const fn token(&self) -> &Bytes {
@@ -108,6 +116,7 @@ impl Subscription {
             reconnects: self.detail != Detail::Presence,
             everything: self.detail == Detail::Everything,
             silence_ms: millis(self.silence()),
+            facts_max: self.facts_max,
         }
     }
 }

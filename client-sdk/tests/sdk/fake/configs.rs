@@ -33,7 +33,7 @@ impl Configs for Node {
     async fn get(&self, request: Request<GetConfigRequest>) -> Result<Response<GetConfigReply>, Status> {
         let path = request.into_inner().path;
         let (revision, document) = self.state.read(|book| (book.revision, book.documents.get(&path).cloned()));
-        Ok(Response::new(GetConfigReply { revision, document: document.filter(|it| !it.deleted) }))
+        Ok(Response::new(GetConfigReply { revision, document: document.filter(|it| !it.deleted), age_ms: Some(0) }))
     }
 
     async fn list(&self, _: Request<ListConfigsRequest>) -> Result<Response<ListConfigsReply>, Status> {

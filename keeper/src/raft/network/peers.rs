@@ -186,7 +186,7 @@ fn named(peer: u64) -> String {
 /// What went wrong at the bottom: the layers above it only say that something did.
 fn why(status: &tonic::Status) -> String {
     if status.code() == tonic::Code::Unimplemented {
-        return "what listens there is no peer listener of a node".to_owned();
+        return "what listens there is no peer listener of a node (`listen.peer`, by default port 7401)".to_owned();
     }
     let mut deepest = None;
     let mut next = status.source();

@@ -68,7 +68,7 @@ impl PeerService {
                 let from = message.from;
                 sender.store(from, Ordering::Relaxed);
                 service.vouch(&message, guest.as_ref());
-                match service.append_request(message) {
+                match service.check_running().and_then(|()| service.append_request(message)) {
                     Ok(request) => Some((request, requests)),
                     Err(refusal) => {
                         *ended.lock() = Some((from, refusal));
@@ -89,8 +89,25 @@ impl PeerService {
 
     /// Whether a message is for this node, from one that can belong to the cluster.
     pub(super) fn check(&self, message: &Envelope) -> Result<(), Refusal> {
-        self.identity.check(message)?;
+        self.identity.check(message).map_err(|refusal| self.succeeded(refusal))?;
         self.identity.check_levels(message, self.handle.levels.reached())
+    }
+
+    /// Raft is told nothing any more while it stops: whoever asks, asks another node.
+    pub(super) fn check_running(&self) -> Result<(), Refusal> {
+        if self.handle.stopping.is_cancelled() { Err(Refusal::Stopping) } else { Ok(()) }
+    }
+
+    /// A node that was taken in in the place of another one hears what is meant for that one until it is forgotten.
+    fn succeeded(&self, refusal: Refusal) -> Refusal {
+        let Refusal::WrongNode { named, own } = refusal else { return refusal };
+        let members = self.handle.status().members;
+        let is_former = match members.get(&named) {
+            Some(former) => former.member.peer_endpoint == self.home.advertised.peer_endpoint,
+            // It has a number, and does not know the members yet.
+            None => members.is_empty() && self.home.given,
+        };
+        if is_former { Refusal::Succeeded { named, own } } else { Refusal::WrongNode { named, own } }
     }
 
     /// The content of a message that is for this node and of the right kind.
@@ -108,7 +125,13 @@ impl PeerService {
         let mut told_at = self.told_at.lock();
         if told_at.is_none_or(|told_at| now.duration_since(told_at) >= REFUSAL_TOLD_EVERY) {
             *told_at = Some(now);
-            tracing::warn!(from = to, %refusal, "refused a message");
+            if *refusal == Refusal::Stopping {
+                tracing::debug!(from = to, %refusal, "refused a message");
+            } else if refusal.is_passing() {
+                tracing::info!(from = to, %refusal, "refused a message");
+            } else {
+                tracing::warn!(from = to, %refusal, "refused a message");
+            }
         }
         drop(told_at);
         self.identity.refuse(to, refusal)

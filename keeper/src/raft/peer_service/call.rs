@@ -25,8 +25,9 @@ impl PeerService {
         } else {
             self.check(&request)?;
         }
+        self.check_running()?;
         if self.renamed.load(Ordering::Acquire) {
-            return Err(unavailable("this node has been given a number, and starts anew"));
+            return Err(Refusal::Renumbering);
         }
         let (from, kind) = (request.from, request.kind());
         let body = match kind {

@@ -36,6 +36,8 @@ struct Registered {
     place: Arc<Place>,
     epoch: Epoch,
     connection: Bytes,
+    /// It was told that its gateway closed.
+    dropped: bool,
 }
 
 /// Answers from this node's ring, which is as fresh as a linearizable read.
@@ -124,12 +126,19 @@ impl Story {
         let mut live: HashMap<Vec<u8>, Registered> = HashMap::new();
         let facts = self.pieces.iter().flat_map(|(piece, _)| piece.of_user(user, slot));
         for fact in facts.skip(self.facts.saturating_sub(EXPLAIN_FACTS_MAX)) {
+            let mut dropped = false;
             if let Some(registered) = live.remove(fact.slot) {
-                told.extend(registered.closing(state, user, fact.slot, fact.cursor, places));
+                dropped = registered.dropped;
+                if let Some(closing) = registered.closing(state, user, fact.slot, fact.cursor, places) {
+                    told.push(closing);
+                    dropped = true;
+                }
             }
             told.push(places.fact(&fact, copied(fact.topics)));
             if let Some(registered) = Registered::after(&fact) {
-                live.insert(fact.slot.to_vec(), registered);
+                // A fact of some topics alone: that its gateway closed was told before the first of them.
+                let dropped = dropped && matches!(fact.what, PresenceWhat::Offline(_));
+                live.insert(fact.slot.to_vec(), Registered { dropped, ..registered });
             }
         }
         let mut rest: Vec<_> = live.into_iter().collect();
@@ -157,6 +166,7 @@ impl Registered {
             place: Arc::clone(fact.place),
             epoch: fact.epoch,
             connection: Bytes::copy_from_slice(fact.connection),
+            dropped: false,
         })
     }
 
@@ -169,6 +179,9 @@ impl Registered {
         until: PresenceCursor,
         places: &mut Places,
     ) -> Option<wire::PresenceFact> {
+        if self.dropped {
+            return None;
+        }
         let closing = state.closing(self.place.incarnation).filter(|closing| closing.closed <= until.revision)?;
         let fact = PresenceFact {
             cursor: PresenceCursor { revision: closing.closed, position: 0 },

@@ -8,7 +8,7 @@ use keeper_registry::PresenceFact;
 use prost::Message;
 use prost::encoding::message;
 
-use crate::limits::{PRESENCE_FRAME_BYTES, PRESENCE_FRAME_FACTS_MAX};
+use crate::limits::PRESENCE_FRAME_BYTES;
 use crate::rpc::presence::facts::Places;
 
 /// Before each message of gRPC: whether it is compressed, and how long it is.
@@ -43,8 +43,8 @@ impl Frame {
 }
 
 impl FrameWriter {
-    pub(super) fn is_full(&self) -> bool {
-        self.bytes.len() >= PRESENCE_FRAME_BYTES || self.facts >= PRESENCE_FRAME_FACTS_MAX
+    pub(super) fn is_full(&self, facts_max: usize) -> bool {
+        self.bytes.len() >= PRESENCE_FRAME_BYTES || self.facts >= facts_max
     }
 
     pub(super) const fn is_empty(&self) -> bool {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use keeper_proto::v1 as wire;
 use keeper_registry::{Place, PresenceCursor, PresenceFact, PresenceSlice, PresenceWhat, StateId, TopicNames, limits};
 
+use crate::limits::PRESENCE_FRAME_FACTS_MAX;
 use crate::problem::Problem;
 use crate::rpc::from_proto::{self, invalid};
 use crate::rpc::presence::frame::{Frame, FrameWriter};
@@ -14,6 +15,8 @@ use crate::watch::{Framed, PresenceToken};
 pub(super) struct Subscription {
     whose: Whose,
     detail: Detail,
+    /// In one frame.
+    facts_max: usize,
 }
 
 /// Which facts are wanted.
@@ -38,7 +41,7 @@ enum Whose {
 
 impl Subscription {
     pub(super) fn read(request: wire::PresenceRequest) -> Result<Self, Problem> {
-        let wire::PresenceRequest { topic, instance, user_prefix, reconnects, everything, .. } = request;
+        let wire::PresenceRequest { topic, instance, user_prefix, reconnects, everything, facts_max, .. } = request;
         let named = [!topic.is_empty(), !instance.is_empty(), !user_prefix.is_empty()];
         if named.into_iter().filter(|is_named| *is_named).count() > 1 {
             let message = "at most one of `topic`, `instance` and `user_prefix`: subscribe to each by itself";
@@ -60,7 +63,11 @@ impl Subscription {
             (false, true) => Detail::Reconnects,
             (false, false) => Detail::Presence,
         };
-        Ok(Self { whose, detail })
+        let facts_max = match usize::try_from(facts_max) {
+            Ok(facts_max) if facts_max > 0 => facts_max.min(PRESENCE_FRAME_FACTS_MAX),
+            _ => PRESENCE_FRAME_FACTS_MAX,
+        };
+        Ok(Self { whose, detail, facts_max })
     }
 
     pub(super) fn accepts(&self, fact: &PresenceFact<'_>) -> bool {
@@ -101,7 +108,7 @@ impl Subscription {
         let mut until = PresenceCursor::default();
         for (place, fact) in slice.iter().enumerate() {
             let is_beyond = place > 0 && bound.is_some_and(|bound| fact.cursor > bound);
-            if is_beyond || frame.is_full() {
+            if is_beyond || frame.is_full(self.facts_max) {
                 break;
             }
             until = fact.cursor;
