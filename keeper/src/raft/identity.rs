@@ -56,9 +56,9 @@ pub(super) enum Refusal {
     Renumbering,
     #[error(
         "node {node} was a member with another data directory, which is gone with all it acknowledged: its number is \
-         spent, and this directory gets a new one from the leader; where `raft.replace_wiped` is off, by `keeperctl \
-         cluster replace {node} HOST:PEERPORT` with this node's own address. If it should have its data, stop it and look \
-         for its disk"
+         spent, and this directory gets a new one from the leader; where `raft.replace_wiped` is off, by \
+         `keeperctl cluster replace {node} HOST:PEERPORT` with this node's own address. If it should have its data, \
+         stop it and look for its disk"
     )]
     WrongDisk { node: u64 },
     #[error(
