@@ -106,17 +106,27 @@ impl Levels {
         *self.reached.lock()
     }
 
-    /// The cluster is at a level: kept before anything of it is applied.
+    /// Whether this node reads what came with a level. A binary of the release before would not decode it; one that is
+    /// held there refuses it as firmly.
     ///
     /// # Errors
     /// [`LevelError`]; the node must not go on.
-    pub fn enter(&self, level: Level, needs: &str) -> Result<(), LevelError> {
+    pub fn read(&self, level: Level, needs: &str) -> Result<(), LevelError> {
         if level > Level::NEWEST {
             return Err(LevelError::Beyond { level, most: self.most, needs: needs.to_owned() });
         }
         if level > self.most {
             return Err(LevelError::Held { level, most: self.most });
         }
+        Ok(())
+    }
+
+    /// The cluster is at a level: kept before anything of it is applied.
+    ///
+    /// # Errors
+    /// [`LevelError`]; the node must not go on.
+    pub fn enter(&self, level: Level, needs: &str) -> Result<(), LevelError> {
+        self.read(level, needs)?;
         let mut reached = self.reached.lock();
         if level > *reached {
             (self.keep)(level).map_err(|source| LevelError::Keep { level, source })?;
@@ -145,7 +155,11 @@ impl fmt::Debug for Levels {
 
 #[cfg(test)]
 mod tests {
+    use keeper_registry::{Command, LogTime, PresenceLimits, Revision};
+
     use super::*;
+    use crate::batch::Batch;
+    use crate::replica::Replica;
 
     #[test]
     fn the_newest_level_came_with_this_release() {
@@ -167,6 +181,18 @@ mod tests {
             levels.enter(Level::NAMED, "0.2.0").expect("this binary knows it");
         }
         assert_eq!((kept.lock().clone(), levels.reached()), (vec![Level::NAMED], Level::NAMED));
+    }
+
+    #[test]
+    fn who_is_held_back_applies_nothing_that_came_later() {
+        let replica = Replica::at(PresenceLimits::default(), Levels::new(Some(Level::FIRST), |_| Ok(())));
+        let apply =
+            |command| replica.apply(1, &Batch::new(LogTime(1), vec![command])).map_err(|error| error.to_string());
+        let expected =
+            "the cluster is at feature level 2, and upgrade.level_max holds this node at 1: remove the setting";
+        assert_eq!(apply(Command::RetireNode(7)).err().as_deref(), Some(expected));
+        assert_eq!(replica.applied(), Revision(0));
+        assert!(apply(Command::Sweep).is_ok());
     }
 
     #[test]

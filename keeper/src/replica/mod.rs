@@ -32,7 +32,7 @@ use tokio::time::Instant;
 use crate::batch::{Batch, Replies};
 use crate::clock::{self, LogClock, WallClock};
 use crate::codec::DecodeError;
-use crate::levels::{LevelError, Levels};
+use crate::levels::{LevelError, Levels, release_of};
 use crate::replica::checkpoints::Checkpoints;
 
 pub use checkpoints::Checkpoint;
@@ -151,6 +151,7 @@ impl Replica {
     pub fn apply(&self, revision: u64, batch: &Batch) -> Result<Replies, ApplyError> {
         let decoded = batch.decode()?;
         for command in decoded.commands.iter() {
+            self.levels.read(command.level(), release_of(command.level()))?;
             if let Command::RaiseLevel(raise) = command {
                 self.levels.enter(raise.to, &raise.needs)?;
             }

@@ -4,14 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use keeper_client_sdk::{Endpoint, GiveUp, InitialMember};
+use keeper_registry::Level;
 use rand::RngExt;
 use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::fault::Fault;
 use crate::fleet::Fleet;
-use crate::history::History;
+use crate::history::{Growth, History};
 use crate::node::{CLUSTER, SimNode};
+use crate::rollout::Rollout;
 use crate::workload::{self, Care};
 use crate::world::{HostId, Trace, World};
 
@@ -41,6 +43,8 @@ pub struct Cluster {
     /// Which nodes are meant to be down.
     stopped: Vec<bool>,
     disk_failures: u64,
+    /// The upgrade of the nodes, in a run that has one.
+    pub rollout: Option<Rollout>,
     /// Which nodes have a damaged disk, and have not refused it yet.
     damaged: Vec<bool>,
     /// Nodes that stopped, and nobody knows a reason.
@@ -79,7 +83,7 @@ impl Cluster {
         let number = |at: usize| (at < FOUNDERS).then_some(at as u64 + 1);
         let nodes = hosts.into_iter().enumerate();
         let nodes = nodes.map(|(at, host)| SimNode::new(&mut world, host, number(at), fleet.clone()));
-        let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
+        let mut nodes = nodes.collect::<Result<Vec<_>, _>>()?;
         let crews: [&[(Role, &str)]; 5] = [
             &[(Role::Room, "room-1"), (Role::Room, "room-2"), (Role::Hall, "hall-1")],
             &[(Role::Room, "room-3"), (Role::Room, "room-4"), (Role::Hall, "hall-2")],
@@ -102,6 +106,7 @@ impl Cluster {
         let clients = clients.collect();
         let history = History::new(trace);
         let care = if world.rng().random_range(0..2) == 0 { Care::Operator } else { Care::Leader };
+        let rollout = cluster_before(&mut world, &mut nodes);
         let (restarts, stopped) = (vec![None; NODES], vec![false; NODES]);
         let (disk_failures, damaged, unexplained) = (0, vec![false; NODES], Vec::new());
         let mut cluster = Self {
@@ -114,6 +119,7 @@ impl Cluster {
             restarts,
             stopped,
             disk_failures,
+            rollout,
             damaged,
             unexplained,
         };
@@ -127,7 +133,9 @@ impl Cluster {
     pub fn step(&mut self) {
         self.world.step();
         let now_ms = self.world.now_ms();
-        self.history.follow(now_ms);
+        let is_short = self.nodes.iter().any(|node| node.leads() && node.shortage().is_some());
+        self.history.follow(now_ms, if is_short { Growth::Refused } else { Growth::Taken });
+        self.roll();
         for at in 0..self.nodes.len() {
             self.nodes[at].wall.follow(now_ms);
             self.check_damaged(at);
@@ -168,6 +176,29 @@ impl Cluster {
             self.unexplained.push(format!("damage: node {} has started on a damaged disk", at + 1));
             self.damaged[at] = false;
         }
+    }
+
+    /// The next node of an upgrade gets its release, once it can be started again.
+    fn roll(&mut self) {
+        let now_ms = self.world.now_ms();
+        let Some(step) = self.rollout.as_ref().and_then(|rollout| rollout.due(now_ms)) else { return };
+        if !self.is_up(step.at) || self.nodes[step.at].replica().is_none() {
+            return;
+        }
+        self.tell(format_args!("node {} gets the release of level {}", step.at + 1, step.level_max));
+        self.stop_node(step.at, Fault::Kill);
+        self.nodes[step.at].install(step.level_max);
+        self.start_node(step.at);
+        if let Some(rollout) = &mut self.rollout {
+            rollout.took(step, self.world.rng(), now_ms);
+        }
+    }
+
+    /// The cluster's feature level, as whoever knows best has it.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        let states = self.nodes.iter().filter_map(|node| Some((node.applied(), node.level()?)));
+        states.max_by_key(|(applied, _)| *applied).map_or(Level::FIRST, |(_, level)| level)
     }
 
     /// How often a node stopped because of its disk.
@@ -342,6 +373,13 @@ impl ClientHost {
     fn is_of_gateways(&self) -> bool {
         self.crew.iter().any(|(role, _)| *role == Role::Room)
     }
+}
+
+/// Of a run with an upgrade: some nodes begin at the release before.
+fn cluster_before(world: &mut World, nodes: &mut [SimNode]) -> Option<Rollout> {
+    let (behind, rollout) = Rollout::draw(world.rng(), FOUNDERS, nodes.len())?;
+    behind.into_iter().for_each(|at| nodes[at].install(Level::FIRST));
+    Some(rollout)
 }
 
 async fn found(client: &Client, members: Vec<InitialMember>) -> anyhow::Result<()> {

@@ -6,11 +6,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use keeper::store::memory::{Fault, MemoryDisk, MemoryEngine, SyncPolicy};
-use keeper::store::{Hooks, SnapshotError, SnapshotStore};
+use keeper::store::{FreeBytes, Hooks, SnapshotError, SnapshotStore};
+use keeper_registry::Level;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
@@ -18,6 +19,16 @@ use tokio::sync::Notify;
 
 /// Records that a damaged log has lost, at most; fewer than are kept behind a snapshot.
 const TORN_MAX: usize = 5;
+
+/// Room on a disk that nobody fills.
+const ROOM_BYTES: u64 = 1 << 40;
+
+/// What growth leaves free.
+pub const RESERVE_BYTES: u64 = 64 << 20;
+
+/// What is left of the reserve while a disk is [`Filled::Within`] it, and [`Filled::Up`]: not even a snapshot of
+/// another node is taken then.
+const LEFT_BYTES: [u64; 2] = [RESERVE_BYTES / 2, RESERVE_BYTES / 8];
 
 /// How long a sync takes.
 const SYNC_MS: std::ops::RangeInclusive<u64> = 0..=4;
@@ -31,6 +42,19 @@ pub struct Disk {
     id: u64,
     /// Of the node whose disk it is; 0 while it was given none. Durable at once.
     number: AtomicU64,
+    /// The feature level of what lies on it; durable at once, too.
+    level: AtomicU32,
+    /// How far something else fills it.
+    filled: Arc<[AtomicBool; 2]>,
+}
+
+/// How far something else fills a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filled {
+    /// What is left is for ending things.
+    Within,
+    /// Next to nothing is left.
+    Up,
 }
 
 /// The log engine of one process, and what must run for it.
@@ -49,8 +73,15 @@ impl Disk {
     /// # Errors
     /// The folder cannot be made.
     pub fn new(id: u64, number: u64) -> std::io::Result<Self> {
-        let (log, slow_ms) = (MemoryDisk::default(), Arc::default());
-        Ok(Self { log, snapshots: TempDir::new()?, slow_ms, id, number: AtomicU64::new(number) })
+        Ok(Self {
+            log: MemoryDisk::default(),
+            snapshots: TempDir::new()?,
+            slow_ms: Arc::default(),
+            id,
+            number: AtomicU64::new(number),
+            level: AtomicU32::new(Level::FIRST.0),
+            filled: Arc::default(),
+        })
     }
 
     /// Its name.
@@ -68,6 +99,37 @@ impl Disk {
     /// Its node has this number from now on.
     pub fn keep_number(&self, number: u64) {
         self.number.store(number, Ordering::Relaxed);
+    }
+
+    /// The feature level of what lies on it.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        Level(self.level.load(Ordering::Relaxed))
+    }
+
+    /// What lies on it is of this level from now on.
+    pub fn keep_level(&self, level: Level) {
+        self.level.store(level.0, Ordering::Relaxed);
+    }
+
+    /// Something else takes room on it.
+    pub fn fill(&self, filled: Filled) {
+        self.filled[filled as usize].store(true, Ordering::Relaxed);
+    }
+
+    /// What had taken room is gone.
+    pub fn relieve(&self, filled: Filled) {
+        self.filled[filled as usize].store(false, Ordering::Relaxed);
+    }
+
+    /// Asks what is free on it.
+    #[must_use]
+    pub fn free_bytes(&self) -> FreeBytes {
+        let filled = Arc::clone(&self.filled);
+        Arc::new(move || {
+            let worst = LEFT_BYTES.iter().zip(filled.iter()).rfind(|(_, filled)| filled.load(Ordering::Relaxed));
+            Some(worst.map_or(ROOM_BYTES, |(left_bytes, _)| *left_bytes))
+        })
     }
 
     /// The power is gone, or the process. Some of what was not synced had reached the disk all the same. Says how many

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use keeper_client_sdk::{Epoch, PresenceFact};
+use keeper_client_sdk::{Epoch, Error, PresenceFact};
 use parking_lot::Mutex;
 
 use crate::world::Trace;
@@ -18,13 +18,29 @@ pub type Moment = u64;
 /// The end of an operation whose outcome nobody knows.
 pub const NEVER: Moment = Moment::MAX;
 
+/// Counts refusals for want of room.
+const REFUSED: &str = "disk-full";
+
+/// Counts what ended something meanwhile.
+const ENDED: &str = "ended-meanwhile";
+
 /// Shared by all clients.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     now_ms: Arc<AtomicU64>,
+    is_short: Arc<AtomicBool>,
     is_over: Arc<AtomicBool>,
     trace: Trace,
     records: Arc<Mutex<Records>>,
+}
+
+/// Whether whoever leads takes what makes the state larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// It does.
+    Taken,
+    /// The disks are too full.
+    Refused,
 }
 
 /// Everything recorded.
@@ -248,8 +264,9 @@ impl History {
         Self { trace, ..Self::default() }
     }
 
-    /// Follows the world's time.
-    pub fn follow(&self, now_ms: u64) {
+    /// Follows the world's time, and whether it is one of shortage.
+    pub fn follow(&self, now_ms: u64, growth: Growth) {
+        self.is_short.store(growth == Growth::Refused, Ordering::Relaxed);
         self.now_ms.store(now_ms, Ordering::Relaxed);
     }
 
@@ -291,6 +308,26 @@ impl History {
             let open = records.leases.values_mut().filter(|lease| lease.closing == NEVER);
             open.filter(|lease| holders.contains(&lease.holder)).for_each(|lease| lease.closing = moment);
         });
+    }
+
+    /// Counts what was refused for want of room.
+    pub fn count_refused<T>(&self, outcome: &Result<T, Error>) {
+        if outcome.as_ref().is_err_and(|error| error.reason() == "disk-full") {
+            self.count(REFUSED, &Ok::<(), &str>(()));
+        }
+    }
+
+    /// Counts what ended something while growth was refused.
+    pub fn count_ended<T>(&self, outcome: &Result<T, Error>) {
+        if outcome.is_ok() && self.is_short.load(Ordering::Relaxed) {
+            self.count(ENDED, &Ok::<(), &str>(()));
+        }
+    }
+
+    /// How often something was refused for want of room, and how often something ended meanwhile.
+    #[must_use]
+    pub fn shortage(&self) -> [u64; 2] {
+        self.with(|records| [REFUSED, ENDED].map(|kind| records.counts.get(kind).map_or(0, |it| it[0])))
     }
 
     /// Counts an operation by how it ended.

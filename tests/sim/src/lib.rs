@@ -22,6 +22,7 @@ pub mod history;
 pub mod invariant;
 pub mod node;
 pub mod planted;
+pub mod rollout;
 pub mod run;
 pub mod runner;
 pub mod workload;

@@ -6,20 +6,21 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use keeper::clock::WallClock;
-use keeper::levels::Levels;
+use keeper::levels::{LevelError, Levels, release_of};
 use keeper::metrics::Metrics;
 use keeper::node::{Addresses, Failure, Listeners, Node, Parts, Runtimes, hooks};
 use keeper::raft::{Entropy, Offload, RaftHandle};
 use keeper::replica::Replica;
 use keeper::settings::{Listen, Settings};
 use keeper_client_sdk::InitialMember;
+use keeper_registry::{Level, Shortage};
 use parking_lot::Mutex;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, RESERVE_BYTES};
 use crate::fleet::Fleet;
 use crate::planted;
 use crate::world::{HostId, Net, SimClock, SimDial, Trace, World};
@@ -85,6 +86,7 @@ impl SimNode {
         settings.listen = Listen { client: at(7_400), peer: at(7_401), http: at(7_402) };
         settings.raft.snapshot_log_entries = Some(world.rng().random_range(SNAPSHOT_ENTRIES));
         settings.raft.log_keep_entries = LOG_KEEP_ENTRIES;
+        settings.storage.disk_reserve_bytes = RESERVE_BYTES;
         fleet.note(&settings.listen.peer.to_string(), number.unwrap_or(0));
         Ok(Self { host, disk, wall: SimClock::default(), settings, fleet, inside: Arc::default() })
     }
@@ -105,6 +107,29 @@ impl SimNode {
         self.settings.data_dir = self.disk.folder().to_owned();
         self.fleet.note(&self.settings.listen.peer.to_string(), 0);
         Ok(())
+    }
+
+    /// From its next start on it runs a release that reads feature levels up to this one.
+    pub fn install(&mut self, level_max: Level) {
+        self.settings.upgrade.level_max = Some(level_max.0);
+    }
+
+    /// The newest feature level that its release reads.
+    #[must_use]
+    pub fn level_max(&self) -> Level {
+        self.settings.upgrade.level_max.map_or(Level::NEWEST, Level)
+    }
+
+    /// The feature level that its state is at.
+    #[must_use]
+    pub fn level(&self) -> Option<Level> {
+        self.replica().map(|replica| replica.read(keeper_registry::State::level))
+    }
+
+    /// Why it takes nothing new, if it leads.
+    #[must_use]
+    pub fn shortage(&self) -> Option<Shortage> {
+        self.inside.lock().raft.as_ref().and_then(RaftHandle::shortage)
     }
 
     /// The members as it knows them, and how new that is.
@@ -254,12 +279,12 @@ impl Process {
             disk_id: self.disk.id(),
             keep_number,
             snapshots: self.disk.snapshots()?,
-            free_bytes: Arc::new(|| None),
+            free_bytes: self.disk.free_bytes(),
             dial: Arc::new(SimDial { net: Arc::clone(&self.net), host: self.host }),
             entropy: Entropy::seeded(self.seeds.entropy),
             offload: Offload::Inline,
             wall: WallClock::new(move || wall.read_ms()),
-            levels: Levels::unkept(),
+            levels: levels(&self.settings, &self.disk)?,
             new_state_id: self.seeds.state,
             failure,
             metrics: Arc::clone(&metrics),
@@ -284,6 +309,17 @@ impl Process {
             () = opened.sync() => Err(anyhow::anyhow!("the disk is gone")),
         }
     }
+}
+
+/// As a data directory keeps the level, and refuses a release that does not read it.
+fn levels(settings: &Settings, disk: &Arc<Disk>) -> Result<Levels, LevelError> {
+    let onto = Arc::clone(disk);
+    let levels = Levels::new(settings.upgrade.level_max.map(Level), move |level| {
+        onto.keep_level(level);
+        Ok(())
+    });
+    levels.enter(disk.level(), release_of(disk.level()))?;
+    Ok(levels)
 }
 
 fn new_disk(world: &mut World, number: u64) -> anyhow::Result<Arc<Disk>> {

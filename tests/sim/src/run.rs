@@ -5,12 +5,14 @@ use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 
+use keeper_registry::Level;
 use parking_lot::Mutex;
 
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault, Nemesis};
 use crate::invariant::{self, Watch};
 use crate::node::SimNode;
+use crate::rollout::Rollout;
 use crate::workload::{Audit, CHANGE, audit};
 use crate::world::{HostId, Trace};
 
@@ -55,6 +57,8 @@ pub struct Report {
     pub installed: u64,
     /// Members whose disk was lost that a leader replaced unasked.
     pub replaced: u64,
+    /// Nodes that an upgrade took forward, and back.
+    pub rolled: [u64; 2],
     /// Acknowledged, and not.
     pub operations: BTreeMap<&'static str, [u64; 2]>,
     /// Struck, and with an effect.
@@ -113,6 +117,7 @@ pub fn run(seed: u64, panics: &Panics, copy: Option<File>) -> anyhow::Result<Rep
         revision: newest.unwrap_or(0),
         installed,
         replaced,
+        rolled: cluster.rollout.as_ref().map_or([0; 2], |rollout| [rollout.forward, rollout.back]),
         operations,
         faults: nemesis.struck,
         violations,
@@ -129,6 +134,7 @@ impl Run {
     fn live(&mut self) -> Result<(), String> {
         let founder = self.cluster.found();
         self.until("the cluster is founded", |run| run.has_ended(founder))?;
+        self.check_founded()?;
         self.cluster.start_all_clients();
         let from_ms = self.cluster.world.now_ms();
         let until_ms = from_ms + CHAOS_MS;
@@ -143,11 +149,23 @@ impl Run {
             self.step()?;
         }
         self.cluster.history.end();
+        self.until("all nodes are upgraded", |run| run.cluster.rollout.as_ref().is_none_or(Rollout::is_done))?;
+        self.until("the level is raised", |run| run.cluster.level() == Level::NEWEST)?;
         self.until("all nodes run and agree", |run| Watch::has_converged(&run.cluster))?;
         let audit = self.audit()?;
         let judged = self.cluster.history.with(|records| invariant::judge(records, &audit));
         self.watch.violations.extend(judged);
         Ok(())
+    }
+
+    /// With a member of the release before, a cluster is founded at its level.
+    fn check_founded(&mut self) -> Result<(), String> {
+        let Cluster { world, rollout, .. } = &mut self.cluster;
+        let Some(rollout) = rollout else { return Ok(()) };
+        let now_ms = world.now_ms();
+        rollout.begin(world.rng(), now_ms);
+        let level = self.cluster.level();
+        if level == Level::FIRST { Ok(()) } else { Err(format!("levels are read: founded at {level}, too early")) }
     }
 
     /// Audits until what clients hold is what is found: what they do when they are told to end takes a while.
@@ -219,10 +237,10 @@ fn vacuous(
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, digest, lines, simulated_ms, revision, installed, replaced, .. } = self;
+        let Self { seed, digest, lines, simulated_ms, revision, installed, replaced, rolled, .. } = self;
         let verdict = if self.violations.is_empty() { "ok" } else { "FAILED" };
         write!(f, "seed {seed} {verdict} digest {digest:016x} lines {lines} ms {simulated_ms} revision {revision} ")?;
-        write!(f, "installed {installed} replaced {replaced}")?;
+        write!(f, "installed {installed} replaced {replaced} rolled {} back {}", rolled[0], rolled[1])?;
         for (kind, [done, not]) in &self.operations {
             write!(f, " {kind} {done}/{not}")?;
         }

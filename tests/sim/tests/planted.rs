@@ -2,7 +2,8 @@
 //!
 //! The disk's bugs are sought on every change, among a few seeds from the one of the table: which of them finds one may
 //! change with the daemon, that one does must not. Those of the daemon need the extra build, and there the table is
-//! taken by its word: `make planted`, and `make planted UPDATE=1` seeks anew and rewrites the seeds.
+//! taken by its word: `make planted`, and `make planted UPDATE=1` seeks anew, by the same invariants, and rewrites the
+//! seeds.
 
 use std::ops::Range;
 use std::path::Path;
@@ -48,6 +49,10 @@ fn seek(row: &Row<'_>, seeds: Range<u64>) -> String {
     outcome.found.unwrap_or_else(|| panic!("{} was not found by {seeds:?}:\n{}", row.name, told.join("\n")))
 }
 
+fn seed_of(said: &str) -> u64 {
+    said.split(' ').nth(1).and_then(|seed| seed.parse().ok()).expect("a run names its seed")
+}
+
 #[test]
 fn the_table_names_every_bug() {
     let page = fs::read_to_string(PAGE).expect("the page is there");
@@ -70,10 +75,12 @@ fn every_bug_of_this_build_is_found() {
             (true, false) => (*seed, seed + 1),
             (false, _) => (*seed, seed + SEEDS_MAX),
         };
-        let said = seek(row, from..to);
-        let found: u64 = said.split(' ').nth(1).and_then(|seed| seed.parse().ok()).expect("a run names its seed");
-        let is_as_told = said.contains(&format!("{invariant}: "));
-        assert!(is_as_told || found != *seed, "{name} was found, but not by {invariant}:\n{said}");
+        let (mut said, is_as_told) = (seek(row, from..to), |said: &str| said.contains(&format!("{invariant}: ")));
+        while is_update && !is_as_told(&said) {
+            said = seek(row, seed_of(&said) + 1..to);
+        }
+        let found = seed_of(&said);
+        assert!(is_as_told(&said) || found != *seed, "{name} was found, but not by {invariant}:\n{said}");
         rewritten = rewritten.replace(*line, &line.replace(&format!("| {seed} |"), &format!("| {found} |")));
         println!("{name}: seed {found}");
     }

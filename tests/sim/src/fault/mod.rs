@@ -33,8 +33,10 @@ pub enum Fault {
     Drift,
     /// A sync fails.
     DiskError,
-    /// The disk is full.
+    /// The disk is full, and the log cannot be written.
     DiskFull,
+    /// So many disks have no room to spare that nothing may grow; what ends something goes on.
+    DiskShort,
     /// Syncs take long.
     DiskSlow,
     /// A disk is gone for good; its node has to be replaced.
@@ -49,7 +51,7 @@ pub enum Fault {
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Kill,
         Self::PowerCut,
         Self::Blackout,
@@ -63,6 +65,7 @@ impl Fault {
         Self::Drift,
         Self::DiskError,
         Self::DiskFull,
+        Self::DiskShort,
         Self::DiskSlow,
         Self::DiskLost,
         Self::DiskDamaged,
@@ -79,7 +82,7 @@ impl Fault {
             Self::Lag => 2_500..=4_000,
             Self::Pause => 100..=1_200,
             Self::PauseLong => 2_200..=4_500,
-            Self::ClockJump | Self::Drift => 1_500..=4_000,
+            Self::ClockJump | Self::Drift | Self::DiskShort => 1_500..=4_000,
             Self::DiskError | Self::DiskFull => 500..=1_500,
         }
     }

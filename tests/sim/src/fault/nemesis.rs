@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use keeper::store::memory::Fault as DiskFault;
+use keeper_registry::Level;
 use rand::RngExt;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::{Fault, Planned};
 use crate::cluster::Cluster;
+use crate::disk::{Disk, Filled};
 use crate::node::SimNode;
 use crate::world::{BrokenLink, HostId, LinkFault};
 
@@ -39,8 +41,8 @@ pub struct Nemesis {
 struct UnderWay {
     plan: Planned,
     harm: Harm,
-    /// Of a measure that grows when the fault has an effect.
-    before: u64,
+    /// Of measures that grow when the fault has an effect.
+    before: [u64; 2],
 }
 
 /// What was done, so that it can be undone.
@@ -51,19 +53,20 @@ enum Harm {
     Links(Vec<BrokenLink>),
     Clocks,
     Drift(usize),
-    Disk,
+    Disk(usize),
+    Short(Vec<usize>),
     Slow(usize),
     Lost(usize),
     Gateways(usize),
 }
 
 impl UnderWay {
-    /// A follower is cut off until its log cannot be mended any more; a broken disk waits for something to write, and a
-    /// lost one for its node to be replaced.
+    /// A follower is cut off until its log cannot be mended any more; a broken disk waits for something to write, a
+    /// full one for something to refuse, and a lost one for its node to be replaced.
     fn longer_ms(&self, cluster: &Cluster) -> u64 {
         let is_pending = match &self.harm {
             Harm::Links(links) => self.plan.fault == Fault::Lag && !is_left_behind(cluster, links),
-            Harm::Disk => cluster.disk_failures() == self.before,
+            Harm::Disk(_) | Harm::Short(_) => !has_grown(self.before, measure(cluster, self.plan.fault)),
             Harm::Lost(at) => cluster.is_without_disk(*at),
             Harm::Down(_) | Harm::Paused(_) | Harm::Clocks | Harm::Drift(_) | Harm::Slow(_) | Harm::Gateways(_) => {
                 false
@@ -120,9 +123,10 @@ impl Nemesis {
             | Harm::Paused(_)
             | Harm::Links(_)
             | Harm::Drift(_)
-            | Harm::Disk
+            | Harm::Disk(_)
+            | Harm::Short(_)
             | Harm::Slow(_)
-            | Harm::Gateways(_) => !has_measure(plan.fault) || measure(cluster, plan.fault) > before,
+            | Harm::Gateways(_) => !has_measure(plan.fault) || has_grown(before, measure(cluster, plan.fault)),
         };
         self.struck.entry(plan.fault).or_default()[1] += u64::from(has_effect);
         cluster.tell(format_args!("{:?} is over", plan.fault));
@@ -137,7 +141,8 @@ impl Nemesis {
             Harm::Clocks => {}
             Harm::Drift(at) => cluster.world.drift(cluster.nodes[at].host, 0),
             // A node that stopped by itself is started again by whoever watches it, as everywhere.
-            Harm::Disk => {}
+            Harm::Disk(at) => cluster.nodes[at].disk.relieve(Filled::Up),
+            Harm::Short(nodes) => nodes.into_iter().for_each(|at| cluster.nodes[at].disk.relieve(Filled::Within)),
             // Its operator has replaced it, or will.
             Harm::Lost(_) => {}
             Harm::Slow(at) => cluster.nodes[at].disk.slow_down(0),
@@ -154,13 +159,21 @@ fn is_left_behind(cluster: &Cluster, links: &[BrokenLink]) -> bool {
 }
 
 fn has_measure(fault: Fault) -> bool {
-    matches!(fault, Fault::Isolate | Fault::OneWay | Fault::GatewaysCut | Fault::DiskError | Fault::DiskFull)
+    let is_of_net = matches!(fault, Fault::Isolate | Fault::OneWay | Fault::GatewaysCut);
+    is_of_net || matches!(fault, Fault::DiskError | Fault::DiskFull | Fault::DiskShort)
 }
 
-/// Grows when the fault has an effect.
-fn measure(cluster: &Cluster, fault: Fault) -> u64 {
+/// Both grow when the fault has an effect.
+fn measure(cluster: &Cluster, fault: Fault) -> [u64; 2] {
+    if fault == Fault::DiskShort {
+        return cluster.history.shortage();
+    }
     let is_of_disk = matches!(fault, Fault::DiskError | Fault::DiskFull);
-    if is_of_disk { cluster.disk_failures() } else { cluster.world.net().held() }
+    [if is_of_disk { cluster.disk_failures() } else { cluster.world.net().held() }; 2]
+}
+
+fn has_grown(before: [u64; 2], now: [u64; 2]) -> bool {
+    before.iter().zip(now).all(|(before, now)| *before < now)
 }
 
 /// Does harm; none when nobody is there to be harmed.
@@ -206,10 +219,10 @@ fn harm(cluster: &mut Cluster, fault: Fault) -> Option<Harm> {
             Harm::Drift(victim)
         }
         Fault::DiskError | Fault::DiskFull => {
-            let fault = if fault == Fault::DiskError { DiskFault::Io } else { DiskFault::NoSpace };
-            cluster.nodes[victim].disk.fail(fault);
-            Harm::Disk
+            break_disk(&cluster.nodes[victim].disk, fault);
+            Harm::Disk(victim)
         }
+        Fault::DiskShort => fill_disks(cluster, up),
         Fault::DiskSlow => {
             let slow_ms = cluster.world.rng().random_range(DISK_SLOW_MS);
             cluster.nodes[victim].disk.slow_down(slow_ms);
@@ -217,6 +230,8 @@ fn harm(cluster: &mut Cluster, fault: Fault) -> Option<Harm> {
         }
         // One at a time: of three voters, two without their disks are one too many.
         Fault::DiskLost | Fault::DiskDamaged if !cluster.is_whole() => return None,
+        // The first release has no way to take in whoever comes in its place.
+        Fault::DiskLost | Fault::DiskDamaged if cluster.level() < Level::NAMED => return None,
         Fault::DiskDamaged if !cluster.damage_disk(victim) => return None,
         Fault::DiskDamaged => Harm::Lost(victim),
         Fault::DiskLost => {
@@ -230,6 +245,23 @@ fn harm(cluster: &mut Cluster, fault: Fault) -> Option<Harm> {
             break_links(cluster, links, Some(LinkFault::Cut))
         }
     })
+}
+
+/// The next sync fails; for want of room, which then is not there for anything else either.
+fn break_disk(disk: &Disk, fault: Fault) {
+    if fault == Fault::DiskError {
+        return disk.fail(DiskFault::Io);
+    }
+    disk.fill(Filled::Up);
+    disk.fail(DiskFault::NoSpace);
+}
+
+/// So many that the others are no quorum.
+fn fill_disks(cluster: &mut Cluster, mut nodes: Vec<usize>) -> Harm {
+    nodes.shuffle(cluster.world.rng());
+    nodes.truncate(cluster.world.rng().random_range(nodes.len() / 2 + 1..=nodes.len()));
+    nodes.iter().for_each(|at| cluster.nodes[*at].disk.fill(Filled::Within));
+    Harm::Short(nodes)
 }
 
 fn follower(cluster: &mut Cluster, leader: Option<usize>, up: &[usize]) -> Option<usize> {

@@ -10,6 +10,7 @@ mod durable;
 mod epochs_increase;
 mod gateways_agree;
 mod lease_is_kept;
+mod level_is_read;
 mod linearizable;
 mod log_time;
 mod one_copy;

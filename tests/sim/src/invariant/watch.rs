@@ -1,8 +1,8 @@
 //! Looks into the states of all nodes after each step.
 
-use super::lease_is_kept;
 use super::log_time::LogTime;
 use super::replicas_are_equal::ReplicasAreEqual;
+use super::{lease_is_kept, level_is_read};
 use crate::cluster::Cluster;
 
 /// What the states were, as far as it matters.
@@ -26,6 +26,7 @@ impl Watch {
                 self.violations
                     .push(format!("{now_ms} ms: replicas are equal: node {} is doubted: {difference}", at + 1));
             }
+            self.violations.extend(level_is_read::judge(at, node).map(|what| format!("{now_ms} ms: {what}")));
             let applied = replica.applied().0;
             if self.seen[at] == applied {
                 continue;

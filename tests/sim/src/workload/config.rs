@@ -58,6 +58,7 @@ async fn replace(client: &Client, configs: &Configs, read: &Read, number: u64) {
     });
     let answer = configs.publish(edit).await;
     client.history.count("replace", &answer);
+    client.history.count_refused(&answer);
     let ended = client.history.moment();
     client.history.with(|records| match answer {
         Ok(published) => {

@@ -1,5 +1,5 @@
 //! An operator: takes nodes in, gives and takes votes, leaves members out, hands leadership over, and replaces members
-//! whose disk is gone, all while everything else goes on.
+//! whose disk is gone, raises the feature level, all while everything else goes on.
 //!
 //! There are three voters at least, so that the cluster survives what goes wrong beside. What is cut off is not gone
 //! on with: the next look at the members decides anew.
@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use keeper_client_sdk::{Cluster, Keeper, Member, MembershipChange, Rank};
+use keeper_registry::Level;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -36,20 +37,27 @@ pub enum Care {
     Leader,
 }
 
-/// Changes until it is told to end, and no member is without its disk.
+/// Changes until it is told to end, no member is without its disk, and the level is raised.
 pub async fn operate(client: Client, fleet: Fleet, care: Care) {
     let Ok(keeper) = client.keeper() else { return };
     let mut rng = client.rng();
     loop {
         pause(&mut rng, PAUSE_MS).await;
-        let Some(members) = members(&keeper).await else { continue };
+        let Some(Seen { members, level, level_max }) = look(&keeper).await else { continue };
         let lost = members.iter().find(|it| fleet.number(&it.peer_endpoint) != it.node_id);
-        if lost.is_none() && client.history.is_over() {
+        if lost.is_none() && level == level_max && client.history.is_over() {
             return;
+        }
+        if level < level_max && (client.history.is_over() || rng.random_range(0..2) == 0) {
+            let raised = keeper.cluster().upgrade("operator").await;
+            client.history.count("upgrade", &raised);
+            continue;
         }
         let (kind, change) = match lost {
             Some(_) if care == Care::Leader => continue,
             Some(lost) => ("replace-node", keeper.cluster().replace(lost.node_id, lost.peer_endpoint.clone())),
+            // At the first level nodes cannot be taken in, and the number of one that was left out is given again.
+            None if level < Level::NAMED.0 => ("transfer", keeper.cluster().transfer_leader(None)),
             None => any(&keeper.cluster(), &members, &fleet, &mut rng),
         };
         let changing = timeout(CHANGE_MAX, change.done()).await;
@@ -59,11 +67,21 @@ pub async fn operate(client: Client, fleet: Fleet, care: Care) {
     }
 }
 
-/// As the leader knows them.
-async fn members(keeper: &Keeper) -> Option<Vec<Member>> {
+/// The cluster, as a look at it finds it.
+struct Seen {
+    members: Vec<Member>,
+    level: u32,
+    /// The newest that anybody reads.
+    level_max: u32,
+}
+
+/// As the leader knows it.
+async fn look(keeper: &Keeper) -> Option<Seen> {
     let told = keeper.cluster().status().await;
-    let told = told.into_iter().filter_map(|(_, status)| status.ok());
-    told.filter(|it| it.leader_id == Some(it.node_id)).max_by_key(|it| it.term).map(|leading| leading.members)
+    let told: Vec<_> = told.into_iter().filter_map(|(_, status)| status.ok()).collect();
+    let level_max = told.iter().map(|it| it.level_max).max()?;
+    let leading = told.into_iter().filter(|it| it.leader_id == Some(it.node_id)).max_by_key(|it| it.term)?;
+    Some(Seen { level: leading.level, members: leading.members, level_max })
 }
 
 /// A change that leaves enough voters.

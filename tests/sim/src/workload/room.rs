@@ -106,6 +106,7 @@ async fn register(
     let registration = Registration::new(key_of(&user)).connection(connection.clone()).topic("all");
     let answer = instance.sessions().register(registration).await;
     client.history.count("register", &answer);
+    client.history.count_refused(&answer);
     let ended = client.history.moment();
     let is_refused = answer.as_ref().is_err_and(|error| !error.may_have_happened());
     client.history.with(|records| {
@@ -135,6 +136,7 @@ async fn unregister(client: &Client, instance: &Instance, rng: &mut StdRng, mine
     });
     let answer = instance.sessions().unregister(&key_of(&key), epoch).await;
     client.history.count("unregister", &refusal_is_an_answer(&answer));
+    client.history.count_ended(&answer);
     let ended = client.history.moment();
     // A refusal says that the session was over before.
     if answer.is_ok() || matches!(answer, Err(Error::Refused { .. })) {
