@@ -76,6 +76,10 @@ impl Following {
             let present = state.state_id()?;
             // A cursor of another history says nothing about this one.
             let since = self.cursor.filter(|(history, _)| *history == present).map(|(_, revision)| revision);
+            // A state that is behind what was told elsewhere is still to come: its own place would tell it again.
+            if since.is_some_and(|since| state.revision() < since) {
+                return None;
+            }
             Some((state.revision(), present, read(state, since)))
         })?;
         let was_told = self.cursor.replace((state, cursor)).is_some();

@@ -26,7 +26,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keeper_registry::{Revision, StateId};
+use keeper_registry::{Revision, State, StateId};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +75,28 @@ struct Watching {
     told_at: Instant,
 }
 
+/// How far a state reaches, for a watcher with a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    /// Over the cursor, or it has nothing to do with the cursor's history.
+    There,
+    /// It is of that history, and not there yet.
+    Behind,
+    /// It has not taken its founding: a new disk knows nothing yet, and may be about to take over that history.
+    Unfounded,
+}
+
+impl Arrival {
+    fn of(present: &State, cursor: Revision, history: Option<StateId>) -> Self {
+        match present.state_id() {
+            _ if cursor.0 == 0 => Self::There,
+            None => Self::Unfounded,
+            id if id == history && present.revision() < cursor => Self::Behind,
+            Some(_) => Self::There,
+        }
+    }
+}
+
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rested {
@@ -103,13 +125,13 @@ impl Watches {
     /// # Errors
     /// The cursor lies in the future of the cluster, or this node cannot find out.
     async fn reach(&self, cursor: Revision, state: Option<StateId>) -> Result<(), Problem> {
-        let is_behind = || self.replica.read(|present| state == present.state_id() && present.revision() < cursor);
-        if !is_behind() {
+        let arrival = || self.replica.read(|present| Arrival::of(present, cursor, state));
+        if arrival() == Arrival::There {
             return Ok(());
         }
         // A linearizable read: afterwards this node has everything that could have been told anywhere before.
         self.raft.read_index().await?;
-        if is_behind() {
+        if arrival() == Arrival::Behind {
             let (cursor, present) = (cursor.0, self.replica.applied().0);
             let message = format!("`cursor` is {cursor}, and the cluster has only reached {present}: watch from 0");
             return Err(Problem::Invalid { field: "cursor".to_owned(), message });

@@ -1,8 +1,11 @@
 //! Configs through a real cluster.
 
-use keeper_client_sdk::{Config, Cursor, Detail, Edit, Publish};
+use keeper_client_sdk::{Config, Cursor, Detail, Edit, Publish, Rank};
+use keeper_proto::v1 as wire;
+use keeper_proto::v1::configs_client::ConfigsClient;
 use keeper_tests::InProcess;
 use serde::Deserialize;
+use tonic::transport::Endpoint;
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Room {
@@ -153,4 +156,26 @@ async fn a_cursor_from_the_future_is_refused() {
     let mut watch = keeper.configs().watch_from([""], future);
     let refused = watch.next().await.unwrap().expect_err("nobody gave it out");
     assert!(refused.to_string().contains("the cluster has only reached"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_a_state_tells_nobody_again_what_was_told_elsewhere() {
+    let mut cluster = InProcess::start(1).await;
+    let keeper = cluster.keeper().await;
+    keeper.configs().publish(Edit::put("a.json", "1")).await.unwrap();
+    let cursor = keeper.configs().watch([""]).next().await.unwrap().unwrap().cursor();
+    let spare = cluster.spare().await;
+    // A learner that begins, and one whose disk was lost, is about to take over this very history.
+    let channel = Endpoint::from_shared(cluster.endpoint(spare)).unwrap().connect().await.unwrap();
+    let selectors = vec![String::new()];
+    let request = wire::WatchConfigsRequest { selectors, cursor: cursor.revision, state_id: cursor.state_id };
+    let refused = ConfigsClient::new(channel).watch(request).await.expect_err("it cannot know what was told");
+    assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused}");
+
+    cluster.add(spare, Rank::Learner).await;
+    let mut watch = cluster.client(spare).await.configs().watch_from([""], cursor);
+    let published = keeper.configs().publish(Edit::put("b.json", "2")).await.unwrap();
+    let changed = watch.next().await.unwrap().unwrap();
+    let told: Vec<_> = changed.documents.iter().map(|it| (it.path.as_str(), it.revision)).collect();
+    assert_eq!(told, [("b.json", published.revision)]);
 }
