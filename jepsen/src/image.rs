@@ -7,10 +7,12 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
 use rustix::fs::statvfs;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     command,
@@ -24,6 +26,11 @@ const BALLAST: &str = "ballast";
 
 /// Written at once when a disk is filled.
 const FILL_BYTES: usize = 256 << 10;
+
+/// How long another mount namespace may hold an image: as long as a node may take to end.
+const HELD_MAX: Duration = Duration::from_secs(20);
+
+const HELD_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(crate) struct Image {
@@ -60,11 +67,38 @@ impl Image {
     }
 
     /// Power is back, and the file system has recovered.
-    pub(crate) fn restore(&self) -> Result<()> {
+    ///
+    /// Whoever makes a mount namespace meanwhile, as `ip netns exec` does, takes a copy of the mount along. As long as
+    /// that lives the file system is not let go, but mounted again as it was cut off, and nodes would be blamed for a
+    /// disk that is none. It is waited for, and then said.
+    pub(crate) async fn restore(&self) -> Result<()> {
+        let deadline = Instant::now() + HELD_MAX;
+        while let Err(error) = self.remount() {
+            if Instant::now() >= deadline {
+                return Err(error).context("an image does not recover: another mount namespace may hold it");
+            }
+            sleep(HELD_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// The same, tried once.
+    pub(crate) fn remount(&self) -> Result<()> {
         if is_mounted(&self.mount) {
             command::run("umount", &[&self.mount.display().to_string()])?;
         }
-        self.mount()
+        self.mount()?;
+        self.try_out()
+    }
+
+    /// Whether the file system takes a file; a full one does not, and is whole all the same.
+    fn try_out(&self) -> Result<()> {
+        let path = self.mount.join("recovered");
+        match File::create(&path) {
+            Ok(_) => Ok(fs::remove_file(path)?),
+            Err(error) if error.kind() == ErrorKind::StorageFull => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn mount(&self) -> Result<()> {

@@ -65,7 +65,7 @@ fn image(ledger: &Ledger) -> Result<()> {
     for node in 0..2 {
         let image = Image::make(&folder, node, ledger)?;
         image.cut()?;
-        image.restore()?;
+        image.remount()?;
     }
     Ok(())
 }

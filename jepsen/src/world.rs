@@ -170,8 +170,10 @@ impl World {
             if let Some(control) = node.control() {
                 control.calm()?;
             }
-            if let Some(image) = node.image() {
-                image.relieve().or_else(|_| image.restore())?;
+            if let Some(image) = node.image()
+                && image.relieve().is_err()
+            {
+                image.restore().await?;
             }
             node.forbid_every_end()?;
             if node.standing == Standing::Paused {

@@ -25,7 +25,7 @@ pub(super) async fn strike(world: &World, random: &mut StdRng) -> Result<()> {
     for at in &victims {
         let node = &mut cluster.nodes[*at];
         node.kill().await?;
-        node.image().context("a power cut needs an image")?.restore()?;
+        node.image().context("a power cut needs an image")?.restore().await?;
     }
     world.history.fault("power", whom, json!(victims))?;
     drop(cluster);
