@@ -169,9 +169,9 @@ impl Done {
                 format!("node {node} is a voter and stays one: `keeperctl cluster demote {node}` takes its vote away")
             }
             What::Promoted => format!("node {node} votes {now}"),
-            What::Demoted if unchanged => format!("node {node} has no vote already: it is a learner"),
+            What::Demoted if unchanged => format!("node {node} has no vote: it is a learner already"),
             What::Demoted => format!("node {node} has no vote any more: it is a learner"),
-            What::Removed => format!("node {node} is no member any more: stop it; its number is spent"),
+            What::Removed => format!("node {node} is no member any more: stop it; no other node gets its number"),
             What::Replaced(old, _) => format!("node {node} has taken the place of node {old}: stop that one"),
             What::Renewed(old, _) => format!("node {node} has taken the place of node {old}, at the same address"),
             What::Leads => {
