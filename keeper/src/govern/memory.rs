@@ -13,7 +13,7 @@
 //! off those that have taken nothing for a while, the largest first; and if that does not help for long, whoever holds
 //! most.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -48,7 +48,8 @@ pub struct Memory {
     refused: Counter,
     since: Instant,
     last: AtomicU64,
-    shares: Mutex<HashMap<u64, Weak<Account>>>,
+    /// By age.
+    shares: Mutex<BTreeMap<u64, Weak<Account>>>,
     /// Who waits for others to let go.
     waiting: Mutex<VecDeque<Weak<Account>>>,
     has_waiting: AtomicBool,
@@ -133,8 +134,9 @@ impl Memory {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// While the node is nearly full, cuts off whoever has taken nothing for [`STALLED_MAX`], the largest first, until
-    /// there is room; and the largest of all, if the node has been full for [`MEMORY_FULL_MAX`]. Called now and then.
+    /// While the node is nearly full, cuts off whoever has taken nothing for [`STALLED_MAX`], the largest first and
+    /// of equals the oldest, until there is room; and the largest of all, if the node has been full for
+    /// [`MEMORY_FULL_MAX`]. Called now and then.
     pub fn relieve(&self) {
         let enough = self.limits.bytes_max.saturating_sub(self.limits.answer_bytes_max);
         let now = clock::now();
@@ -147,7 +149,7 @@ impl Memory {
         let full_for = now.duration_since(*full_since.get_or_insert(now));
         let shares: Vec<_> = self.shares.lock().values().filter_map(Weak::upgrade).collect();
         let mut held: Vec<_> = shares.iter().map(|it| (it.bytes.load(Ordering::Relaxed), it)).collect();
-        held.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        held.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
         let stalled_ms = u64::try_from(STALLED_MAX.as_millis()).unwrap_or(u64::MAX);
         let is_stalled = |it: &Account| it.moved_at_ms.load(Ordering::Relaxed) + stalled_ms <= self.now_ms();
         for (place, (bytes, account)) in held.into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The task that keeps the leases of this node's term of office.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,8 +71,8 @@ struct Office {
     /// Instances told of up to here.
     cursor: Revision,
     ticked_at: Instant,
-    /// Renewals of closing leases, until the outcome is known.
-    closing: HashMap<Incarnation, Vec<Request>>,
+    /// Renewals of closing leases, until the outcome is known. Ordered: they are all answered at once when this ends.
+    closing: BTreeMap<Incarnation, Vec<Request>>,
 }
 
 /// At most one round of confirmation is under way; the next collects meanwhile.
@@ -143,7 +143,7 @@ impl Worker {
     fn follow(&mut self, leadership: &Leadership) {
         if !leadership.own {
             let deposed = if planted!("lease-deposed") { None } else { self.office.take() };
-            let refused = deposed.into_iter().flat_map(|office| office.closing.into_values().flatten());
+            let refused = deposed.into_iter().flat_map(Office::into_requests);
             let problem = Problem::NotLeader { leader: leadership.leader_endpoint() };
             for request in refused.chain(self.waiting.drain(..)) {
                 drop(request.answer.send(Err(problem.clone())));
@@ -164,7 +164,7 @@ impl Worker {
                 state.revision()
             });
             tracing::info!(term = leadership.term, leases = table.len(), "every lease starts with a full TTL");
-            let closing = HashMap::new();
+            let closing = BTreeMap::new();
             self.office = Some(Office { term: leadership.term, table, cursor, ticked_at: now, closing });
         }
     }
@@ -285,6 +285,13 @@ impl Worker {
     }
 }
 
+impl Office {
+    /// Those who wait for an outcome that this node does not see any more.
+    fn into_requests(self) -> impl Iterator<Item = Request> {
+        self.closing.into_values().flatten()
+    }
+}
+
 /// The round under way, or never.
 async fn confirmation(
     round: &mut Option<BoxFuture<'static, Result<Confirmed, ReadError>>>,
@@ -303,4 +310,26 @@ fn refuse(requests: Vec<Request>, problem: &Problem) {
 
 const fn ttl(ttl_ms: u32) -> Duration {
     Duration::from_millis(ttl_ms as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renewals_of_closing_leases_are_refused_in_one_order() {
+        let closing = (1..=32).rev().map(|number| {
+            let incarnations = vec![Incarnation(number)];
+            (Incarnation(number), vec![Request { incarnations, answer: oneshot::channel().0 }])
+        });
+        let office = Office {
+            term: 1,
+            table: Table::default(),
+            cursor: Revision(0),
+            ticked_at: clock::now(),
+            closing: closing.collect(),
+        };
+        let refused: Vec<_> = office.into_requests().flat_map(|request| request.incarnations).collect();
+        assert_eq!(refused, (1..=32).map(Incarnation).collect::<Vec<_>>());
+    }
 }

@@ -115,6 +115,18 @@ async fn a_stalled_client_is_cut_off_when_the_node_is_full_and_only_then() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_clients_that_hold_as_much_the_oldest_are_cut_off() {
+    let memory = memory();
+    let cuts: Vec<_> = (0..10).map(|_| CancellationToken::new()).collect();
+    let shares: Vec<_> = cuts.iter().map(|cut| memory.share(cut.clone())).collect();
+    let _held: Vec<_> = shares.iter().rev().map(|share| share.hold(10)).collect();
+    tokio::time::advance(STALLED_MAX * 2).await;
+    memory.relieve();
+    let cut: Vec<_> = (0..10).filter(|at| cuts[*at].is_cancelled()).collect();
+    assert_eq!(cut, [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_reads_a_little_may_not_keep_the_node_full_for_ever() {
     let memory = memory();
     let cuts = [(); 2].map(|()| CancellationToken::new());

@@ -3,7 +3,7 @@
 //! Three a peer, so that none waits behind another's bytes: log entries; heartbeats, votes and read rounds; snapshots.
 //! A connection is made when first used and made again after it broke, by whoever uses it next.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::raft::limits::{
 use crate::raft::type_config::Member;
 
 /// What a connection carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
     Log,
     Control,
@@ -58,7 +58,8 @@ pub(crate) struct Peers {
     dial: Arc<dyn Dial>,
     /// Drives the connections, whoever asks for them.
     runtime: Handle,
-    channels: Mutex<HashMap<(Class, String), Channel>>,
+    /// Ordered: when this is dropped, its connections end one after the other.
+    channels: Mutex<BTreeMap<(Class, String), Channel>>,
 }
 
 /// One peer, by one class of connection.
@@ -75,7 +76,7 @@ pub(crate) struct Peer {
 impl Peers {
     /// Must be called on the Raft runtime, which drives the connections.
     pub(crate) fn new(identity: Identity, dial: Arc<dyn Dial>) -> Self {
-        Self { identity, dial, runtime: Handle::current(), channels: Mutex::new(HashMap::new()) }
+        Self { identity, dial, runtime: Handle::current(), channels: Mutex::new(BTreeMap::new()) }
     }
 
     /// This node's own data directory.
@@ -201,5 +202,56 @@ fn why(status: &tonic::Status) -> String {
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "node {} at {}", self.id, self.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::{BoxFuture, join_all};
+    use keeper_registry::Level;
+    use tokio::io::AsyncReadExt;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// Its connections are taken by somebody who reads, says nothing, and notes which of them ended.
+    #[derive(Debug, Default)]
+    struct Silent {
+        readers: Arc<Mutex<JoinSet<()>>>,
+        ended: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Dial for Silent {
+        fn dial(&self, address: String) -> BoxFuture<'static, std::io::Result<Box<dyn Connection>>> {
+            let (near, mut far) = tokio::io::duplex(64 << 10);
+            let ended = Arc::clone(&self.ended);
+            self.readers.lock().spawn(async move {
+                drop(far.read_to_end(&mut Vec::new()).await);
+                ended.lock().push(address);
+            });
+            Box::pin(async move { Ok(Box::new(near) as Box<dyn Connection>) })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_to_peers_end_in_one_order() {
+        let dial = Arc::new(Silent::default());
+        let (readers, ended) = (Arc::clone(&dial.readers), Arc::clone(&dial.ended));
+        let identity =
+            Identity { cluster: "east".to_owned(), group: 0, node: 1, disk_id: 10, level_max: Level::NEWEST };
+        let peers = Arc::new(Peers::new(identity, dial));
+        let addresses: Vec<_> = (10..26).map(|number| format!("10.0.0.{number}:7401")).collect();
+        let calls = addresses.iter().rev().map(|address| {
+            let member = Member { peer_endpoint: address.clone(), ..Member::default() };
+            let peer = peers.peer(Class::Control, 2, &member);
+            async move { peer.call(Kind::Identify, Bytes::new(), Duration::from_millis(10)).await }
+        });
+        let answers = join_all(calls).await;
+        assert!(answers.iter().all(|answer| matches!(answer, Err(CallError::Silent { .. }))), "{answers:?}");
+        assert!(ended.lock().is_empty(), "all of them are connected");
+        drop(peers);
+        let readers = std::mem::take(&mut *readers.lock());
+        assert_eq!(readers.join_all().await.len(), addresses.len());
+        assert_eq!(*ended.lock(), addresses);
     }
 }
