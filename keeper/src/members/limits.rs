@@ -21,6 +21,9 @@ pub(super) const SIGN_MAX: Duration = Duration::from_secs(2);
 /// Leadership that is handed over is taken up within an election or two, or not at all.
 pub(super) const HAND_OVER_MAX: Duration = Duration::from_secs(10);
 
+/// Between two questions whether the new leader answers: a fraction of an election.
+pub(super) const CONFIRM_PAUSE: Duration = Duration::from_millis(20);
+
 /// Reports of progress under way to one client; those it does not take are skipped.
 pub(super) const REPORTS_AHEAD: usize = 16;
 

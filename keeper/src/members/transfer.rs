@@ -4,16 +4,16 @@
 //! the one that is named elects itself. If it cannot, the others elect one of them as if the leader had died. So it is
 //! tried only with a voter that answers and has everything, and what is reported is who leads in the end.
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Tell;
 use super::change::{Changed, Progress};
-use super::limits::HAND_OVER_MAX;
+use super::limits::{CONFIRM_PAUSE, HAND_OVER_MAX};
 use super::quorum;
 use super::turn::Turn;
 use crate::clock;
 use crate::problem::Problem;
-use crate::raft::RaftStatus;
+use crate::raft::{RaftStatus, ReadError};
 
 impl Turn<'_> {
     /// Hands leadership over, and waits until whoever has it answers.
@@ -36,11 +36,22 @@ impl Turn<'_> {
             Err(_) => return Err(Problem::Unknown { reason: "nobody was seen to take leadership over" }),
         };
         // A read that the new leader confirms is behind its own first entry.
-        let confirmed = timeout(HAND_OVER_MAX, async { while self.shared.raft.read_index().await.is_err() {} }).await;
-        confirmed.map_err(|_| Problem::Unknown { reason: "the new leader does not answer yet" })?;
+        let confirmed = timeout(HAND_OVER_MAX, self.confirmed()).await;
+        confirmed.map_err(|_| Problem::Unknown { reason: "the new leader does not answer yet" })??;
         let pause_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(leader, pause_ms, "leadership was handed over");
         Ok(Changed { node: leader, unchanged: false, pause_ms: Some(pause_ms) })
+    }
+
+    /// Waits for a read that a leader confirms. Some failures take no time at all, so that it pauses between two.
+    async fn confirmed(&self) -> Result<(), Problem> {
+        loop {
+            match self.shared.raft.read_index().await {
+                Ok(_) => return Ok(()),
+                Err(ReadError::Stopped) => return Err(Problem::Stopping),
+                Err(_) => sleep(CONFIRM_PAUSE).await,
+            }
+        }
     }
 
     /// Who leads must not be the one whose vote is taken away: it hands over, and the new leader is to be asked again.

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use keeper_client_sdk::{Edit, Format, GatewayEvent, Registration, SendControl, SessionKey, SessionSelector};
+use keeper_proto::v1 as wire;
+use keeper_proto::v1::instances_client::InstancesClient;
 use keeper_tests::{InProcess, Processes, until};
+use prost::Message as _;
 use tokio::time::timeout;
+use tonic::transport::Endpoint;
 
 use crate::wire as raw;
 
@@ -211,4 +215,23 @@ async fn a_name_belongs_to_the_newest_process() {
     assert_eq!(old.connect(Registration::new(user(2))).await.expect_err("it has ended").reason(), "ended");
     assert_eq!(new.status().incarnation, Some(present));
     assert!(keeper.lookup().session(&user(1)).await.unwrap().found.is_none());
+}
+
+/// A new disk knows no history, and cannot say that one is over: whoever hears that gives up every lease it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_a_state_ends_no_lease() {
+    let mut cluster = InProcess::start(1).await;
+    let opened = raw::open(&raw::leader(&cluster).await, "a", 600_000).await;
+    let spare = cluster.spare().await;
+    let channel = Endpoint::from_shared(cluster.endpoint(spare)).unwrap().connect().await.unwrap();
+    let mut instances = InstancesClient::new(channel);
+    let wire::OpenInstanceReply { incarnation, state_id, .. } = opened;
+    let renewal = wire::RenewRequest { sequence: 1, incarnations: vec![incarnation], state_id };
+    let mut renewed = instances.renew(tokio_stream::iter([renewal])).await.expect("a stream").into_inner();
+    let close = wire::CloseInstanceRequest { incarnation, state_id, ..Default::default() };
+    let refused = [renewed.message().await.expect_err("a renewal"), instances.close(close).await.expect_err("an end")];
+    for status in refused {
+        let problem = wire::Problem::decode(status.details()).expect("a problem");
+        assert_eq!(problem.reason, "uninitialized", "{}", problem.message);
+    }
 }
