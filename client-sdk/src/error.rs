@@ -4,13 +4,16 @@
 //! argument that cannot be right, a document that does not fit its type. Conversion from statuses and problems is here
 //! and nowhere else.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use keeper_proto::{fields::Unreadable, v1};
 use prost::Message;
 use tonic::{Code, Status};
 
 use crate::session::Holder;
+
+/// The reason of a refusal for want of room: the one that is given before the log is asked, and not for ever.
+const DISK_FULL: &str = "disk-full";
 
 /// Whether a write may have taken effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,17 +136,24 @@ impl Error {
         }
     }
 
-    /// The same error, when an earlier try of the same call may have happened. A refusal stays one: retries carry what
-    /// makes them the same request, so the refusal is the first answer.
+    /// The same error, when an earlier try of the same call may have happened.
+    ///
+    /// A refusal stays one: retries carry what makes them the same request, so the refusal is the first answer. But for
+    /// want of room a leader refuses what it has not looked at, and the try before may be in its log.
     pub(crate) fn after(mut self, earlier: Happened) -> Self {
-        if earlier == Happened::Maybe {
-            match &mut self {
-                Self::Unavailable { happened, .. }
-                | Self::Broken { happened, .. }
-                | Self::Timeout { happened, .. }
-                | Self::Ended { happened, .. } => *happened = Happened::Maybe,
-                Self::Refused { .. } | Self::Invalid { .. } | Self::Misfit { .. } => {}
+        if earlier == Happened::No {
+            return self;
+        }
+        match &mut self {
+            Self::Refused { reason, message, .. } if *reason == DISK_FULL => {
+                let (reason, message) = (mem::take(reason), mem::take(message));
+                return Self::Unavailable { reason, message, happened: earlier, retry_after: None };
             }
+            Self::Unavailable { happened, .. }
+            | Self::Broken { happened, .. }
+            | Self::Timeout { happened, .. }
+            | Self::Ended { happened, .. } => *happened = earlier,
+            Self::Refused { .. } | Self::Invalid { .. } | Self::Misfit { .. } => {}
         }
         self
     }

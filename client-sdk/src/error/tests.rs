@@ -71,3 +71,17 @@ fn an_earlier_try_that_may_have_happened_is_not_forgotten() {
     let refused = Error::not_found("a.toml").after(Happened::Maybe);
     assert!(!refused.may_have_happened(), "retries are the same request, so a refusal is its first answer");
 }
+
+#[test]
+fn a_refusal_for_want_of_room_says_nothing_of_the_try_before() {
+    let refused = |reason| Failure::from_problem(problem(Class::Refused, reason, v1::problem::Happened::No, "")).error;
+    for (reason, earlier, may_have_happened) in [
+        ("disk-full", Happened::No, false),
+        ("disk-full", Happened::Maybe, true),
+        // Judged by the state, which knows the request: it is the first answer.
+        ("revision-mismatch", Happened::Maybe, false),
+    ] {
+        let error = refused(reason).after(earlier);
+        assert_eq!((error.reason(), error.may_have_happened()), (reason, may_have_happened), "{earlier:?}");
+    }
+}
