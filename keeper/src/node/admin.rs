@@ -187,7 +187,8 @@ fn refused(refused: InitializeRefused) -> Problem {
         InitializeRefused::AlreadyInitialized => "cluster",
         InitializeRefused::NotAMember { .. }
         | InitializeRefused::MemberUnreachable { .. }
-        | InitializeRefused::MemberTaken { .. } => "members",
+        | InitializeRefused::MemberTaken { .. }
+        | InitializeRefused::MemberExpected { .. } => "members",
         InitializeRefused::NotLeading => {
             return Problem::Unconfirmed { reason: "this node was restored, and has not taken office yet" };
         }

@@ -72,6 +72,17 @@ pub enum InitializeRefused {
         /// The member.
         node: u64,
     },
+    /// A member has lost its data, and its group runs; nothing was changed.
+    #[error(
+        "node {node} has no data and already belongs to a cluster, which runs without it: founding would begin a second \
+         one. Wait until the leader takes it in anew (`keeperctl cluster status` at the nodes that have data). If a \
+         majority has no data any more, put back what `keeper forget` set aside; or stop every node that has data, \
+         start this one again, and found a new cluster, best with a backup"
+    )]
+    MemberExpected {
+        /// The member.
+        node: u64,
+    },
     /// Restored, and does not lead yet.
     #[error("this node was restored and does not lead its group yet: try again")]
     NotLeading,
@@ -214,6 +225,9 @@ impl RaftHandle {
         if standing == Standing::Member {
             return Err(InitializeRefused::AlreadyInitialized);
         }
+        if standing == Standing::Uninitialized && self.is_expected() {
+            return Err(InitializeRefused::MemberExpected { node: own });
+        }
         for (&id, member) in &mut members {
             if id == own {
                 member.disk_id = self.peers.disk_id();
@@ -224,6 +238,10 @@ impl RaftHandle {
                 .map_err(|error| InitializeRefused::MemberUnreachable { node: id, reason: error.to_string() })?;
             if introduced.initialized && !self.has_joined(id, introduced.disk_id) {
                 return Err(InitializeRefused::MemberTaken { node: id });
+            }
+            // One that an earlier try of this node has named is expected by this node.
+            if introduced.lost && !self.has_named(id) {
+                return Err(InitializeRefused::MemberExpected { node: id });
             }
             member.disk_id = introduced.disk_id;
         }

@@ -15,7 +15,8 @@ pub struct Introduction {
     pub node: u64,
     /// The history its state is of; 0 for none.
     pub state: u64,
-    /// Its log has lost what it acknowledged: it is no longer the node it was, and waits for a number.
+    /// It is no longer the node it was, and waits for a number: its log has lost what it acknowledged, or it has no
+    /// data and its cluster runs and expects a member in its place.
     pub lost: bool,
     /// Where it says that other nodes reach it.
     pub peer_endpoint: String,

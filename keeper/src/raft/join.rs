@@ -65,6 +65,13 @@ impl RaftHandle {
         seen.membership_config.membership().get_node(&id).is_some_and(|member| member.disk_id == disk_id)
     }
 
+    /// Whether an earlier try has made a node of this number a member.
+    pub(super) fn has_named(&self, id: u64) -> bool {
+        let metrics = self.raft.metrics();
+        let seen = metrics.borrow_watched();
+        seen.membership_config.membership().get_node(&id).is_some()
+    }
+
     /// Those that an earlier try has made learners with another directory or address.
     fn replaced(&self, learners: &BTreeMap<u64, Member>) -> BTreeSet<u64> {
         let metrics = self.raft.metrics();

@@ -14,11 +14,15 @@
 //! stand for election. It goes on answering other nodes, so that it can be added again; it is a member again as soon as
 //! it knows a later committed membership that names it.
 //!
+//! **A node without data** has nobody to ask. But whoever counts its place among the members sends there what is meant
+//! for a member, and that is remembered until this node starts anew: it founds no second group of the same name.
+//!
 //! **Left out.** Nothing of it is written down: started again, a node asks again. One that reaches nobody whom it knows
 //! cannot find out.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -58,11 +62,13 @@ impl fmt::Display for Removed {
 pub(super) struct Removal {
     counted_at: Mutex<Instant>,
     found: watch::Sender<Option<Removed>>,
+    /// A node of this cluster has sent what is meant for another directory, or another number, in this one's place.
+    expected: AtomicBool,
 }
 
 impl Default for Removal {
     fn default() -> Self {
-        Self { counted_at: Mutex::new(clock::now()), found: watch::Sender::new(None) }
+        Self { counted_at: Mutex::new(clock::now()), found: watch::Sender::new(None), expected: AtomicBool::new(false) }
     }
 }
 
@@ -74,6 +80,17 @@ impl Removal {
 
     pub(super) fn is_found(&self) -> bool {
         self.found.borrow().is_some()
+    }
+
+    /// A node of this cluster takes this one for a member that it is not, or not any more.
+    pub(super) fn expected(&self) {
+        self.expected.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a member is expected in this node's place. It says something of a node without data only: others are
+    /// mistaken for one another where addresses are wrong.
+    pub(super) fn is_expected(&self) -> bool {
+        self.expected.load(Ordering::Relaxed)
     }
 }
 
@@ -139,6 +156,12 @@ impl RaftHandle {
     #[must_use]
     pub fn removed(&self) -> Option<Removed> {
         self.removal.found.borrow().clone()
+    }
+
+    /// Whether its cluster runs and expects a member in its place; asked of a node without data.
+    #[must_use]
+    pub fn is_expected(&self) -> bool {
+        self.removal.is_expected()
     }
 
     /// Follows [`RaftHandle::removed`].

@@ -13,6 +13,7 @@ mod ctl_members;
 mod ctl_session;
 mod damage;
 mod disk;
+mod founding;
 mod gateway;
 mod hostile;
 mod instance;

@@ -89,7 +89,11 @@ impl PeerService {
 
     /// Whether a message is for this node, from one that can belong to the cluster.
     pub(super) fn check(&self, message: &Envelope) -> Result<(), Refusal> {
-        self.identity.check(message).map_err(|refusal| self.succeeded(refusal))?;
+        let checked = self.identity.check(message).map_err(|refusal| self.succeeded(refusal));
+        if let Err(Refusal::WrongDisk { .. } | Refusal::WrongNode { .. }) = checked {
+            self.handle.removal.expected();
+        }
+        checked?;
         self.identity.check_levels(message, self.handle.levels.reached())
     }
 

@@ -53,7 +53,7 @@ impl PeerService {
             initialized,
             node: self.identity.node,
             state: self.replica.read(|state| state.state_id()).unwrap_or_default().0,
-            lost: self.home.lost,
+            lost: self.home.lost || (!initialized && self.handle.is_expected()),
             peer_endpoint: self.home.advertised.peer_endpoint.clone(),
             client_endpoint: self.home.advertised.client_endpoint.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

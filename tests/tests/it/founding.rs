@@ -1,0 +1,49 @@
+//! What a node without data is not founded with.
+
+use std::collections::BTreeMap;
+
+use keeper::raft::{InitializeRefused, Member};
+use keeper_tests::{InProcess, until};
+
+/// Tries to found a cluster of some nodes through one of them.
+async fn found(cluster: &InProcess, by: usize, nodes: &[usize]) -> Result<(), InitializeRefused> {
+    let member = |at: &usize| {
+        let peer_endpoint = cluster.peer_endpoint(*at);
+        (*at as u64 + 1, Member { peer_endpoint, client_endpoint: cluster.endpoint(*at), disk_id: 0 })
+    };
+    let members: BTreeMap<_, _> = nodes.iter().map(member).collect();
+    cluster.node(by).raft().initialize(members).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_without_data_found_no_second_cluster_while_their_own_runs() {
+    let mut cluster = InProcess::start(3).await;
+    let left = cluster.leader().await;
+    let wiped = [(left + 1) % 3, (left + 2) % 3];
+    // Both at once: one alone would be taken in anew.
+    for at in wiped {
+        cluster.crash(at);
+    }
+    for at in wiped {
+        cluster.wipe(at).await;
+        cluster.restart(at).await;
+    }
+    for at in wiped {
+        until("the cluster says that it runs", async || cluster.node(at).raft().is_expected()).await;
+        let node = at as u64 + 1;
+        assert_eq!(found(&cluster, at, &wiped).await, Err(InitializeRefused::MemberExpected { node }));
+    }
+
+    // Each member is asked what it was told, not only the one that founds.
+    cluster.crash(left);
+    let [by, other] = wiped;
+    cluster.stop(by).await;
+    cluster.restart(by).await;
+    let refused = found(&cluster, by, &wiped).await;
+    assert_eq!(refused, Err(InitializeRefused::MemberExpected { node: other as u64 + 1 }));
+
+    // With the last of the former nodes stopped, nothing is left that could be harmed.
+    cluster.stop(other).await;
+    cluster.restart(other).await;
+    assert_eq!(found(&cluster, by, &wiped).await, Ok(()));
+}
