@@ -16,12 +16,14 @@
 //!    shortest TTL every deadline moves by the gap, and by a tenth of the TTL at least, so that renewals that arrived
 //!    meanwhile are read first.
 //!
-//! **Split.** [`table`] decides: instants in, decisions out, no clock, no IO. [`worker`] performs. [`upkeep`] proposes
-//! what time makes due beside: the end of graces, and what dead incarnations leave behind, in bounded slices.
+//! **Split.** [`table`] and [`pause`] decide: instants in, decisions out, no clock, no IO. [`worker`] performs.
+//! [`upkeep`] proposes what time makes due beside: the end of graces, and what dead incarnations leave behind, in
+//! bounded slices.
 //!
 //! **Left out.** Deadlines are not replicated: an entry a renewal would cost more than all other writes together, and a
 //! new leader would have to distrust them anyway.
 
+mod pause;
 mod table;
 mod upkeep;
 mod worker;

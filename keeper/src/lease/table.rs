@@ -15,6 +15,7 @@ struct Lease {
     ttl: Duration,
     deadline: Instant,
     phase: Phase,
+    standing: Standing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,15 @@ enum Phase {
     Running,
     /// Its expiry is proposed, and the outcome is not known yet.
     Closing,
+}
+
+/// Whether it has run out before, in this term of office.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has not, or that was not told yet.
+    Fresh,
+    /// It has, and its expiry was not decided.
+    Undecided,
 }
 
 /// What a renewal meets.
@@ -49,7 +59,7 @@ impl Table {
         self.leases.entry(incarnation).or_insert_with(|| {
             let deadline = at + ttl;
             self.due.insert((deadline, incarnation));
-            Lease { ttl, deadline, phase: Phase::Running }
+            Lease { ttl, deadline, phase: Phase::Running, standing: Standing::Fresh }
         });
     }
 
@@ -95,9 +105,15 @@ impl Table {
             && lease.phase == Phase::Closing
         {
             lease.phase = Phase::Running;
+            lease.standing = Standing::Undecided;
             lease.deadline = now;
             self.due.insert((now, incarnation));
         }
+    }
+
+    /// Whether an expiry of this lease was tried before.
+    pub(super) fn standing(&self, incarnation: Incarnation) -> Standing {
+        self.leases.get(&incarnation).map_or(Standing::Fresh, |lease| lease.standing)
     }
 
     /// The leader's timer stood still for `gap`, until `now`.
@@ -164,7 +180,9 @@ mod tests {
         table.open(A, TTL, start);
         assert_eq!(table.expire(second(start, 10)), vec![A]);
         assert_eq!(table.renew(A, second(start, 10)), Renewed::Closing);
+        assert_eq!(table.standing(A), Standing::Fresh);
         table.expiry_failed(A, second(start, 11));
+        assert_eq!(table.standing(A), Standing::Undecided);
         assert_eq!(table.renew(A, second(start, 11)), Renewed::Extended);
         assert!(table.expire(second(start, 20)).is_empty());
         table.close(A);

@@ -12,11 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::lease::table::{Renewed, Table};
+use crate::lease::pause::Pause;
+use crate::lease::table::{Renewed, Standing, Table};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::propose::{Committed, Lane, Proposal, Proposer};
-use crate::raft::{Confirmed, Leadership, RaftHandle, ReadError};
+use crate::raft::{Confirmed, Leadership, RaftHandle, ReadError, Role};
 use crate::replica::Replica;
 
 /// Renewals waiting to be read by the worker. Each is a message of up to `RENEWALS_MAX` leases; a full queue makes the
@@ -73,6 +74,8 @@ struct Office {
     ticked_at: Instant,
     /// Renewals of closing leases, until the outcome is known. Ordered: they are all answered at once when this ends.
     closing: BTreeMap<Incarnation, Vec<Request>>,
+    /// Between tries while no majority answers.
+    pause: Option<Pause>,
 }
 
 /// At most one round of confirmation is under way; the next collects meanwhile.
@@ -165,7 +168,7 @@ impl Worker {
             });
             tracing::info!(term = leadership.term, leases = table.len(), "every lease starts with a full TTL");
             let closing = BTreeMap::new();
-            self.office = Some(Office { term: leadership.term, table, cursor, ticked_at: now, closing });
+            self.office = Some(Office { term: leadership.term, table, cursor, ticked_at: now, closing, pause: None });
         }
     }
 
@@ -257,8 +260,17 @@ impl Worker {
             office.table.shift(gap, now);
             return;
         }
+        if office.pause.is_some() && self.raft.status().role != Role::NoQuorum {
+            office.pause = None;
+        }
+        if office.pause.is_some_and(|pause| pause.lasts(now)) {
+            return;
+        }
         for incarnation in office.table.expire(now) {
-            tracing::info!(incarnation = incarnation.0, "lease ran out; proposing its expiry");
+            match office.table.standing(incarnation) {
+                Standing::Fresh => tracing::info!(incarnation = incarnation.0, "lease ran out; proposing its expiry"),
+                Standing::Undecided => tracing::debug!(incarnation = incarnation.0, "proposing its expiry again"),
+            }
             let proposal =
                 Proposal { term: Some(office.term), ..Proposal::new(Command::Expire(incarnation), EXPIRE_BYTES) };
             let proposer = self.proposer.clone();
@@ -276,8 +288,18 @@ impl Worker {
                 office.table.close(incarnation);
             }
             Err(problem) => {
-                tracing::warn!(incarnation = incarnation.0, %problem, "the expiry was not decided; trying again");
-                office.table.expiry_failed(incarnation, clock::now());
+                let now = clock::now();
+                let lease = incarnation.0;
+                match office.table.standing(incarnation) {
+                    Standing::Fresh => {
+                        tracing::warn!(incarnation = lease, %problem, "the expiry was not decided; trying again");
+                    }
+                    Standing::Undecided => tracing::debug!(incarnation = lease, %problem, "the expiry was not decided"),
+                }
+                office.table.expiry_failed(incarnation, now);
+                if self.raft.status().role == Role::NoQuorum {
+                    office.pause = Some(Pause::after(office.pause, now));
+                }
             }
         }
         // Their renewals arrived before now, so a round that starts now covers them.
@@ -328,6 +350,7 @@ mod tests {
             cursor: Revision(0),
             ticked_at: clock::now(),
             closing: closing.collect(),
+            pause: None,
         };
         let refused: Vec<_> = office.into_requests().flat_map(|request| request.incarnations).collect();
         assert_eq!(refused, (1..=32).map(Incarnation).collect::<Vec<_>>());

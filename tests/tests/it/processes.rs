@@ -182,3 +182,22 @@ async fn a_node_that_is_told_to_stop_has_no_error_to_tell() {
         cluster.launch(at);
     }
 }
+
+/// It was said 90 times a second for each lease, for as long as no majority answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_without_a_majority_says_once_that_a_lease_ran_out() {
+    let mut cluster = Processes::start(3).await;
+    let leader = cluster.leader().await;
+    let keeper = cluster.keeper().await;
+    // By the end of the longer one the shorter one has been due for seconds.
+    let short = keeper.instance("room", "a").ttl(Duration::from_secs(2)).open().await.unwrap();
+    let long = keeper.instance("room", "b").ttl(Duration::from_secs(6)).open().await.unwrap();
+    for at in (0..3).filter(|at| *at != leader) {
+        cluster.kill(at);
+    }
+    let log = cluster.log(leader);
+    let lines = |what: &str| std::fs::read_to_string(&log).unwrap().lines().filter(|line| line.contains(what)).count();
+    until("both have run out", async || lines("the expiry was not decided") >= 2).await;
+    assert_eq!((lines("lease ran out"), lines("the expiry was not decided")), (2, 2));
+    drop((short, long));
+}
