@@ -57,11 +57,11 @@ impl View {
     /// # Errors
     /// [`Problem::Unconfirmed`]: the promise cannot be kept now.
     pub async fn wait(&self, consistency: Consistency) -> Result<Age, Problem> {
+        // Asked first: nobody would confirm to this one what it waits for.
+        self.check_member()?;
         let age = self.reach(consistency).await;
-        // Asked last: it may have become known while this one waited.
-        if let Some(removed) = self.raft.removed() {
-            return Err(Problem::Removed { removed: removed.to_string() });
-        }
+        // And last: it may have become known while this one waited.
+        self.check_member()?;
         match self.replica.difference() {
             Some(difference) => Err(Problem::Differs { difference: difference.to_string() }),
             None => age,
@@ -82,6 +82,10 @@ impl View {
         };
         self.check_founded()?;
         Ok(age)
+    }
+
+    fn check_member(&self) -> Result<(), Problem> {
+        self.raft.removed().map_or(Ok(()), |removed| Err(Problem::Removed { removed: removed.to_string() }))
     }
 
     fn check_founded(&self) -> Result<(), Problem> {

@@ -35,12 +35,18 @@ async fn serves_nobody(cluster: &InProcess, at: usize, other: usize) {
     let change = wire::publish_request::Change { path: "a.json".to_owned(), action: delete, ..Default::default() };
     let publish = wire::PublishRequest { changes: vec![change], ..Default::default() };
     let watch = wire::WatchConfigsRequest { selectors: vec!["app/".to_owned()], ..Default::default() };
+    let newest = wire::GetConfigRequest {
+        consistency: wire::get_config_request::Consistency::Linearizable.into(),
+        ..get.clone()
+    };
+    let newest = timeout(Duration::from_secs(2), configs.get(newest)).await.expect("nothing is waited for");
     let told = [
+        newest.expect_err("a linearizable read"),
         configs.get(get).await.expect_err("a read"),
         configs.watch(watch).await.expect_err("a watch"),
         configs.publish(publish).await.expect_err("a write"),
     ];
-    for (asked, status) in ["read", "watch", "write"].iter().zip(&told) {
+    for (asked, status) in ["linearizable read", "read", "watch", "write"].iter().zip(&told) {
         let problem = problem(status);
         assert_eq!(problem.reason, "removed", "{asked}: {}", problem.message);
         assert!(problem.message.contains(&cluster.endpoint(other)), "{}", problem.message);
