@@ -83,6 +83,9 @@ fn leaderless(survey: &Survey) -> Option<String> {
     if survey.statuses().all(|status| status.role == Role::Uninitialized) {
         return Some(UNINITIALIZED.to_owned());
     }
+    if let Some(unseen) = leads_unseen(survey) {
+        return Some(unseen);
+    }
     let elected = survey.leader_without_quorum();
     let members = survey.members();
     let voters: Vec<&&Member> = members.values().filter(|member| member.voter).collect();
@@ -101,6 +104,19 @@ fn leaderless(survey: &Survey) -> Option<String> {
         }
         None => format!("no node leads: {count} do not answer: {silent}"),
     })
+}
+
+/// That a leader is heard by nodes of the newest term, and not from here.
+fn leads_unseen(survey: &Survey) -> Option<String> {
+    let term = survey.statuses().map(|status| status.term).max()?;
+    let current = survey.statuses().filter(|status| status.term == term);
+    let leader = current.clone().find_map(|status| status.leader_id.filter(|leader| !survey.has_heard(*leader)))?;
+    let heard_by = current.filter(|status| status.leader_id == Some(leader));
+    let heard_by: Vec<_> = heard_by.map(|status| status.node_id.to_string()).collect();
+    let nodes = if heard_by.len() > 1 { "nodes" } else { "node" };
+    let members = survey.members();
+    let place = members.get(&leader).map_or("its address", |member| bare(&member.client_endpoint));
+    Some(format!("node {leader} leads, by the word of {nodes} {}, and does not answer at {place}", heard_by.join(", ")))
 }
 
 /// Several nodes under one number. Those that wait for one say none.
@@ -216,6 +232,9 @@ fn shortages(survey: &Survey) -> Vec<String> {
 
 /// A member as people look for it.
 fn named(member: &Member) -> String {
-    let place = member.client_endpoint.trim_start_matches("http://");
-    format!("node {} ({place})", member.node_id)
+    format!("node {} ({})", member.node_id, bare(&member.client_endpoint))
+}
+
+fn bare(endpoint: &str) -> &str {
+    endpoint.trim_start_matches("http://")
 }

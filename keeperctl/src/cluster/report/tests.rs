@@ -226,6 +226,20 @@ fn followers_without_a_leader_name_who_is_silent() {
 }
 
 #[test]
+fn a_leader_that_is_heard_by_the_others_only_leads() {
+    let deaf = NodeStatus { leader_id: None, ..status(3, Role::Follower) };
+    let expected = "node 1 leads, by the word of node 2, and does not answer at 10.0.0.1:7400";
+    assert_eq!(problems(vec![status(2, Role::Follower), deaf], &[1]), [expected.to_owned(), dead(1)]);
+    let both = vec![status(2, Role::Follower), status(3, Role::Follower)];
+    let expected = "node 1 leads, by the word of nodes 2, 3, and does not answer at 10.0.0.1:7400";
+    assert_eq!(problems(both, &[1]), [expected.to_owned(), dead(1)]);
+    // Who follows a leader of an older term says nothing of now.
+    let newer = NodeStatus { term: 4, leader_id: None, ..status(3, Role::Candidate) };
+    let found = problems(vec![status(2, Role::Follower), newer], &[1]);
+    assert_eq!(found, ["no node leads: the voters that answer may be choosing one".to_owned(), dead(1)]);
+}
+
+#[test]
 fn a_member_that_the_leader_does_not_reach_is_a_problem() {
     let mut leader = status(1, Role::Leader);
     leader.members[2].is_silent = true;
