@@ -282,14 +282,14 @@ fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
     if path.join(IDENTITY).try_exists().map_err(unreadable)? {
         return Ok(());
     }
-    match content(path).map_err(unreadable)? {
+    match content(path, &[]).map_err(unreadable)? {
         None => Ok(()),
         Some(found) => Err(DirectoryError::Foreign { path: path.into(), found }),
     }
 }
 
-/// Something in a directory that an interrupted first start has not left there.
-fn content(path: &Path) -> io::Result<Option<String>> {
+/// Something in a directory that an interrupted first start has not left there, and that is none of `known`.
+fn content(path: &Path, known: &[&str]) -> io::Result<Option<String>> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
         // What was set aside is nobody's any more.
@@ -297,7 +297,8 @@ fn content(path: &Path) -> io::Result<Option<String>> {
             continue;
         }
         // The root of a file system of its own comes with the last one.
-        if ![LOCK, IDENTITY_UNFINISHED, MARK, MARK_UNFINISHED, "lost+found"].iter().any(|ours| name == *ours) {
+        let left = [LOCK, IDENTITY_UNFINISHED, MARK, MARK_UNFINISHED, "lost+found"];
+        if !left.iter().chain(known).any(|ours| name == *ours) {
             return Ok(Some(name.to_string_lossy().into_owned()));
         }
     }

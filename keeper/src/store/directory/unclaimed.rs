@@ -29,7 +29,7 @@ impl DataDirectory {
         let unwritable = |source| DirectoryError::Write { path: path.into(), source };
         let unreadable = |source| DirectoryError::Read { path: path.into(), source };
         fs::create_dir_all(path).map_err(unwritable)?;
-        let found = content(path).map_err(unreadable)?;
+        let found = content(path, &[]).map_err(unreadable)?;
         // A directory in use is not empty either, and that it is in use says more. Nothing is written to any other.
         let is_lockable = found.is_none() || path.join(LOCK).try_exists().map_err(unreadable)?;
         let lock = if is_lockable { Some(lock(path)?) } else { None };
