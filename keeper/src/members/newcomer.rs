@@ -1,7 +1,8 @@
 //! Who a node is that is to join, and whether it can.
 
-use keeper_registry::StateId;
+use keeper_registry::{Level, StateId};
 
+use crate::levels::release_of;
 use crate::problem::Problem;
 use crate::raft::{Introduction, RaftHandle, RaftStatus};
 
@@ -43,6 +44,23 @@ pub(super) async fn meet(raft: &RaftHandle, peer_endpoint: &str) -> Result<Intro
         Ok(_) => Err(elsewhere("another node answers there".to_owned())),
         Err(error) => Err(elsewhere(error.to_string())),
     }
+}
+
+/// Refuses a node that does not read the cluster's level: it would be given a number, and stop at what it is sent.
+pub(super) async fn check_level(raft: &RaftHandle, found: &Introduction, level: Level) -> Result<(), Problem> {
+    let at = &found.peer_endpoint;
+    let said = raft.announced_at(at).await;
+    let said = said.map_err(|error| declined("unreachable", format!("no node can be added by {at}: {error}")))?;
+    if said.level_max >= level {
+        return Ok(());
+    }
+    let message = format!(
+        "the node at {at} reads feature levels up to {}, and the cluster is at {level}: remove its setting \
+         upgrade.level_max if it has one, or run keeper {} or newer on it; then ask again",
+        said.level_max,
+        release_of(level)
+    );
+    Err(declined("too-old", message))
 }
 
 /// What is to be done with it. `replaced` is the member whose place it takes, addresses included.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use keeper_registry::{Command, Level, Reply};
+use keeper_registry::{Command, Level, Reply, State};
 use tokio::time::Instant;
 
 use super::change::{Changed, Progress, Rank};
@@ -134,7 +134,8 @@ impl Turn<'_> {
     async fn admit(&self, peer_endpoint: &str, replaced: Option<u64>, tell: &Tell) -> Result<(u64, bool), Problem> {
         let found = newcomer::meet(&self.shared.raft, peer_endpoint).await?;
         let status = self.shared.raft.status();
-        let (own, last) = self.shared.replica.read(|state| (state.state_id(), state.last_node()));
+        let read = |state: &State| (state.state_id(), state.last_node(), state.level());
+        let (own, last, level) = self.shared.replica.read(read);
         let highest = status.members.keys().copied().max().unwrap_or(0);
         let newcomer = newcomer::judge(found, &status, own, last.max(highest), replaced)?;
         let ready = match newcomer {
@@ -142,8 +143,14 @@ impl Turn<'_> {
                 self.catch_up(node, tell).await?;
                 return Ok((node, false));
             }
-            Newcomer::Numbered(found) => found,
-            Newcomer::Empty(found) => self.number(found, highest, tell).await?,
+            Newcomer::Numbered(found) => {
+                newcomer::check_level(&self.shared.raft, &found, level).await?;
+                found
+            }
+            Newcomer::Empty(found) => {
+                newcomer::check_level(&self.shared.raft, &found, level).await?;
+                self.number(found, highest, tell).await?
+            }
         };
         let node = ready.node;
         let member = Member {

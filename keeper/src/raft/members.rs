@@ -63,7 +63,7 @@ pub enum ChangeError {
 /// Why a node gave no answer to be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct MeetError(#[source] CallError);
+pub struct MeetError(#[source] pub(super) CallError);
 
 impl RaftHandle {
     /// Asks whoever listens there who it is.

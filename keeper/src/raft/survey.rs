@@ -13,6 +13,7 @@ use openraft::async_runtime::watch::WatchReceiver as _;
 
 use super::handle::RaftHandle;
 use super::limits::READ_INDEX_MAX;
+use super::members::MeetError;
 use super::network::{CallError, Class};
 use super::type_config::Member;
 
@@ -48,6 +49,15 @@ impl RaftHandle {
     pub async fn common_level(&self) -> Option<Level> {
         let survey = self.survey().await;
         survey.into_values().map(|said| said.ok().map(|said| said.level_max)).min().flatten()
+    }
+
+    /// What the node that listens there says of its binary, whoever it is.
+    ///
+    /// # Errors
+    /// It is not reached, belongs to another cluster, or answers something else.
+    pub async fn announced_at(&self, peer_endpoint: &str) -> Result<Announced, MeetError> {
+        let stranger = Member { peer_endpoint: peer_endpoint.to_owned(), ..Member::default() };
+        self.announced(0, &stranger).await.map_err(MeetError)
     }
 
     async fn announced(&self, id: u64, member: &Member) -> Result<Announced, CallError> {

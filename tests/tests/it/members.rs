@@ -240,6 +240,13 @@ async fn who_cannot_join_is_told_why() {
     assert!(no_peer.to_string().contains("what listens there is no peer listener of a node"), "{no_peer}");
     let malformed = refused("http://a:1".to_owned()).await;
     assert_eq!(reason(&malformed), "invalid");
+    cluster.stop(spare).await;
+    cluster.change(spare, |settings| settings.upgrade.level_max = Some(1));
+    cluster.restart(spare).await;
+    let held = refused(cluster.peer_endpoint(spare)).await;
+    assert_eq!(reason(&held), "too-old");
+    assert!(held.to_string().contains("reads feature levels up to 1, and the cluster is at 2: remove"), "{held}");
+    assert_eq!(cluster.id(spare), 0, "it was given no number");
 }
 
 #[tokio::test(flavor = "multi_thread")]
