@@ -66,7 +66,7 @@ impl Admin {
 impl Node for Admin {
     fn describe(&self, reply: &mut wire::StatusReply) {
         let status = self.raft.status();
-        let uninitialized = status.members.is_empty() && status.last_log.is_none();
+        let uninitialized = is_uninitialized(&status);
         let removed = self.raft.removed();
         reply.leader_id = status.leader.filter(|_| removed.is_none()).unwrap_or(0);
         reply.term = status.term;
@@ -136,12 +136,25 @@ impl Readiness for Admin {
         if status.role == Role::NoQuorum {
             return Err(no_quorum(&status));
         }
+        if is_uninitialized(&status) {
+            let waits = if self.raft.is_expected() {
+                "this node has no data, and its cluster runs: it waits to be taken in anew"
+            } else {
+                "this node waits to be founded (`keeper init`) or added to a cluster (`keeperctl cluster add`)"
+            };
+            return Err(waits.to_owned());
+        }
         if status.leader.is_none() {
             return Err("no leader is heard".to_owned());
         }
         let lag = status.committed.unwrap_or(0).saturating_sub(status.applied.unwrap_or(0));
         if lag > LAG_READY_MAX { Err(format!("{lag} committed entries are not applied yet")) } else { Ok(()) }
     }
+}
+
+/// Whether a node has no data, and so belongs to no cluster yet.
+fn is_uninitialized(status: &RaftStatus) -> bool {
+    status.members.is_empty() && status.last_log.is_none()
 }
 
 fn no_quorum(status: &RaftStatus) -> String {

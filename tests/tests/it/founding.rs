@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use keeper::raft::{InitializeRefused, Member};
 use keeper_tests::{InProcess, until};
 
+use crate::replicas::page;
+
 /// Tries to found a cluster of some nodes through one of them.
 async fn found(cluster: &InProcess, by: usize, nodes: &[usize]) -> Result<(), InitializeRefused> {
     let member = |at: &usize| {
@@ -32,6 +34,7 @@ async fn members_without_data_found_no_second_cluster_while_their_own_runs() {
         until("the cluster says that it runs", async || cluster.node(at).raft().is_expected()).await;
         let node = at as u64 + 1;
         assert_eq!(found(&cluster, at, &wiped).await, Err(InitializeRefused::MemberExpected { node }));
+        assert!(page(&cluster, at, "/readyz").contains("it waits to be taken in anew"));
     }
 
     // Each member is asked what it was told, not only the one that founds.
@@ -39,6 +42,7 @@ async fn members_without_data_found_no_second_cluster_while_their_own_runs() {
     let [by, other] = wiped;
     cluster.stop(by).await;
     cluster.restart(by).await;
+    assert!(page(&cluster, by, "/readyz").contains("this node waits to be founded"));
     let refused = found(&cluster, by, &wiped).await;
     assert_eq!(refused, Err(InitializeRefused::MemberExpected { node: other as u64 + 1 }));
 
