@@ -15,7 +15,7 @@ use super::join::Standing;
 use super::leadership::Leadership;
 use super::limits::READ_INDEX_MAX;
 use super::machine::RaftNode;
-use super::network::{CallError, Class, Peers};
+use super::network::{Acknowledged, CallError, Class, Peers};
 use super::offload::Offload;
 use super::proposal::{self, PendingProposal, ProposeError, Proposed};
 use super::read_rounds::{Confirmed, ReadError, ReadQueue, Want};
@@ -41,6 +41,7 @@ pub struct RaftHandle {
     pub(super) stopping: CancellationToken,
     pub(super) levels: Levels,
     pub(super) contact: Arc<Contact>,
+    pub(super) acknowledged: Arc<Acknowledged>,
 }
 
 /// Why the group was not founded.
@@ -201,7 +202,8 @@ impl RaftHandle {
     /// Follows [`RaftHandle::status`].
     #[must_use]
     pub fn watch_status(&self) -> StatusWatch {
-        StatusWatch { metrics: self.raft.metrics(), contact: Arc::clone(&self.contact) }
+        let (contact, acknowledged) = (Arc::clone(&self.contact), Arc::clone(&self.acknowledged));
+        StatusWatch { metrics: self.raft.metrics(), contact, acknowledged }
     }
 
     /// Rounds of reads this node has run; reads divided by it is how many shared one.

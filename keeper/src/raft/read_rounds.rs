@@ -225,7 +225,7 @@ impl ReadRounds {
             ReadError::Unconfirmed(match error {
                 CallError::Unreachable { .. } => "the leader cannot be reached",
                 CallError::Silent { .. } => "the leader did not answer in time",
-                CallError::Refused { .. } => "the leader could not confirm that it leads",
+                CallError::Refused { .. } | CallError::TookBack { .. } => "the leader could not confirm that it leads",
                 CallError::Malformed { .. } => "the leader's answer does not decode",
             })
         })?;

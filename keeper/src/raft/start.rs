@@ -16,7 +16,7 @@ use super::home::Home;
 use super::identity::Identity;
 use super::leadership::{Leadership, LeadershipWatch};
 use super::machine::Machine;
-use super::network::{Dial, Network, Peers};
+use super::network::{Acknowledged, Dial, Network, Peers};
 use super::offload::Offload;
 use super::options::RaftOptions;
 use super::peer_service::PeerService;
@@ -133,7 +133,8 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let mut machine = Machine::new(state, Arc::clone(&files), Arc::clone(&schedule), offload, counts);
     check_address(&mut log, &mut machine, &files, &identity, &home).await?;
     let applied_leader = machine.watch_leader();
-    let network = Network::new(Arc::clone(&peers), offload);
+    let acknowledged = Arc::new(Acknowledged::default());
+    let network = Network::new(Arc::clone(&peers), Arc::clone(&acknowledged), offload);
     let starting = Raft::new(identity.node, Arc::new(config), network, log, machine);
     let raft = entropy.scope(starting).await.map_err(|error| RaftStartError::Recover(error.to_string()))?;
 
@@ -152,6 +153,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         stopping: stopping.clone(),
         levels: replica.levels().clone(),
         contact: Arc::clone(&contact),
+        acknowledged,
     };
     let vitals = VitalsRounds {
         vitals,

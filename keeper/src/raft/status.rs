@@ -10,6 +10,7 @@ use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::{Instant as _, RaftMetrics, ServerState};
 
 use super::contact::Contact;
+use super::network::Acknowledged;
 use super::type_config::{Member, TypeConfig};
 
 /// A node's part in the group.
@@ -38,9 +39,11 @@ pub struct MemberStatus {
     pub voter: bool,
     /// Known to the leader only: the last entry it certainly has.
     pub matched: Option<u64>,
-    /// Known to the leader only: how long ago it was sent the last message that it has answered.
+    /// Known to the leader only: how long ago it was sent the last message that it has answered. None if it took back
+    /// what it had acknowledged.
     pub heard_ago: Option<Duration>,
-    /// Known to the leader only: it has not answered for longer than an election takes.
+    /// Known to the leader only: it has not answered for longer than an election takes, or took back what it had
+    /// acknowledged.
     pub silent: bool,
 }
 
@@ -78,6 +81,7 @@ pub struct RaftStatus {
 pub struct StatusWatch {
     pub(super) metrics: WatchReceiverOf<TypeConfig, RaftMetrics<TypeConfig>>,
     pub(super) contact: Arc<Contact>,
+    pub(super) acknowledged: Arc<Acknowledged>,
 }
 
 impl StatusWatch {
@@ -86,7 +90,7 @@ impl StatusWatch {
     pub fn status(&self) -> RaftStatus {
         // Held for no longer than the clone takes: the core waits for this lock.
         let seen = self.metrics.borrow_watched().clone();
-        status(seen, &self.contact)
+        status(seen, &self.contact, &self.acknowledged)
     }
 
     /// Waits for the next change; a change since the last wait counts, and silence is none. Once the node has stopped,
@@ -104,7 +108,7 @@ impl fmt::Debug for StatusWatch {
     }
 }
 
-fn status(seen: RaftMetrics<TypeConfig>, contact: &Contact) -> RaftStatus {
+fn status(seen: RaftMetrics<TypeConfig>, contact: &Contact, acknowledged: &Acknowledged) -> RaftStatus {
     let leader = contact.leader(&seen);
     RaftStatus {
         id: seen.id,
@@ -118,7 +122,7 @@ fn status(seen: RaftMetrics<TypeConfig>, contact: &Contact) -> RaftStatus {
         purged: seen.purged.map(|id| id.index),
         membership: seen.membership_config.log_id().map(|id| id.index),
         changing: seen.membership_config.membership().get_joint_config().len() > 1,
-        members: members(&seen, contact),
+        members: members(&seen, contact, acknowledged),
     }
 }
 
@@ -133,19 +137,25 @@ const fn role(state: ServerState, leader: Option<u64>) -> Role {
     }
 }
 
-fn members(seen: &RaftMetrics<TypeConfig>, contact: &Contact) -> BTreeMap<u64, MemberStatus> {
+fn members(
+    seen: &RaftMetrics<TypeConfig>,
+    contact: &Contact,
+    acknowledged: &Acknowledged,
+) -> BTreeMap<u64, MemberStatus> {
     let membership = seen.membership_config.membership();
     let voters: BTreeSet<_> = membership.voter_ids().collect();
     let one = |(id, member): (&u64, &Member)| {
         let matched = seen.replication.as_ref().and_then(|all| all.get(id)?.map(|log_id| log_id.index));
         let heard = seen.heartbeat.as_ref().and_then(|all| *all.get(id)?);
-        let heard_ago = heard.map(|at| at.elapsed());
+        // Its answers are of no use: no change of the membership may count on them.
+        let is_taken_back = acknowledged.is_taken_back(seen.vote.leader_id, (*id, member.disk_id));
+        let heard_ago = heard.filter(|_| !is_taken_back).map(|at| at.elapsed());
         let status = MemberStatus {
             member: member.clone(),
             voter: voters.contains(id),
             matched,
             heard_ago,
-            silent: *id != seen.id && contact.is_silent(seen, heard_ago),
+            silent: *id != seen.id && (is_taken_back || contact.is_silent(seen, heard_ago)),
         };
         (*id, status)
     };

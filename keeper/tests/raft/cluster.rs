@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,9 @@ use keeper::raft::{
 };
 use keeper::replica::Replica;
 use keeper::store::memory::SyncPolicy;
-use keeper::store::{Hooks, MemoryDisk, MemoryEngine, SnapshotFile, SnapshotStore, Space};
+use keeper::store::{
+    Hooks, LogEngine, MemoryDisk, MemoryEngine, RocksEngine, RocksOptions, SnapshotFile, SnapshotStore, Space,
+};
 use keeper_registry::{
     Command, DocumentAction, DocumentChange, Format, Level, LogTime, PresenceLimits, Publish, StateId,
 };
@@ -39,8 +41,16 @@ pub(crate) struct Node {
 /// What outlives a node's process.
 pub(crate) struct Place {
     listener: TcpListener,
-    disk: MemoryDisk,
-    snapshots: TempDir,
+    log: Log,
+    directory: TempDir,
+}
+
+/// Where a node's log is.
+#[derive(Clone)]
+enum Log {
+    Memory(MemoryDisk),
+    /// In the directory, with its mark.
+    Files,
 }
 
 pub(crate) struct Cluster {
@@ -53,9 +63,13 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts nodes 1 to `count`, of no group yet.
     pub(crate) fn idle(count: u64, options: RaftOptions, offload: Offload) -> Self {
-        let places = (1..=count).map(|id| (id, Place::new())).collect();
+        Self::at((1..=count).map(|id| (id, Place::new())).collect(), options, offload)
+    }
+
+    fn at(places: BTreeMap<u64, Place>, options: RaftOptions, offload: Offload) -> Self {
+        let ids: Vec<_> = places.keys().copied().collect();
         let mut cluster = Self { places, nodes: BTreeMap::new(), options, offload };
-        (1..=count).for_each(|id| cluster.start(id));
+        ids.into_iter().for_each(|id| cluster.start(id));
         cluster
     }
 
@@ -63,10 +77,7 @@ impl Cluster {
     pub(crate) fn restored(count: u64, from: &SnapshotFile, state: StateId) -> Self {
         let places: BTreeMap<_, _> = (1..=count).map(|id| (id, Place::new())).collect();
         places[&1].restore(from, state).expect("a state");
-        let (options, offload) = (RaftOptions::default(), Offload::Threads);
-        let mut cluster = Self { places, nodes: BTreeMap::new(), options, offload };
-        (1..=count).for_each(|id| cluster.start(id));
-        cluster
+        Self::at(places, RaftOptions::default(), Offload::Threads)
     }
 
     /// Starts a group of three and waits for its leader.
@@ -75,7 +86,17 @@ impl Cluster {
     }
 
     pub(crate) async fn of(count: u64, options: RaftOptions, offload: Offload) -> Self {
-        let cluster = Self::idle(count, options, offload);
+        Self::idle(count, options, offload).founded().await
+    }
+
+    /// Starts a group of three whose logs are files too, and waits for its leader.
+    pub(crate) async fn on_files(options: RaftOptions) -> Self {
+        let places = (1..=3).map(|id| (id, Place { log: Log::Files, ..Place::new() })).collect();
+        Self::at(places, options, Offload::Inline).founded().await
+    }
+
+    async fn founded(self) -> Self {
+        let cluster = self;
         cluster.nodes[&1].handle.initialize(cluster.members()).await.expect("a group");
         let leader = cluster.leader().await;
         let found = Batch::new(LogTime(1), vec![Command::Found(StateId(7))]);
@@ -108,8 +129,13 @@ impl Cluster {
         self.start(id);
     }
 
-    pub(crate) fn snapshots(&self, id: u64) -> &Path {
-        self.places[&id].snapshots.path()
+    pub(crate) fn snapshots(&self, id: u64) -> PathBuf {
+        self.places[&id].snapshots()
+    }
+
+    /// Everything that a node keeps, which must not run.
+    pub(crate) fn directory(&self, id: u64) -> &Path {
+        self.places[&id].directory.path()
     }
 
     /// Stops a node as a crash would: whatever it was doing, it does no more.
@@ -118,7 +144,9 @@ impl Cluster {
         let runtime = node.runtime.take().expect("a runtime");
         // Waits until nothing of it runs any more, which may not be done on a runtime's own thread.
         std::thread::spawn(move || runtime.shutdown_timeout(PATIENCE)).join().expect("a stopped runtime");
-        self.places[&id].disk.crash(0);
+        if let Log::Memory(disk) = &self.places[&id].log {
+            disk.crash(0);
+        }
     }
 
     /// The node that leads and is ready to.
@@ -155,17 +183,33 @@ impl Place {
     pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a listener");
-        Self { listener, disk: MemoryDisk::default(), snapshots: TempDir::new().expect("a directory") }
+        let directory = TempDir::new().expect("a directory");
+        std::fs::create_dir(directory.path().join("snapshots")).expect("a directory");
+        Self { listener, log: Log::Memory(MemoryDisk::default()), directory }
+    }
+
+    fn snapshots(&self) -> PathBuf {
+        self.directory.path().join("snapshots")
+    }
+
+    fn engine(&self) -> Arc<dyn LogEngine> {
+        let (root, options) = (self.directory.path(), RocksOptions::default());
+        match &self.log {
+            Log::Memory(disk) => Arc::new(MemoryEngine::open(disk, SyncPolicy::AtOnce, Hooks::ignore())),
+            Log::Files => {
+                let engine = RocksEngine::open(&root.join("log"), &root.join("mark"), &options, Hooks::ignore());
+                Arc::new(engine.expect("a database"))
+            }
+        }
     }
 
     /// Gives node 1 a state to begin with.
     pub(crate) fn restore(&self, from: &SnapshotFile, state_id: StateId) -> Result<Restored, RestoreError> {
-        let engine = MemoryEngine::open(&self.disk, SyncPolicy::AtOnce, Hooks::ignore());
         restore(&RestoreParts {
             from,
             identity: &Identity { cluster: "test".to_owned(), group: 0, node: 1, disk_id: 1, level_max: Level::NEWEST },
-            snapshots: &SnapshotStore::open(self.snapshots.path()).expect("a directory"),
-            log: &engine,
+            snapshots: &SnapshotStore::open(&self.snapshots()).expect("a directory"),
+            log: &*self.engine(),
             presence: PresenceLimits::default(),
             state_id,
             wall_ms: 0,
@@ -207,14 +251,13 @@ impl Place {
 }
 
 fn parts(id: u64, options: RaftOptions, offload: Offload, place: &Place, replica: Arc<Replica>) -> RaftParts<RaftLog> {
-    let engine = Arc::new(MemoryEngine::open(&place.disk, SyncPolicy::AtOnce, Hooks::ignore()));
     RaftParts {
         identity: Identity { cluster: "test".to_owned(), group: 0, node: id, disk_id: id, level_max: Level::NEWEST },
         home: Home::fixed(Member::default()),
         options,
-        log: RaftLog::open(engine, 0, offload).expect("a log"),
+        log: RaftLog::open(place.engine(), 0, offload).expect("a log"),
         replica,
-        snapshots: SnapshotStore::open(place.snapshots.path()).expect("a directory"),
+        snapshots: SnapshotStore::open(&place.snapshots()).expect("a directory"),
         dial: Arc::new(TcpDial),
         entropy: Entropy::from_system(),
         offload,

@@ -10,4 +10,5 @@ mod group;
 mod identity;
 mod reads;
 mod restore;
+mod rollback;
 mod snapshots;

@@ -9,21 +9,27 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use keeper_proto::peer::envelope::Kind;
+use openraft::alias::LeaderIdOf;
 use openraft::errors::RPCError;
 use openraft::raft::{AppendEntriesRequest, StreamAppendResult};
 use tokio::time::Sleep;
 
 use super::lane::Lane;
-use super::peers::{CallError, Peer};
+use super::peers::CallError;
 use super::rpc_error;
+use super::witness::Witness;
 use crate::clock;
 use crate::raft::encode;
 use crate::raft::limits::APPEND_SILENCE_MAX;
 use crate::raft::type_config::TypeConfig;
 
+type LeaderId = LeaderIdOf<TypeConfig>;
+
 pub(super) struct AppendStream<'s, S> {
-    peer: &'s Peer,
+    witness: Witness<'s>,
     lane: &'s mut Lane,
+    /// Who asks: one stream serves one leader. `None` as long as nothing was asked.
+    leader: Option<LeaderId>,
     /// `None` when it has ended.
     input: Option<S>,
     watchdog: Pin<Box<Sleep>>,
@@ -34,9 +40,9 @@ impl<'s, S> AppendStream<'s, S>
 where
     S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Unpin,
 {
-    pub(super) fn new(peer: &'s Peer, lane: &'s mut Lane, input: S) -> Self {
+    pub(super) fn new(witness: Witness<'s>, lane: &'s mut Lane, input: S) -> Self {
         let watchdog = Box::pin(tokio::time::sleep(APPEND_SILENCE_MAX));
-        Self { peer, lane, input: Some(input), watchdog, finished: false }
+        Self { witness, lane, leader: None, input: Some(input), watchdog, finished: false }
     }
 
     fn send_what_there_is(&mut self, cx: &mut Context<'_>) {
@@ -51,7 +57,8 @@ where
             if self.lane.is_idle() {
                 self.rearm();
             }
-            self.lane.send(self.peer.envelope(Kind::Append, encode::append_request(&request)));
+            self.leader = Some(request.vote.leader_id);
+            self.lane.send(self.witness.peer.envelope(Kind::Append, encode::append_request(&request)));
         }
     }
 
@@ -60,7 +67,7 @@ where
     }
 
     fn decode(&self, answer: Bytes) -> Result<StreamAppendResult<TypeConfig>, CallError> {
-        encode::decode_append_result(answer).map_err(|source| self.peer.malformed(source))
+        encode::decode_append_result(answer).map_err(|source| self.witness.peer.malformed(source))
     }
 }
 
@@ -76,24 +83,28 @@ where
             return Poll::Ready(None);
         }
         this.send_what_there_is(cx);
-        if let Poll::Ready(answer) = this.lane.poll_answer(this.peer, cx) {
-            let result = answer.and_then(|answer| this.decode(answer)).map_err(rpc_error);
+        if let Poll::Ready(answer) = this.lane.poll_answer(this.witness.peer, cx) {
+            let answer = answer.and_then(|answer| this.decode(answer));
             // The peer ends its side after any answer but a success.
-            this.finished = !matches!(result, Ok(Ok(_)));
+            this.finished = !matches!(answer, Ok(Ok(_)));
             this.rearm();
-            return Poll::Ready(Some(result));
+            let told = answer.and_then(|answer| match this.leader {
+                Some(leader) => this.witness.weigh(leader, answer),
+                None => Ok(answer),
+            });
+            return Poll::Ready(Some(told.map_err(rpc_error)));
         }
         if this.lane.is_idle() {
             return if this.input.is_none() { Poll::Ready(None) } else { Poll::Pending };
         }
         ready!(this.watchdog.as_mut().poll(cx));
         this.finished = true;
-        Poll::Ready(Some(Err(rpc_error(this.peer.silent(APPEND_SILENCE_MAX)))))
+        Poll::Ready(Some(Err(rpc_error(this.witness.peer.silent(APPEND_SILENCE_MAX)))))
     }
 }
 
 impl<S> fmt::Debug for AppendStream<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "append stream to {:?}", self.peer)
+        write!(f, "append stream to {:?}", self.witness.peer)
     }
 }

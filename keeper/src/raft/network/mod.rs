@@ -3,12 +3,14 @@
 //! [`Network`] gives openraft one [`PeerNetwork`] per peer and purpose. Deadlines are openraft's own for single calls;
 //! a stream has a watchdog on silence instead, because openraft sets it none.
 
+mod acknowledged;
 mod append_stream;
 mod dial;
 mod lane;
 mod peer_network;
 mod peers;
 mod snapshot_sender;
+mod witness;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use openraft::RaftNetworkFactory;
 use openraft::errors::{NetworkError, RPCError, Unreachable};
 use tokio::sync::Semaphore;
 
+pub(super) use acknowledged::Acknowledged;
 pub use dial::{Connection, Dial, TcpDial};
 pub(super) use peer_network::PeerNetwork;
 pub(super) use peers::{CallError, Class, Peers};
@@ -27,19 +30,20 @@ use super::type_config::{Member, TypeConfig};
 #[derive(Debug, Clone)]
 pub(super) struct Network {
     peers: Arc<Peers>,
+    acknowledged: Arc<Acknowledged>,
     offload: Offload,
     /// One outgoing snapshot a node: a second would halve the speed of the first.
     sending: Arc<Semaphore>,
 }
 
 impl Network {
-    pub(super) fn new(peers: Arc<Peers>, offload: Offload) -> Self {
-        Self { peers, offload, sending: Arc::new(Semaphore::new(1)) }
+    pub(super) fn new(peers: Arc<Peers>, acknowledged: Arc<Acknowledged>, offload: Offload) -> Self {
+        Self { peers, acknowledged, offload, sending: Arc::new(Semaphore::new(1)) }
     }
 
     fn network(&self, class: Class, target: u64, node: &Member) -> PeerNetwork {
         let peer = self.peers.peer(class, target, node);
-        PeerNetwork::new(peer, self.offload, Arc::clone(&self.sending))
+        PeerNetwork::new(peer, class, Arc::clone(&self.acknowledged), self.offload, Arc::clone(&self.sending))
     }
 }
 
@@ -62,9 +66,10 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 /// openraft waits before it tries an unreachable peer again, and tries at once after any other failure.
 fn rpc_error(error: CallError) -> RPCError<TypeConfig> {
     match error {
-        CallError::Unreachable { .. } | CallError::Refused { .. } | CallError::Malformed { .. } => {
-            RPCError::Unreachable(Unreachable::from_string(error))
-        }
+        CallError::Unreachable { .. }
+        | CallError::Refused { .. }
+        | CallError::Malformed { .. }
+        | CallError::TookBack { .. } => RPCError::Unreachable(Unreachable::from_string(error)),
         CallError::Silent { .. } => RPCError::Network(NetworkError::from_string(error)),
     }
 }

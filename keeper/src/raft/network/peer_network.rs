@@ -18,11 +18,13 @@ use openraft::raft::{
 };
 use tokio::sync::Semaphore;
 
+use super::acknowledged::Acknowledged;
 use super::append_stream::AppendStream;
 use super::lane::Lane;
-use super::peers::Peer;
+use super::peers::{Class, Peer};
 use super::rpc_error;
 use super::snapshot_sender;
+use super::witness::Witness;
 use crate::codec::DecodeError;
 use crate::raft::encode;
 use crate::raft::limits::{OPEN_BACKOFF_MAX, OPEN_BACKOFF_MIN};
@@ -36,6 +38,8 @@ type AppendResults<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RP
 #[derive(Debug)]
 pub(in crate::raft) struct PeerNetwork {
     peer: Peer,
+    class: Class,
+    acknowledged: Arc<Acknowledged>,
     lane: Option<Lane>,
     offload: Offload,
     sending: Arc<Semaphore>,
@@ -45,8 +49,14 @@ pub(in crate::raft) struct PeerNetwork {
 }
 
 impl PeerNetwork {
-    pub(super) const fn new(peer: Peer, offload: Offload, sending: Arc<Semaphore>) -> Self {
-        Self { peer, lane: None, offload, sending, backoff: OPEN_BACKOFF_MIN }
+    pub(super) const fn new(
+        peer: Peer,
+        class: Class,
+        acknowledged: Arc<Acknowledged>,
+        offload: Offload,
+        sending: Arc<Semaphore>,
+    ) -> Self {
+        Self { peer, class, acknowledged, lane: None, offload, sending, backoff: OPEN_BACKOFF_MIN }
     }
 
     async fn call<T>(
@@ -85,7 +95,8 @@ impl PeerNetwork {
             None => self.dial().await?,
         };
         let lane = self.lane.insert(lane);
-        Ok(AppendStream::new(&self.peer, lane, input).boxed())
+        let witness = Witness::new(&self.peer, self.class, &self.acknowledged);
+        Ok(AppendStream::new(witness, lane, input).boxed())
     }
 }
 
@@ -151,7 +162,12 @@ impl RaftNetworkV2<TypeConfig> for PeerNetwork {
         let sending = async {
             // Never closed.
             let _turn = self.sending.acquire().await;
-            snapshot_sender::send(&self.peer, self.offload, vote, snapshot).await
+            let covered = snapshot.meta.last_log_id;
+            let answer = snapshot_sender::send(&self.peer, self.offload, vote, snapshot).await?;
+            if let Some(covered) = covered.filter(|_| answer.vote == vote) {
+                self.acknowledged.note(vote.leader_id, self.peer.directory(), covered);
+            }
+            Ok(answer)
         };
         tokio::select! {
             closed = cancel => Err(closed.into()),

@@ -22,6 +22,7 @@ use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
+use super::acknowledged::Directory;
 use super::dial::{Connection, Dial};
 use crate::codec::DecodeError;
 use crate::raft::identity::Identity;
@@ -49,6 +50,8 @@ pub(crate) enum CallError {
     Refused { peer: u64, address: String, message: String },
     #[error("the answer of {} does not decode: {source}", named(*.peer))]
     Malformed { peer: u64, source: DecodeError },
+    #[error("{} at {address} lacks entries up to {upto}, which it had acknowledged", named(*.peer))]
+    TookBack { peer: u64, address: String, upto: u64 },
 }
 
 /// All peers of a node.
@@ -120,6 +123,11 @@ impl Peer {
     /// A message to this peer.
     pub(crate) fn envelope(&self, kind: Kind, body: Bytes) -> Envelope {
         self.peers.identity.envelope(self.id, self.disk_id, kind, body)
+    }
+
+    /// Which data directory it is.
+    pub(super) const fn directory(&self) -> Directory {
+        (self.id, self.disk_id)
     }
 
     /// The generated client, for streams.

@@ -86,7 +86,12 @@ impl VitalsRounds {
                 }
                 // It lives, and does not know the question.
                 Err(CallError::Refused { .. }) => drop(office.heard.insert(node, (now, None))),
-                Err(CallError::Unreachable { .. } | CallError::Silent { .. } | CallError::Malformed { .. }) => {}
+                Err(
+                    CallError::Unreachable { .. }
+                    | CallError::Silent { .. }
+                    | CallError::Malformed { .. }
+                    | CallError::TookBack { .. },
+                ) => {}
             }
         }
         let room = self.vitals.room();

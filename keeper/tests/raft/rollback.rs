@@ -1,0 +1,107 @@
+//! A follower whose directory is put back from an older copy: it has acknowledged what it does not have.
+
+use std::fs;
+use std::path::Path;
+
+use keeper::raft::{RaftOptions, Role};
+use tempfile::TempDir;
+
+use crate::cluster::{Cluster, document};
+
+/// Elections are rare: a new leader would mend the follower without noticing.
+fn patient() -> RaftOptions {
+    RaftOptions { election_min_ms: 2_000, election_max_ms: 4_000, ..RaftOptions::default() }
+}
+
+/// Copies what lies in a directory, and nothing else is left where it goes.
+fn copy(from: &Path, to: &Path) {
+    fs::remove_dir_all(to).expect("a directory");
+    fs::create_dir(to).expect("a directory");
+    for file in fs::read_dir(from).expect("a directory") {
+        let (source, target) = file.map(|file| (file.path(), to.join(file.file_name()))).expect("a file");
+        if source.is_dir() {
+            fs::create_dir(&target).expect("a directory");
+            copy(&source, &target);
+        } else {
+            fs::copy(&source, &target).expect("a copy");
+        }
+    }
+}
+
+/// A copy of what a follower keeps, and the follower at work again.
+async fn copied(cluster: &mut Cluster, follower: u64) -> TempDir {
+    cluster.propose("copied", "1").await;
+    cluster.kill(follower);
+    let old = TempDir::new().expect("a directory");
+    copy(cluster.directory(follower), old.path());
+    cluster.start(follower);
+    old
+}
+
+/// Has a follower acknowledge what is written now, and puts the copy back.
+async fn put_back(cluster: &mut Cluster, follower: u64, old: &TempDir) {
+    let mut last = 0;
+    for number in 0..5 {
+        last = cluster.propose(&format!("acknowledged-{number}"), "1").await.revision;
+    }
+    let leader = cluster.leader().await;
+    let has_all = |matched: Option<u64>| matched >= Some(last);
+    let node = &cluster.nodes[&leader];
+    node.reaches("what it acknowledged", |status| has_all(status.members[&follower].matched)).await;
+    cluster.kill(follower);
+    copy(old.path(), cluster.directory(follower));
+    cluster.start(follower);
+}
+
+/// Waits until a leader says of a follower that its word is worth nothing; returns the term.
+async fn is_found(cluster: &Cluster, leader: u64, follower: u64) -> u64 {
+    let found = cluster.nodes[&leader].reaches("that the follower took back what it said", |status| {
+        let member = &status.members[&follower];
+        member.silent && member.heard_ago.is_none() && member.matched.is_some()
+    });
+    found.await.term
+}
+
+async fn has_everything(cluster: &Cluster, id: u64) {
+    let node = &cluster.nodes[&id];
+    node.read().await;
+    let numbered = (0..5).map(|number| format!("acknowledged-{number}"));
+    for path in numbered.chain(["copied".to_owned(), "after".to_owned()]) {
+        assert_eq!(node.text(&path).as_deref(), Some(b"1".as_slice()), "{path} on node {id}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_put_back_from_an_older_copy_stops_nobody_else() {
+    let mut cluster = Cluster::on_files(patient()).await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let third = 6 - leader - follower;
+    let old = copied(&mut cluster, follower).await;
+    put_back(&mut cluster, follower, &old).await;
+    let term = is_found(&cluster, leader, follower).await;
+    cluster.propose("after", "1").await;
+    has_everything(&cluster, leader).await;
+    has_everything(&cluster, third).await;
+    let status = cluster.nodes[&leader].handle.status();
+    assert_eq!((status.role, status.term), (Role::Leader, term));
+    assert!(status.members[&follower].silent, "it is sent nothing that it could acknowledge");
+}
+
+#[tokio::test]
+async fn what_a_follower_took_back_is_not_lost_with_the_third_node_down() {
+    let mut cluster = Cluster::on_files(patient()).await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let third = 6 - leader - follower;
+    let old = copied(&mut cluster, follower).await;
+    cluster.kill(third);
+    put_back(&mut cluster, follower, &old).await;
+    let term = is_found(&cluster, leader, follower).await;
+    let waiting = cluster.nodes[&leader].handle.submit(document("after", "1")).await.expect("a leader");
+    cluster.nodes[&follower].sees("the leader", |seen| seen.leader.is_some()).await;
+    cluster.start(third);
+    waiting.outcome().await.expect("an acknowledgement");
+    has_everything(&cluster, leader).await;
+    has_everything(&cluster, third).await;
+    let status = cluster.nodes[&leader].handle.status();
+    assert_eq!((status.role, status.term), (Role::Leader, term));
+}
