@@ -199,6 +199,12 @@ impl RaftHandle {
         self.watch_status().status()
     }
 
+    /// Members that lack what they had acknowledged to this node, when it led last.
+    #[must_use]
+    pub fn taken_back(&self) -> Vec<u64> {
+        self.acknowledged.all_taken_back()
+    }
+
     /// Follows [`RaftHandle::status`].
     #[must_use]
     pub fn watch_status(&self) -> StatusWatch {

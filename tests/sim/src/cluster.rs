@@ -139,6 +139,7 @@ impl Cluster {
         for at in 0..self.nodes.len() {
             self.nodes[at].wall.follow(now_ms);
             self.check_damaged(at);
+            self.check_acknowledged(at);
             if self.stopped[at] || self.world.host(self.nodes[at].host).is_running() {
                 continue;
             }
@@ -167,6 +168,17 @@ impl Cluster {
         self.nodes[at].crashed(self.world.rng());
         if has_refused && let Err(error) = self.lose_disk(at) {
             self.unexplained.push(format!("the disk of node {} cannot be set aside: {error:#}", at + 1));
+        }
+    }
+
+    /// No disk goes back to an older state: whoever acknowledged an entry has it. The leader sends nothing more to one
+    /// that has not.
+    fn check_acknowledged(&mut self, at: usize) {
+        for node in self.nodes[at].taken_back() {
+            let found = format!("stopped: node {node}, which lacks what it had acknowledged to node {}", at + 1);
+            if !self.unexplained.contains(&found) {
+                self.unexplained.push(found);
+            }
         }
     }
 

@@ -132,6 +132,11 @@ impl SimNode {
         self.inside.lock().raft.as_ref().and_then(RaftHandle::shortage)
     }
 
+    /// Members that lack what they had acknowledged to it.
+    pub fn taken_back(&self) -> Vec<u64> {
+        self.inside.lock().raft.as_ref().map(RaftHandle::taken_back).unwrap_or_default()
+    }
+
     /// The members as it knows them, and how new that is.
     #[must_use]
     pub fn members(&self) -> Option<(u64, BTreeSet<u64>)> {

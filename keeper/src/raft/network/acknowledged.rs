@@ -88,6 +88,13 @@ impl Acknowledged {
         let noted = office.members.get(&member).filter(|_| office.leader == Some(leader));
         noted.is_some_and(|noted| noted.word == Word::TakenBack)
     }
+
+    /// All members that did.
+    pub(in crate::raft) fn all_taken_back(&self) -> Vec<u64> {
+        let office = self.office.lock();
+        let taken_back = office.members.iter().filter(|(_, noted)| noted.word == Word::TakenBack);
+        taken_back.map(|((node, _), _)| *node).collect()
+    }
 }
 
 impl Office {
