@@ -125,7 +125,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let config = options.config(&identity.cluster).map_err(|error| RaftStartError::Options(error.to_string()))?;
     let files = Arc::new(SnapshotFiles::open(snapshots, replica.presence_limits()).map_err(unreadable)?);
     check_snapshot(&mut log, &files).await?;
-    let contact = Arc::new(Contact::new(&options));
+    let (contact, acknowledged) = (Arc::new(Contact::new(&options)), Arc::new(Acknowledged::default()));
     let schedule = Arc::new(SnapshotSchedule::new(&options, identity.node));
     let peers = Arc::new(Peers::new(identity.clone(), dial));
     let vitals = Arc::new(Vitals::new(space, Arc::clone(&replica), Arc::clone(&schedule)));
@@ -133,14 +133,12 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let mut machine = Machine::new(state, Arc::clone(&files), Arc::clone(&schedule), offload, counts);
     check_address(&mut log, &mut machine, &files, &identity, &home).await?;
     let applied_leader = machine.watch_leader();
-    let acknowledged = Arc::new(Acknowledged::default());
     let network = Network::new(Arc::clone(&peers), Arc::clone(&acknowledged), offload);
     let starting = Raft::new(identity.node, Arc::new(config), network, log, machine);
     let raft = entropy.scope(starting).await.map_err(|error| RaftStartError::Recover(error.to_string()))?;
 
     let (leadership, leadership_seen) = watch::channel(Leadership::default());
-    let reads = Arc::new(ReadQueue::default());
-    let stopping = CancellationToken::new();
+    let (reads, stopping) = (Arc::new(ReadQueue::default()), CancellationToken::new());
     let handle = RaftHandle {
         raft: raft.clone(),
         peers: Arc::clone(&peers),
