@@ -54,8 +54,8 @@ impl<'s> Witness<'s> {
                 lacks = lacks.index,
                 acknowledged = upto,
                 "a member lacks entries that it had acknowledged: its directory was put back from an older copy, or \
-                 lost its log; it is sent nothing any more. Stop it, set its data aside with `keeper forget --config FILE` on \
-                 its machine, and start it: the leader takes it in anew"
+                 lost its log; it is sent nothing any more. Stop it, set its data aside with `keeper forget --config \
+                 FILE` on its machine, and start it: the leader takes it in anew"
             );
         }
         match self.class {
