@@ -7,7 +7,7 @@
 mod clock;
 mod damage;
 mod disk;
-mod full;
+pub(crate) mod full;
 mod kill;
 mod membership;
 mod packets;

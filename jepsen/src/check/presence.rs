@@ -9,6 +9,7 @@ use crate::{
         Violation,
         fields::{Epoch, epoch, epoch_of, list, number, text, truth},
     },
+    nemesis::full,
     operation::{Operation, by_key},
 };
 
@@ -152,7 +153,7 @@ fn untold(operations: &[Operation<'_>], story: &Story<'_>) -> Vec<Violation> {
 fn foreign(operations: &[Operation<'_>], story: &Story<'_>) -> Vec<Violation> {
     let asked = operations.iter().filter(|it| it.f == "register").filter_map(|it| number(it.asked, "id"));
     let asked: BTreeSet<u64> = asked.collect();
-    let came = story.facts.iter().filter(|it| it.change != "offline");
+    let came = story.facts.iter().filter(|it| it.change != "offline" && !it.user.starts_with(full::USERS));
     came.filter(|it| it.id.is_none_or(|id| !asked.contains(&id)))
         .map(|it| Violation::new("P4", [it.line], format!("{} came as {:?}, whom nobody registered", it.user, it.id)))
         .collect()

@@ -16,6 +16,10 @@ use tokio::time::Instant;
 use super::{lasting, one_of};
 use crate::{node::Standing, world::World};
 
+/// How the users begin whose sessions are the nemesis' own: no client registered them, and subscribers and walks see them
+/// all the same.
+pub(crate) const USERS: &str = "full-";
+
 /// Below the reserve of a node, which is 64 MiB by default.
 const WITHIN_RESERVE_BYTES: u64 = 40 << 20;
 
@@ -155,9 +159,9 @@ fn is_for_want_of_room(error: &Error) -> bool {
 }
 
 fn key(number: u64, place: usize) -> Option<SessionKey> {
-    SessionKey::of_user(format!("full-{number}-{place}")).ok()
+    SessionKey::of_user(format!("{USERS}{number}-{place}")).ok()
 }
 
 fn key_of_new(number: u64, place: usize) -> Option<SessionKey> {
-    SessionKey::of_user(format!("full-{number}-new-{place}")).ok()
+    SessionKey::of_user(format!("{USERS}{number}-new-{place}")).ok()
 }
