@@ -16,8 +16,8 @@ use tokio::time::Instant;
 use super::{lasting, one_of};
 use crate::{node::Standing, world::World};
 
-/// How the users begin whose sessions are the nemesis' own: no client registered them, and subscribers and walks see them
-/// all the same.
+/// How the users begin whose sessions are the nemesis' own: no client registered them, and subscribers and walks see
+/// them all the same.
 pub(crate) const USERS: &str = "full-";
 
 /// Below the reserve of a node, which is 64 MiB by default.
