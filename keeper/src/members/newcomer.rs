@@ -4,7 +4,7 @@ use keeper_registry::{Level, StateId};
 
 use crate::levels::release_of;
 use crate::problem::Problem;
-use crate::raft::{Introduction, RaftHandle, RaftStatus};
+use crate::raft::{Introduction, Member, MemberStatus, RaftHandle, RaftStatus};
 
 /// A node that can be taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,19 @@ pub(super) async fn check_level(raft: &RaftHandle, found: &Introduction, level: 
     Err(declined("too-old", message))
 }
 
-/// What is to be done with it. `replaced` is the member whose place it takes, addresses included.
+/// The learners whose directories are gone: where each was reached another one answers, that of the newcomer. They are
+/// left of an earlier try to take a member in anew, and promised nothing that counts, having no vote. One that is about
+/// to have one, in a change that is half done, counts as a voter.
+pub(super) fn left_over(found: &Introduction, status: &RaftStatus, replaced: u64) -> Vec<u64> {
+    let is_gone = |(id, member): &(&u64, &MemberStatus)| {
+        let is_there = bare(&member.member.peer_endpoint) == bare(&found.peer_endpoint);
+        **id != replaced && !member.voter && is_there && member.member.disk_id != found.disk_id
+    };
+    status.members.iter().filter(is_gone).map(|(id, _)| *id).collect()
+}
+
+/// What is to be done with it. `replaced` is the member whose place it takes, addresses included, and with it those
+/// that are [`left_over`] there.
 pub(super) fn judge(
     found: Introduction,
     status: &RaftStatus,
@@ -80,15 +92,17 @@ pub(super) fn judge(
     let same_place = |peer: &str, client: &str| {
         bare(peer) == bare(&found.peer_endpoint) || bare(client) == bare(&found.client_endpoint)
     };
-    let mut others = status.members.iter().filter(|(id, _)| Some(**id) != replaced);
-    let taken = others.find(|(_, other)| same_place(&other.member.peer_endpoint, &other.member.client_endpoint));
-    if let Some((id, _)) = taken {
-        let message = format!(
-            "node {id} is a member with an address of this node ({} or {}): if its disk was replaced, ask to replace \
-             node {id} by it; otherwise give this one addresses of its own",
-            found.peer_endpoint, found.client_endpoint
-        );
-        return Err(declined("address-taken", message));
+    let left_over = replaced.map(|old| left_over(&found, status, old)).unwrap_or_default();
+    let others = status.members.iter().filter(|(id, _)| Some(**id) != replaced && !left_over.contains(id));
+    let taken = others.filter(|(_, it)| same_place(&it.member.peer_endpoint, &it.member.client_endpoint));
+    // Of several the one that has a vote to hand on.
+    if let Some((id, other)) = taken.max_by_key(|(_, it)| it.voter) {
+        return Err(address_taken(
+            &found,
+            *id,
+            &other.member,
+            replaced.and_then(|old| status.members.get_key_value(&old)),
+        ));
     }
     if found.lost || !found.initialized {
         return Ok(Newcomer::Empty(found));
@@ -103,6 +117,24 @@ pub(super) fn judge(
         found.peer_endpoint, found.node
     );
     Err(declined("has-data", message))
+}
+
+fn address_taken(found: &Introduction, id: u64, other: &Member, replaced: Option<(&u64, &MemberStatus)>) -> Problem {
+    let Introduction { peer_endpoint, client_endpoint, .. } = found;
+    let is_there = |member: &Member| bare(&member.peer_endpoint) == bare(peer_endpoint);
+    let cure = match replaced {
+        // Two votes of one address cannot both be handed on.
+        Some((old, it)) if it.voter && is_there(&it.member) && is_there(other) => format!(
+            "so is node {old}, and both had votes: first have one forgotten, with `keeperctl cluster remove {id}`"
+        ),
+        _ => format!(
+            "if its disk was replaced, have this one take that place with `keeperctl cluster replace {id} \
+             {peer_endpoint}`; otherwise give this one addresses of its own"
+        ),
+    };
+    let message =
+        format!("node {id} is a member with an address of this node ({peer_endpoint} or {client_endpoint}): {cure}");
+    declined("address-taken", message)
 }
 
 fn bare(endpoint: &str) -> &str {

@@ -5,6 +5,9 @@
 //! that member again. It is given a number of its own, learns what the cluster has, and takes the member's place in one
 //! change. This needs a majority of the voters, as every change does; one is replaced at a time, and not soon after
 //! another: a fault that empties directories should be seen by somebody before it has been through all of them.
+//!
+//! **A disk that is lost again meanwhile** leaves two numbers at one address, and a directory of neither there. The one
+//! with a vote is replaced, whichever of the two it is by then; the other one is a learner, which is forgotten first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,7 +91,9 @@ impl Steward {
     async fn replace_one(&self) -> bool {
         let status = self.members.shared.raft.status();
         let silent = |member: &MemberStatus| member.heard_ago.is_none_or(|ago| ago > HEARD_MAX);
-        for (&node, member) in status.members.iter().filter(|(id, member)| **id != status.id && silent(member)) {
+        let silent = status.members.iter().filter(|(id, member)| **id != status.id && silent(member));
+        let (voters, learners): (Vec<_>, Vec<_>) = silent.partition(|(_, member)| member.voter);
+        for (&node, member) in voters.into_iter().chain(learners) {
             let at = &member.member.peer_endpoint;
             let Ok(found) = self.members.shared.raft.meet(at).await else { continue };
             if !is_wiped(node, member, &found, &status) {
@@ -124,6 +129,8 @@ fn is_wiped(node: u64, member: &MemberStatus, found: &Introduction, status: &Raf
     }
     let known = status.members.get(&found.node);
     let is_taken_in = known.is_some_and(|known| known.member.disk_id == found.disk_id);
-    let is_empty = !found.initialized && (found.node == node || known.is_none());
+    // Its settings may name another number of this place: whoever was there before, or came after.
+    let is_named_here = known.is_none_or(|known| known.member.peer_endpoint == member.member.peer_endpoint);
+    let is_empty = !found.initialized && (found.node == node || is_named_here);
     is_taken_in || is_empty
 }

@@ -137,7 +137,12 @@ impl Turn<'_> {
         let read = |state: &State| (state.state_id(), state.last_node(), state.level());
         let (own, last, level) = self.shared.replica.read(read);
         let highest = status.members.keys().copied().max().unwrap_or(0);
+        let left_over = replaced.map(|old| newcomer::left_over(&found, &status, old)).unwrap_or_default();
         let newcomer = newcomer::judge(found, &status, own, last.max(highest), replaced)?;
+        for node in left_over {
+            tracing::warn!(node, "another directory answers in the place of this learner, which was half taken in");
+            self.forget(node).await?;
+        }
         let ready = match newcomer {
             Newcomer::Member(node) => {
                 self.catch_up(node, tell).await?;

@@ -241,6 +241,12 @@ impl Cluster {
         !self.damaged.contains(&true) && newest.is_some_and(|(_, members)| members.iter().all(has))
     }
 
+    /// Whether a node is a member, and the one that it was before it lost its disk is too.
+    #[must_use]
+    pub fn is_half_taken_in(&self, at: usize) -> bool {
+        self.is_up(at) && self.is_member(at) && !self.is_whole()
+    }
+
     /// A node loses its disk for good, and starts with an empty one.
     pub fn lose_disk(&mut self, at: usize) -> anyhow::Result<()> {
         self.stop_node(at, Fault::PowerCut);

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use keeper::raft::{MemberChange, MemberStatus};
-use keeper_client_sdk::{Edit, Rank, Role};
+use keeper::raft::{Member, MemberChange, MemberStatus};
+use keeper_client_sdk::{Edit, Error, Rank, Role};
 use keeper_tests::{InProcess, until};
 
 use crate::members::{done, taken_in_anew, voters_if_led};
@@ -88,5 +88,63 @@ async fn a_wiped_disk_waits_for_an_admin_where_the_settings_say_so() {
     let replacing = keeper.cluster().replace(former, cluster.peer_endpoint(wiped)).done();
     let (replaced, ()) = tokio::join!(replacing, cluster.renumber(wiped));
     assert_eq!(replaced.unwrap(), done(4));
+    cluster.converge().await;
+}
+
+/// A node whose disk was lost was taken in anew as number 4, and that disk is lost as well; before it was, the members
+/// had come to have these votes.
+async fn lost_twice(cluster: &mut InProcess, at: usize, voters: Option<BTreeSet<u64>>) {
+    let leader = cluster.leader().await;
+    cluster.crash(at);
+    let (peer_endpoint, client_endpoint) = (cluster.peer_endpoint(at), cluster.endpoint(at));
+    let half_taken = MemberChange::Learner(4, Member { peer_endpoint, client_endpoint, disk_id: 4_711 });
+    let raft = cluster.node(leader).raft().clone();
+    for change in [Some(half_taken), voters.map(MemberChange::Voters)].into_iter().flatten() {
+        raft.change_members(change, raft.status().membership).await.unwrap();
+    }
+    cluster.wipe(at).await;
+    cluster.restart(at).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_lost_twice_is_taken_in_anew() {
+    for is_promoted in [false, true] {
+        let mut cluster = InProcess::start(3).await;
+        let lost = cluster.follower().await;
+        let former = lost as u64 + 1;
+        let others: BTreeSet<u64> = (1..=3).filter(|id| *id != former).collect();
+        let promoted: BTreeSet<u64> = others.iter().copied().chain([4]).collect();
+        lost_twice(&mut cluster, lost, is_promoted.then_some(promoted)).await;
+        let voter = if is_promoted { 4 } else { former };
+        assert_eq!(taken_in_anew(&mut cluster, lost, voter).await, 5);
+        let leader = cluster.leader().await;
+        until("nothing is left of either disk", async || {
+            let members = cluster.node(leader).raft().status().members;
+            members.into_keys().eq(others.iter().copied().chain([5]))
+        })
+        .await;
+        cluster.converge().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_lost_twice_is_replaced_by_the_command_that_the_refusal_names() {
+    let mut cluster = InProcess::start_with(3, |settings| settings.raft.replace_wiped = false).await;
+    let lost = cluster.follower().await;
+    let former = lost as u64 + 1;
+    lost_twice(&mut cluster, lost, None).await;
+    let keeper = cluster.keeper().await;
+    let endpoint = cluster.peer_endpoint(lost);
+    let named = format!("keeperctl cluster replace {former} {endpoint}`");
+    let (added, half) = (keeper.cluster().add(endpoint.clone(), Rank::Voter), keeper.cluster().replace(4, &endpoint));
+    for change in [added, half] {
+        let refused = change.done().await.expect_err("the one with a vote is to be replaced");
+        assert!(matches!(&refused, Error::Refused { reason, .. } if reason == "address-taken"), "{refused}");
+        assert!(refused.to_string().contains(&named), "{refused}");
+    }
+    let replacing = keeper.cluster().replace(former, endpoint).done();
+    let (replaced, ()) = tokio::join!(replacing, cluster.renumber(lost));
+    assert_eq!(replaced.unwrap(), done(5));
+    assert!(!cluster.node(lost).raft().status().members.contains_key(&4), "its disk is lost, and it had no vote");
     cluster.converge().await;
 }

@@ -57,6 +57,8 @@ enum Harm {
     Short(Vec<usize>),
     Slow(usize),
     Lost(usize),
+    /// Is lost again as soon as its node is half taken in.
+    LosesAgain(usize),
     Gateways(usize),
 }
 
@@ -68,6 +70,7 @@ impl UnderWay {
             Harm::Links(links) => self.plan.fault == Fault::Lag && !is_left_behind(cluster, links),
             Harm::Disk(_) | Harm::Short(_) => !has_grown(self.before, measure(cluster, self.plan.fault)),
             Harm::Lost(at) => cluster.is_without_disk(*at),
+            Harm::LosesAgain(_) => !cluster.is_whole(),
             Harm::Down(_) | Harm::Paused(_) | Harm::Clocks | Harm::Drift(_) | Harm::Slow(_) | Harm::Gateways(_) => {
                 false
             }
@@ -92,6 +95,7 @@ impl Nemesis {
     /// Does and undoes what is due.
     pub fn step(&mut self, cluster: &mut Cluster) {
         let now_ms = cluster.world.now_ms();
+        self.lose_again(cluster);
         let is_over = |it: &UnderWay| it.plan.until_ms + it.longer_ms(cluster) <= now_ms;
         let (over, under_way) = std::mem::take(&mut self.under_way).into_iter().partition(is_over);
         self.under_way = under_way;
@@ -107,10 +111,28 @@ impl Nemesis {
     fn strike(&mut self, cluster: &mut Cluster, plan: Planned) {
         let fault = plan.fault;
         let Some(harm) = harm(cluster, fault) else { return };
+        let harm = match harm {
+            // Half of them, without another draw.
+            Harm::Lost(at) if fault == Fault::DiskLost && plan.from_ms.is_multiple_of(2) => Harm::LosesAgain(at),
+            harm => harm,
+        };
         self.struck.entry(fault).or_default()[0] += 1;
         cluster.tell(format_args!("{fault:?} strikes: {harm:?}"));
         let before = measure(cluster, fault);
         self.under_way.push(UnderWay { plan, harm, before });
+    }
+
+    /// The disk of a node that is half taken in anew is lost as well: two numbers are left at its address.
+    fn lose_again(&mut self, cluster: &mut Cluster) {
+        for one in &mut self.under_way {
+            if let Harm::LosesAgain(at) = one.harm
+                && cluster.is_half_taken_in(at)
+                && cluster.lose_disk(at).is_ok()
+            {
+                cluster.tell(format_args!("the disk of node {} is lost again", at + 1));
+                one.harm = Harm::Lost(at);
+            }
+        }
     }
 
     fn undo(&mut self, cluster: &mut Cluster, one: UnderWay) {
@@ -118,7 +140,7 @@ impl Nemesis {
         // Whether a lag had one shows at the end of the run: the snapshot comes after the way is open again.
         let has_effect = match harm {
             Harm::Clocks => cluster.nodes.iter().any(|node| node.wall.reads() > 0),
-            Harm::Lost(at) => !cluster.is_damaged(at),
+            Harm::Lost(at) | Harm::LosesAgain(at) => !cluster.is_damaged(at),
             Harm::Down(_)
             | Harm::Paused(_)
             | Harm::Links(_)
@@ -144,7 +166,7 @@ impl Nemesis {
             Harm::Disk(at) => cluster.nodes[at].disk.relieve(Filled::Up),
             Harm::Short(nodes) => nodes.into_iter().for_each(|at| cluster.nodes[at].disk.relieve(Filled::Within)),
             // Its operator has replaced it, or will.
-            Harm::Lost(_) => {}
+            Harm::Lost(_) | Harm::LosesAgain(_) => {}
             Harm::Slow(at) => cluster.nodes[at].disk.slow_down(0),
             Harm::Gateways(at) => cluster.start_clients(at),
         }

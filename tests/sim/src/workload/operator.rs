@@ -44,7 +44,9 @@ pub async fn operate(client: Client, fleet: Fleet, care: Care) {
     loop {
         pause(&mut rng, PAUSE_MS).await;
         let Some(Seen { members, level, level_max }) = look(&keeper).await else { continue };
-        let lost = members.iter().find(|it| fleet.number(&it.peer_endpoint) != it.node_id);
+        // Of two numbers that a disk lost twice has left the one with a vote.
+        let lost = members.iter().filter(|it| fleet.number(&it.peer_endpoint) != it.node_id);
+        let lost = lost.min_by_key(|it| !it.voter);
         if lost.is_none() && level == level_max && client.history.is_over() {
             return;
         }
