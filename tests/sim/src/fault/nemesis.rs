@@ -111,10 +111,14 @@ impl Nemesis {
     fn strike(&mut self, cluster: &mut Cluster, plan: Planned) {
         let fault = plan.fault;
         let Some(harm) = harm(cluster, fault) else { return };
-        let harm = match harm {
-            // Half of them, without another draw.
-            Harm::Lost(at) if fault == Fault::DiskLost && plan.from_ms.is_multiple_of(2) => Harm::LosesAgain(at),
-            harm => harm,
+        // Half of them, without another draw.
+        let harm = if let Harm::Lost(at) = harm
+            && fault == Fault::DiskLost
+            && plan.from_ms.is_multiple_of(2)
+        {
+            Harm::LosesAgain(at)
+        } else {
+            harm
         };
         self.struck.entry(fault).or_default()[0] += 1;
         cluster.tell(format_args!("{fault:?} strikes: {harm:?}"));
