@@ -62,6 +62,8 @@ pub struct NodeStatus {
     pub cluster: String,
     /// The node's number.
     pub node_id: u64,
+    /// It has no data, and its cluster, which runs, takes it for a member: it is taken in anew.
+    pub is_expected: bool,
     /// The leader's number, when it leads with a majority or hears one that does.
     pub leader_id: Option<u64>,
     /// Of the Raft group.
@@ -271,6 +273,7 @@ fn status(reply: StatusReply) -> NodeStatus {
         level_max: reply.level_max.max(1),
         peer_endpoint: reply.peer_endpoint,
         disk_id: reply.disk_id,
+        is_expected: reply.expected,
     }
 }
 

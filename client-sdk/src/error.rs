@@ -12,6 +12,9 @@ use tonic::{Code, Status};
 
 use crate::session::Holder;
 
+/// The reason of an answer by somebody who does not know the call.
+pub(crate) const UNIMPLEMENTED: &str = "unimplemented";
+
 /// The reason of a refusal for want of room: the one that is given before the log is asked, and not for ever.
 const DISK_FULL: &str = "disk-full";
 
@@ -63,7 +66,7 @@ pub enum Error {
         happened: Happened,
     },
     /// The caller's deadline passed.
-    #[error("no answer to {operation} within {after:?}")]
+    #[error("no answer to {operation} within {:?}", whole_ms(*.after))]
     Timeout {
         /// What was asked.
         operation: &'static str,
@@ -273,7 +276,7 @@ fn from_bare_status(status: &Status) -> Error {
         | Code::Unauthenticated => {
             Error::Refused { reason: kebab(&reason), message, field: String::new(), holder: None }
         }
-        Code::Unimplemented => Error::Broken { reason: "unimplemented".into(), message, happened: Happened::No },
+        Code::Unimplemented => Error::Broken { reason: UNIMPLEMENTED.into(), message, happened: Happened::No },
         Code::Internal | Code::DataLoss => Error::Broken { reason: kebab(&reason), message, happened: Happened::Maybe },
         Code::ResourceExhausted => {
             Error::Unavailable { reason: "full".into(), message, happened: Happened::Maybe, retry_after: None }
@@ -283,6 +286,12 @@ fn from_bare_status(status: &Status) -> Error {
             Error::unreachable(message, happened)
         }
     }
+}
+
+/// As people read it: not shorter than it was, and no finer than a millisecond.
+fn whole_ms(time: Duration) -> Duration {
+    let ms = time.as_nanos().div_ceil(1_000_000);
+    Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX))
 }
 
 /// The innermost cause says "connection refused"; the layers above only say that something failed.

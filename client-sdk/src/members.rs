@@ -17,7 +17,7 @@ use tonic::Streaming;
 
 use crate::{
     Cluster, Endpoint, Error, Happened,
-    connection::{Aim, Backoff, asked},
+    connection::{Aim, Backoff, Unknowing, asked},
     error::Failure,
 };
 
@@ -73,6 +73,7 @@ pub struct MembershipChange {
     /// Until when it is waited for, and asked for again, unless a word of it comes.
     deadline: Instant,
     happened: Happened,
+    unknowing: Unknowing,
     /// The number that was told last: a node tells it for as long as it waits for the new one.
     numbered: Option<u64>,
 }
@@ -124,6 +125,7 @@ impl Cluster {
             change,
             asked: None,
             happened: Happened::No,
+            unknowing: Unknowing::default(),
             numbered: None,
         }
     }
@@ -167,7 +169,7 @@ impl MembershipChange {
             let repeatable = !matches!(self.change, Change::Transfer(_)) || self.happened == Happened::No;
             let pause = self.backoff.next(asked(&failure.error));
             let in_time = Instant::now() + pause < self.deadline;
-            if !(failure.error.is_retryable() && repeatable && in_time) {
+            if !(failure.error.is_retryable() && !self.unknowing.is_sure() && repeatable && in_time) {
                 return Err(failure.error.after(self.happened));
             }
             tracing::debug!(error = %failure.error, "asking for the change again");
@@ -201,7 +203,7 @@ impl MembershipChange {
         }
     }
 
-    async fn ask(&self) -> Result<(Endpoint, Streaming<ChangeMembershipReply>), Failure> {
+    async fn ask(&mut self) -> Result<(Endpoint, Streaming<ChangeMembershipReply>), Failure> {
         let node = self.cluster.nodes.pick(&Aim::Leader).map_err(Failure::silent)?;
         let request = ChangeMembershipRequest { change: Some(self.change.clone()) };
         let mut client = ClusterClient::new(node.channel);
@@ -213,6 +215,7 @@ impl MembershipChange {
         match asked {
             Ok(reply) => Ok((node.endpoint, reply.into_inner())),
             Err(failure) => {
+                self.unknowing.hear(&node.endpoint, &failure.error);
                 self.cluster.nodes.failed(&node.endpoint, &failure);
                 Err(failure)
             }

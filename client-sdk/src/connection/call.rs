@@ -1,14 +1,14 @@
 //! Unary calls: a deadline for the whole, one for each try, and retries of what is safe to retry.
 
-use std::{future::Future, time::Duration};
+use std::{collections::BTreeSet, future::Future, time::Duration};
 
 use tokio::time::{self, Instant};
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
-    Error, Happened,
+    Endpoint, Error, Happened,
     connection::{Aim, Backoff, Node, Nodes},
-    error::Failure,
+    error::{Failure, UNIMPLEMENTED},
 };
 
 /// Whether a call whose outcome is unknown may be sent again.
@@ -39,7 +39,10 @@ impl Nodes {
         let deadline = Instant::now() + whole;
         let mut backoff = Backoff::new(self.random.clone());
         let mut happened = Happened::No;
+        let mut unknowing = Unknowing::default();
+        let mut tries = 0;
         loop {
+            tries += 1;
             let node = self.pick(&aim)?;
             let patience = self.settings.attempt_timeout.min(deadline.saturating_duration_since(Instant::now()));
             let failure = match attempt(operation, &node, patience, request.clone(), &method).await {
@@ -55,17 +58,45 @@ impl Nodes {
             if failure.error.may_have_happened() {
                 happened = Happened::Maybe;
             }
+            unknowing.hear(&node.endpoint, &failure.error);
             let again = match retry {
-                Retry::Safe => failure.error.is_retryable(),
+                Retry::Safe => failure.error.is_retryable() && !unknowing.is_sure(),
                 Retry::Never => false,
             };
             let pause = backoff.next(asked(&failure.error));
             if !again || Instant::now() + pause >= deadline {
-                return Err(failure.error.after(happened));
+                let error = failure.error.after(happened);
+                return Err(if tries > 1 { waited(error, whole) } else { error });
             }
             tracing::debug!(operation, node = %node.endpoint, error = %failure.error, "trying again");
             self.pause(pause).await;
         }
+    }
+}
+
+/// The last of several tries may have had a moment left; the caller waited for all of them.
+fn waited(error: Error, whole: Duration) -> Error {
+    let Error::Timeout { operation, happened, .. } = error else { return error };
+    Error::Timeout { operation, after: whole, happened }
+}
+
+/// Who did not know a call. Others may, while a cluster is being upgraded, and are asked; but where they all name this
+/// node as the one that leads, it is an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Unknowing {
+    heard: BTreeSet<Endpoint>,
+    sure: bool,
+}
+
+impl Unknowing {
+    /// What a node answered.
+    pub(crate) fn hear(&mut self, endpoint: &Endpoint, error: &Error) {
+        self.sure = error.reason() == UNIMPLEMENTED && !self.heard.insert(endpoint.clone());
+    }
+
+    /// Whether the last answer was the second one of a node that does not know the call.
+    pub(crate) const fn is_sure(&self) -> bool {
+        self.sure
     }
 }
 
@@ -99,5 +130,24 @@ pub(crate) const fn asked(error: &Error) -> Option<Duration> {
         | Error::Invalid { .. }
         | Error::Misfit { .. }
         | Error::Ended { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_know_a_call_is_believed_when_it_is_asked_again() {
+        let [old, other] = ["old:7400", "other:7400"].map(|at| Endpoint::parse(at).expect("host and port"));
+        let unknown = || Error::Broken { reason: UNIMPLEMENTED.into(), message: String::new(), happened: Happened::No };
+        let elsewhere = Error::unreachable("it does not lead", Happened::No);
+        let mut unknowing = Unknowing::default();
+        for (endpoint, error, sure) in
+            [(&old, unknown(), false), (&other, elsewhere, false), (&other, unknown(), false), (&old, unknown(), true)]
+        {
+            unknowing.hear(endpoint, &error);
+            assert_eq!(unknowing.is_sure(), sure, "{endpoint}: {error:?}");
+        }
     }
 }

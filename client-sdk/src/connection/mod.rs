@@ -19,7 +19,7 @@ mod scout;
 mod settings;
 
 pub(crate) use backoff::Backoff;
-pub(crate) use call::{Retry, asked};
+pub(crate) use call::{Retry, Unknowing, asked};
 pub(crate) use codec::{Incoming, Outgoing};
 pub(crate) use connector::Connector;
 pub use endpoint::Endpoint;

@@ -85,3 +85,15 @@ fn a_refusal_for_want_of_room_says_nothing_of_the_try_before() {
         assert_eq!((error.reason(), error.may_have_happened()), (reason, may_have_happened), "{earlier:?}");
     }
 }
+
+#[test]
+fn a_time_is_told_in_whole_milliseconds() {
+    let told = |nanos| {
+        let error =
+            Error::Timeout { operation: "a lookup", after: Duration::from_nanos(nanos), happened: Happened::No };
+        error.to_string()
+    };
+    assert_eq!(told(999_899), "no answer to a lookup within 1ms");
+    assert_eq!(told(2_999_000_001), "no answer to a lookup within 3s");
+    assert_eq!(told(10_000_000_000), "no answer to a lookup within 10s");
+}
