@@ -76,6 +76,7 @@ type Keep = Box<dyn Fn(Level) -> io::Result<()> + Send + Sync>;
 pub struct Levels {
     most: Level,
     reached: Arc<Mutex<Level>>,
+    refused: Arc<Mutex<Option<String>>>,
     keep: Arc<Keep>,
 }
 
@@ -85,7 +86,7 @@ impl Levels {
     #[must_use]
     pub fn new(level_max: Option<Level>, keep: impl Fn(Level) -> io::Result<()> + Send + Sync + 'static) -> Self {
         let most = level_max.unwrap_or(Level::NEWEST).min(Level::NEWEST);
-        Self { most, reached: Arc::default(), keep: Arc::new(Box::new(keep)) }
+        Self { most, reached: Arc::default(), refused: Arc::default(), keep: Arc::new(Box::new(keep)) }
     }
 
     /// For a node whose level nobody has to keep.
@@ -106,19 +107,29 @@ impl Levels {
         *self.reached.lock()
     }
 
+    /// Why this node cannot go on, if it was told of a level that it does not read. Whoever is told in the words of
+    /// others that it stopped finds the reason here.
+    #[must_use]
+    pub fn refused(&self) -> Option<String> {
+        self.refused.lock().clone()
+    }
+
     /// Whether this node reads what came with a level. A binary of the release before would not decode it; one that is
     /// held there refuses it as firmly.
     ///
     /// # Errors
     /// [`LevelError`]; the node must not go on.
     pub fn read(&self, level: Level, needs: &str) -> Result<(), LevelError> {
-        if level > Level::NEWEST {
-            return Err(LevelError::Beyond { level, most: self.most, needs: needs.to_owned() });
+        if level <= self.most {
+            return Ok(());
         }
-        if level > self.most {
-            return Err(LevelError::Held { level, most: self.most });
-        }
-        Ok(())
+        let refused = if level > Level::NEWEST {
+            LevelError::Beyond { level, most: self.most, needs: needs.to_owned() }
+        } else {
+            LevelError::Held { level, most: self.most }
+        };
+        *self.refused.lock() = Some(refused.to_string());
+        Err(refused)
     }
 
     /// The cluster is at a level: kept before anything of it is applied.

@@ -95,12 +95,30 @@ pub enum RaftStartError {
         /// What there is.
         found: String,
     },
+    /// The members of the group reach this node elsewhere, and another one here.
+    #[error(
+        "this is the data of node {node}, which the cluster reaches at {known}; this node says that it is reached at \
+         {said} (its setting advertise.peer, or else listen.peer), where the cluster reaches node {other}: the data \
+         directories, or disks, of the two were swapped. Bring this one to where node {node} is, and that of node \
+         {other} here; set neither aside, it may be needed for a majority"
+    )]
+    Swapped {
+        /// Its number.
+        node: u64,
+        /// Where the others reach it.
+        known: String,
+        /// Where it says that it is.
+        said: String,
+        /// Whom they reach there.
+        other: u64,
+    },
     /// The members of the group reach this node elsewhere.
     #[error(
-        "the cluster reaches node {node} at {known}, and this node says that it is reached at {said} (its setting \
-         advertise.peer, or else listen.peer): a node's address does not change. If this is that node, set \
-         advertise.peer to \"{known}\"; if its data was moved or copied here, set it aside with `keeper forget \
-         --config FILE`, start the node, and have it take that place with `keeperctl cluster replace {node} {said}`"
+        "this is the data of node {node}, which the cluster reaches at {known}; this node says that it is reached at \
+         {said} (its setting advertise.peer, or else listen.peer), and a node's address does not change. If this is \
+         that node, set advertise.peer to \"{known}\"; if its data was moved or copied here, set it aside with `keeper \
+         forget --config FILE`, start the node, and have it take that place with `keeperctl cluster replace {node} \
+         {said}`"
     )]
     Elsewhere {
         /// Its number.
@@ -110,6 +128,9 @@ pub enum RaftStartError {
         /// Where it says that it is.
         said: String,
     },
+    /// The log or the snapshot is of a cluster beyond this node. Nothing is wrong with them.
+    #[error("raft cannot start: {0}")]
+    Level(String),
     /// The log or the snapshot could not be taken up.
     #[error("raft cannot start: {0}; where a file is damaged, {CURE}")]
     Recover(String),
@@ -135,7 +156,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let applied_leader = machine.watch_leader();
     let network = Network::new(Arc::clone(&peers), Arc::clone(&acknowledged), offload);
     let starting = Raft::new(identity.node, Arc::new(config), network, log, machine);
-    let raft = entropy.scope(starting).await.map_err(|error| RaftStartError::Recover(error.to_string()))?;
+    let raft = entropy.scope(starting).await.map_err(|error| not_recovered(&replica, error.to_string()))?;
 
     let (leadership, leadership_seen) = watch::channel(Leadership::default());
     let (reads, stopping) = (Arc::new(ReadQueue::default()), CancellationToken::new());
@@ -190,6 +211,11 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     Ok(RaftGroup { handle, service, driver })
 }
 
+/// What openraft ended with is told in its words alone; that this node is held below its cluster is no damage.
+fn not_recovered(replica: &Replica, said: String) -> RaftStartError {
+    replica.levels().refused().map_or(RaftStartError::Recover(said), RaftStartError::Level)
+}
+
 fn unreadable(error: io::Error) -> RaftStartError {
     if error.kind() == io::ErrorKind::InvalidData {
         return RaftStartError::SnapshotDamaged { what: error };
@@ -236,7 +262,12 @@ async fn check_address<L: RaftLogStorage<TypeConfig>>(
     let said = &home.advertised.peer_endpoint;
     match membership.get_node(&identity.node).map(|own| &own.peer_endpoint) {
         Some(known) if !is_alone && !known.is_empty() && known != said && !said.is_empty() => {
-            Err(RaftStartError::Elsewhere { node: identity.node, known: known.clone(), said: said.clone() })
+            let (node, known, said) = (identity.node, known.clone(), said.clone());
+            let other = membership.nodes().find(|(_, other)| other.peer_endpoint == said).map(|(id, _)| *id);
+            Err(match other {
+                Some(other) => RaftStartError::Swapped { node, known, said, other },
+                None => RaftStartError::Elsewhere { node, known, said },
+            })
         }
         Some(_) | None => Ok(()),
     }
