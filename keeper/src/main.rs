@@ -8,15 +8,13 @@ mod cli;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use cli::{Cli, Failure};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let failure = match Cli::parse().run() {
+    let failure = match Cli::typed().run() {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure) => failure,
     };

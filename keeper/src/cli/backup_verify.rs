@@ -1,11 +1,11 @@
 //! `keeper backup-verify`: whether a backup can be restored.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use keeper::backup::{BackupError, BackupFile};
+use keeper::backup::{BackupError, BackupFile, Contents, Head};
 use keeper::problem::chain;
 
 use super::Failure;
@@ -15,6 +15,10 @@ pub(super) struct BackupVerify {
     /// The backup, as `keeperctl cluster backup` wrote it
     #[arg(value_name = "FILE")]
     file: PathBuf,
+
+    /// One JSON object instead of lines for people
+    #[arg(long)]
+    json: bool,
 }
 
 impl BackupVerify {
@@ -23,6 +27,10 @@ impl BackupVerify {
         let contents = backup.contents().map_err(failure)?;
         let head = backup.head();
         let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{}", object(&self.file, self.file.metadata()?.len(), head, &contents))?;
+            return Ok(());
+        }
         writeln!(out, "{} is whole: {} bytes", self.file.display(), self.file.metadata()?.len())?;
         writeln!(out, "cluster     {}", head.cluster)?;
         writeln!(out, "taken       {}, from node {} (keeper {})", moment(head.taken_at_ms), head.node, head.program)?;
@@ -37,6 +45,27 @@ impl BackupVerify {
     }
 }
 
+/// The same for programs: moments to the millisecond, state ids and hashes as 16 hex digits, as of `keeperctl`.
+fn object(file: &Path, bytes: u64, head: &Head, contents: &Contents) -> serde_json::Value {
+    let moment = |unix_ms| named(unix_ms, humantime::format_rfc3339_millis);
+    serde_json::json!({
+        "file": file.display().to_string(),
+        "bytes": bytes,
+        "cluster": head.cluster,
+        "taken_at": moment(head.taken_at_ms),
+        "node": head.node,
+        "version": head.program,
+        "log_time": moment(head.time.0),
+        "revision": head.revision.0,
+        "state_id": format!("{:016x}", head.state.0),
+        "state_hash": format!("{:016x}", contents.hash),
+        "sessions": head.sessions,
+        "sessions_live": contents.sessions_live,
+        "instances": contents.instances,
+        "configs": contents.configs,
+    })
+}
+
 /// What is wrong with a file is an answer; that it cannot be read is none.
 pub(super) fn failure(error: BackupError) -> Failure {
     if error.is_unreadable() { error.into() } else { Failure::Refused(chain(&error)) }
@@ -44,9 +73,12 @@ pub(super) fn failure(error: BackupError) -> Failure {
 
 /// To the second; a moment beyond the years that have a name is told as it is.
 fn moment(unix_ms: u64) -> String {
-    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(unix_ms));
-    let named = at.filter(|_| unix_ms < NAMED_MS_END).map(|at| humantime::format_rfc3339_seconds(at).to_string());
-    named.unwrap_or_else(|| format!("{unix_ms} ms"))
+    named(unix_ms, humantime::format_rfc3339_seconds)
+}
+
+fn named<T: ToString>(unix_ms: u64, name: impl Fn(SystemTime) -> T) -> String {
+    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(unix_ms)).filter(|_| unix_ms < NAMED_MS_END);
+    at.map_or_else(|| format!("{unix_ms} ms"), |at| name(at).to_string())
 }
 
 /// The end of the year 9999.

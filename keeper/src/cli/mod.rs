@@ -3,6 +3,7 @@
 mod backup_verify;
 mod check;
 mod dev;
+mod elsewhere;
 mod forget;
 mod fresh;
 mod init;
@@ -56,6 +57,11 @@ enum Command {
 }
 
 impl Cli {
+    /// What was typed; a mistake is told, and ends the process.
+    pub(crate) fn typed() -> Self {
+        Self::try_parse().unwrap_or_else(|mistake| elsewhere::point(mistake).exit())
+    }
+
     /// Does what was asked.
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {

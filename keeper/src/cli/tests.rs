@@ -50,6 +50,26 @@ fn bad_arguments_are_answered_exactly() {
 }
 
 #[test]
+fn what_keeperctl_does_is_pointed_to() {
+    let told = |line: &str| {
+        let mistake = Cli::try_parse_from(line.split(' ')).expect_err(line);
+        super::elsewhere::point(mistake).to_string()
+    };
+    for (line, meant) in [
+        ("keeper cluster status", "`keeperctl cluster`"),
+        ("keeper status", "`keeperctl cluster status`"),
+        ("keeper session get ann", "`keeperctl session`"),
+        ("keeper backup x", "`keeperctl cluster backup`"),
+    ] {
+        let told = told(line);
+        assert!(told.contains(&format!("tip: this is the daemon; what is asked of a cluster is {meant}")), "{told}");
+        assert!(!told.contains("similar"), "{told}");
+    }
+    let near = told("keeper restor");
+    assert!(near.contains("similar subcommand") && near.contains("'restore'"), "{near}");
+}
+
+#[test]
 fn endpoints_may_be_written_as_urls() {
     let member: Result<Member, _> = "2=node2:7401,http://node2:7400/".parse();
     let expected =

@@ -23,6 +23,7 @@ pub(super) fn answers(status: &RaftStatus, id: u64, silence_max: Duration) -> bo
 
 /// Refuses a set of voters of whom no majority answers.
 pub(super) fn check(status: &RaftStatus, target: &BTreeSet<u64>, silence_max: Duration) -> Result<(), Problem> {
+    check_present(status, silence_max)?;
     let silent: Vec<_> = target.iter().filter(|id| !answers(status, **id, silence_max)).copied().collect();
     let (answering, needed) = (target.len() - silent.len(), target.len() / 2 + 1);
     if answering >= needed {
@@ -37,6 +38,29 @@ pub(super) fn check(status: &RaftStatus, target: &BTreeSet<u64>, silence_max: Du
         if silent.len() == 1 { "it" } else { "one of them" },
     );
     Err(Problem::Declined { reason: "would-lose-quorum", message })
+}
+
+/// Refuses whatever it is while the voters as they are could decide nothing: to remove a silent one is a decision, too.
+fn check_present(status: &RaftStatus, silence_max: Duration) -> Result<(), Problem> {
+    let present = voters(status);
+    let silent: Vec<_> = present.iter().filter(|id| !answers(status, **id, silence_max)).copied().collect();
+    let (answering, needed) = (present.len() - silent.len(), present.len() / 2 + 1);
+    if answering >= needed {
+        return Ok(());
+    }
+    let back = needed - answering;
+    let message = format!(
+        "the cluster has no majority, and nothing can be changed without one, nobody removed either: {}; bring {} back. \
+         If their data is gone for good, begin a cluster with a backup (docs/operations.md, \"Backup and restore\")",
+        silence(&silent, &status.members),
+        match (silent.len(), back) {
+            (1, _) => "it".to_owned(),
+            (_, 1) => "one of them".to_owned(),
+            (all, back) if all == back => "them".to_owned(),
+            (_, back) => format!("{back} of them"),
+        },
+    );
+    Err(Problem::Declined { reason: "no-majority", message })
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {
@@ -116,5 +140,18 @@ mod tests {
             "that would leave 4 voters of which 3 are needed to decide anything, and nodes 4 (node4:7401) and 5 \
              (node5:7401) do not answer: bring them back first, or remove one of them first"
         );
+    }
+
+    /// It said "bring node 2 back or remove it first" of node 3, and the same of node 3 when that was tried.
+    #[test]
+    fn without_a_majority_nobody_is_sent_in_a_circle() {
+        let three = status(&[(1, None), (2, Some(700)), (3, None)]);
+        let expected = "the cluster has no majority, and nothing can be changed without one, nobody removed either: \
+                        nodes 2 (node2:7401) and 3 (node3:7401) do not answer; bring one of them back. If their \
+                        data is gone for good, begin a cluster with a backup (docs/operations.md, \"Backup and restore\")";
+        assert_eq!(refused(&three, &[1, 3]), expected);
+        assert_eq!(refused(&three, &[1]), expected, "it cannot be committed either");
+        let two = status(&[(1, None), (2, None)]);
+        assert!(refused(&two, &[1]).contains("node 2 (node2:7401) does not answer; bring it back."));
     }
 }
