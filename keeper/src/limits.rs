@@ -211,3 +211,9 @@ pub const LOOKUP_KEYS_WAITING_SHARE: usize = 8;
 
 /// One question of a stream of lookups: [`LOOKUP_KEYS_MAX`] keys at their largest fit.
 pub const LOOKUP_BYTES_MAX: usize = 256 << 10;
+
+/// Characters of what a caller gave that are said back to it: every name, address and path that is sound fits.
+pub const EXCERPT_CHARS_MAX: usize = 300;
+
+/// Characters of a refusal. It travels in a header, of which clients take a few kilobytes.
+pub const REFUSAL_CHARS_MAX: usize = 2_000;

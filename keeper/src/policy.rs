@@ -26,6 +26,7 @@ use keeper_registry::{SessionPolicy, TopicPolicy, limits};
 use serde::Deserialize;
 
 use crate::format::{self, Format, SyntaxError};
+use crate::problem::excerpt;
 
 /// A grace that is not forever.
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
@@ -121,7 +122,7 @@ impl TryFrom<String> for Instance {
         };
         match name.split_once('/') {
             Some((service, id)) if is_name(service) && is_name(id) => Ok(Self((service.into(), id.into()))),
-            _ => Err(format!("`{name}` names no instance: it is written service/id")),
+            _ => Err(format!("`{}` names no instance: it is written service/id", excerpt(&name))),
         }
     }
 }

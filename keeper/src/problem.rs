@@ -3,9 +3,12 @@
 //! Everything below `rpc` answers with this type; one exhaustive match in `rpc/error.rs` turns it into the wire's form.
 //! A rejection of the replicated state is a refusal that every node would give alike; the other kinds are this node's.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use keeper_registry::Rejection;
+
+use crate::limits;
 
 /// A refusal, or why no answer can be given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,9 +78,10 @@ pub enum Problem {
         /// What is missing.
         reason: &'static str,
     },
-    /// The cluster was never initialized.
+    /// This node has no data: its cluster was never founded, or it has yet to be taken in.
     #[error(
-        "the cluster is not initialized: name its nodes with `keeper init --endpoint URL --member ID=PEER,CLIENT ..`"
+        "this node has no data and belongs to no cluster yet: `keeper init` founds a new one, a node of one that runs is \
+         taken in (`keeperctl cluster add`)"
     )]
     Uninitialized,
     /// What this node was sending was given up. Asking again begins anew.
@@ -109,6 +113,27 @@ impl From<Rejection> for Problem {
     }
 }
 
+/// What a caller gave, as it is said back: enough to know it again, and how long it was.
+#[must_use]
+pub fn excerpt(given: &str) -> Cow<'_, str> {
+    cut(given, limits::EXCERPT_CHARS_MAX)
+}
+
+/// A text, or its beginning and how long it was.
+#[must_use]
+pub fn cut(text: &str, chars_max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(chars_max) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}.. ({} bytes)", &text[..end], text.len())),
+    }
+}
+
+/// A time as people read it: not shorter than it was, and no finer than a millisecond.
+#[must_use]
+pub fn whole_ms(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
+}
+
 /// An error and its sources, on one line: for where an error is handled by being told.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
@@ -120,4 +145,24 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_is_said_back_in_part() {
+        assert_eq!(excerpt("node4:7401"), "node4:7401");
+        let whole = "ü".repeat(limits::EXCERPT_CHARS_MAX);
+        assert_eq!(excerpt(&whole), whole);
+        let long = "ü".repeat(100_000);
+        assert_eq!(excerpt(&long), format!("{whole}.. (200000 bytes)"));
+    }
+
+    #[test]
+    fn a_time_is_told_in_whole_milliseconds() {
+        let told = |nanos| format!("{:?}", whole_ms(Duration::from_nanos(nanos)));
+        assert_eq!([told(999_899), told(200_000_000), told(1_500_000_001)], ["1ms", "200ms", "1.501s"]);
+    }
 }

@@ -8,7 +8,7 @@ use keeper_proto::v1 as wire;
 
 use crate::http::Readiness;
 use crate::node::Addresses;
-use crate::problem::Problem;
+use crate::problem::{Problem, excerpt};
 use crate::raft::{InitializeRefused, Member, RaftHandle, RaftStatus, Removed, Role, Standing};
 use crate::replica::Difference;
 use crate::rpc::{InitialMember, Node};
@@ -55,8 +55,9 @@ impl Admin {
             Some((key, named, own)) => Err(Problem::Invalid {
                 field: "members".to_owned(),
                 message: format!(
-                    "node {} is reached at {own} (its setting advertise.{key}, or else listen.{key}), not at {named}",
-                    self.node_id
+                    "node {} is reached at {own} (its setting advertise.{key}, or else listen.{key}), not at {}",
+                    self.node_id,
+                    excerpt(named)
                 ),
             }),
         }
@@ -98,6 +99,7 @@ impl Node for Admin {
         });
         // Whoever asks one that was removed is shown the way to the others.
         reply.members = removed.map_or_else(|| members.collect(), others);
+        reply.expected = uninitialized && self.raft.is_expected();
         reply.disk = self.raft.room().map(disk);
         reply.diverged = self.raft.difference().map(divergence);
     }

@@ -16,6 +16,7 @@ use prost::Message;
 
 use crate::codec::DecodeError;
 use crate::levels::release_of;
+use crate::problem::excerpt;
 
 /// The name of a Raft node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +127,7 @@ impl Identity {
     pub(super) fn check(&self, message: &Envelope) -> Result<(), Refusal> {
         let (own, node) = (self, self.node);
         if message.cluster != own.cluster {
-            let (named, own) = (message.cluster.clone(), own.cluster.clone());
+            let (named, own) = (excerpt(&message.cluster).into_owned(), own.cluster.clone());
             return Err(Refusal::WrongCluster { named, own, node });
         }
         if message.group != own.group {

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use crate::backup::{Backups, Part};
 use crate::members::Members;
-use crate::problem::Problem;
+use crate::problem::{Problem, excerpt};
 use crate::rpc::from_proto::invalid;
 use crate::rpc::{ReplyStream, error, members};
 use crate::upgrade::{Raised, Upgrade};
@@ -81,6 +81,7 @@ impl ClusterService {
     async fn found(&self, request: wire::InitializeRequest) -> Result<(), Problem> {
         let (asked, own) = (&request.cluster, &self.identity.cluster);
         if asked != own {
+            let asked = excerpt(asked);
             return Err(invalid("cluster", format!("this node belongs to cluster `{own}`, not to `{asked}`")));
         }
         let count = request.members.len();

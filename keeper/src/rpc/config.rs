@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use crate::format;
 use crate::limits;
 use crate::policy;
-use crate::problem::Problem;
+use crate::problem::{Problem, excerpt};
 use crate::propose::{Committed, Lane, Proposal, Proposer};
 use crate::rpc::from_proto::invalid;
 use crate::rpc::{ReplyStream, error, from_proto, to_proto};
@@ -186,6 +186,7 @@ fn named_format(number: i32, path: &str) -> Result<Format, Problem> {
         Ok(wire::Format::Json) => Ok(Format::Json),
         Ok(wire::Format::Ini) => Ok(Format::Ini),
         Ok(wire::Format::Unspecified) => format::format_of_path(path).ok_or_else(|| {
+            let path = excerpt(path);
             invalid("format", format!("`{path}` ends in none of .toml .yaml .yml .json .ini: name the format"))
         }),
         Err(_) => Err(invalid("format", format!("{number} is no format this version knows"))),

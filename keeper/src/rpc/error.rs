@@ -7,7 +7,8 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use crate::levels;
-use crate::problem::Problem;
+use crate::limits::REFUSAL_CHARS_MAX;
+use crate::problem::{Problem, cut};
 
 /// A gRPC status that carries the problem in its details.
 pub(crate) fn status(problem: &Problem) -> Status {
@@ -22,7 +23,7 @@ pub(crate) fn to_wire(problem: &Problem) -> wire::Problem {
     wire::Problem {
         class: class.into(),
         reason: reason.to_owned(),
-        message: message(problem),
+        message: cut(&message(problem), REFUSAL_CHARS_MAX).into_owned(),
         happened: happened.into(),
         leader: leader(problem),
         retry_after_ms: if let Problem::Full { retry_after_ms, .. } = problem { *retry_after_ms } else { 0 },

@@ -9,7 +9,7 @@ use keeper_proto::v1::change_membership_request::Change as Asked;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::members::{Change, Changed, Members, Progress, Rank, Tell};
-use crate::problem::Problem;
+use crate::problem::{Problem, excerpt};
 use crate::rpc::from_proto::invalid;
 use crate::rpc::{ReplyStream, error};
 
@@ -86,5 +86,5 @@ fn endpoint(field: &'static str, endpoint: String) -> Result<String, Problem> {
         return Ok(endpoint);
     }
     let right = "it must be host:port of the peer listener, without a scheme, for example \"node4.example:7401\"";
-    Err(invalid(field, format!("{endpoint:?}: {right}")))
+    Err(invalid(field, format!("{:?}: {right}", excerpt(&endpoint))))
 }

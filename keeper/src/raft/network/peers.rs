@@ -25,6 +25,7 @@ use tower::service_fn;
 use super::acknowledged::Directory;
 use super::dial::{Connection, Dial};
 use crate::codec::DecodeError;
+use crate::problem::whole_ms;
 use crate::raft::identity::Identity;
 use crate::raft::limits::{
     CONNECT_MAX, FRAME_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, PEER_MESSAGE_BYTES_MAX, WINDOW_BYTES,
@@ -44,7 +45,7 @@ pub(crate) enum Class {
 pub(crate) enum CallError {
     #[error("{} at {address} cannot be reached: {}", named(*.peer), why(.status))]
     Unreachable { peer: u64, address: String, status: Box<tonic::Status> },
-    #[error("{} at {address} did not answer within {limit:?}", named(*.peer))]
+    #[error("{} at {address} did not answer within {:?}", named(*.peer), whole_ms(*.limit))]
     Silent { peer: u64, address: String, limit: Duration },
     #[error("{} at {address} refused: {message}", named(*.peer))]
     Refused { peer: u64, address: String, message: String },
