@@ -113,6 +113,8 @@ impl From<Error> for Failure {
             Error::Refused { field, .. } if field == "format" => {
                 Self::refused(message).remedy("name it with `--format`: toml, yaml, json or ini")
             }
+            // The cluster decided nothing: somebody it had to ask does not answer.
+            Error::Refused { reason, .. } if reason == "unreachable" => Self::failed(message),
             Error::Refused { .. } => Self::refused(message),
             // A limit was met by a node that is well.
             Error::Unavailable { reason, .. } if reason == "full" => Self::failed(message),

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Ok(typed) => typed,
         Err(error) => {
             // Help is data and a mistake is words; neither is worth a second failure when nobody reads it.
+            let error = args::point(error);
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
         }

@@ -4,6 +4,7 @@
 mod cluster;
 mod config;
 mod control;
+mod elsewhere;
 mod instance;
 mod scan;
 mod select;
@@ -20,6 +21,7 @@ pub(crate) use config::{
     ConfigVerb, DeleteConfig, DiffConfig, EditConfig, GetConfig, LintConfig, PutConfig, Reason, WatchConfigs,
 };
 pub(crate) use control::{ControlVerb, SendControl, Target};
+pub(crate) use elsewhere::point;
 pub(crate) use instance::{InstanceName, InstanceVerb};
 pub(crate) use scan::{PartStanding, ScanSessions, Standing};
 pub(crate) use select::{PartName, SelectSessions};
@@ -110,6 +112,8 @@ fn endpoint(typed: &str) -> Result<Endpoint, String> {
 fn timeout(typed: &str) -> Result<Duration, String> {
     let timeout =
         humantime::parse_duration(typed).map_err(|_| "type a number and a unit: 500ms, 10s, 1m".to_owned())?;
+    // Nothing here is told, or can be kept, finer than that.
+    let timeout = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
     if timeout.is_zero() {
         return Err("no answer comes in no time: type 500ms, 10s, 1m".to_owned());
     }

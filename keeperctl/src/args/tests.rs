@@ -123,6 +123,7 @@ fn wrong_usage_says_what_to_type() {
         ("config put a.toml", "<FILE>"),
         ("--timeout 10 cluster status", "type a number and a unit: 500ms, 10s, 1m"),
         ("--timeout 0s cluster status", "no answer comes in no time"),
+        ("--timeout 900us cluster status", "no answer comes in no time"),
         ("sesion get ann", "'session'"),
         ("config putt a b", "'put'"),
     ] {
@@ -150,4 +151,22 @@ fn asking_for_help_is_no_mistake() {
     for line in ["--help", "session --help", "config diff -h", "--version"] {
         assert_eq!(typed(line).expect_err(line).exit_code(), 0, "{line}");
     }
+}
+
+#[test]
+fn what_the_daemon_does_and_a_verb_without_its_noun_are_pointed_to() {
+    let told = |line: &str| point(typed(line).expect_err(line)).to_string();
+    for (line, meant) in [
+        ("cluster restore x.backup", "tip: `keeper restore` does that, the daemon's binary, on the machine of a node"),
+        ("restore x.backup", "tip: `keeper restore` does that"),
+        ("cluster forget 3", "tip: `keeper forget` does that"),
+        ("cluster init", "tip: `keeper init` does that"),
+        ("cluster backup-verify x.backup", "tip: `keeper backup-verify` does that"),
+        ("status", "tip: did you mean: `keeperctl control status` or `keeperctl cluster status`"),
+        ("cluster kick ann", "tip: did you mean: `keeperctl session kick`"),
+    ] {
+        let told = told(line);
+        assert!(told.contains(meant) && !told.contains("similar"), "{line}: {told}");
+    }
+    assert!(told("cluster statis").contains("similar subcommand exists: 'status'"));
 }

@@ -6,22 +6,50 @@
 
 use std::time::Duration;
 
-use keeper_client_sdk::Role;
+use keeper_client_sdk::{Endpoint, Member, NodeStatus};
 
 use crate::{
     admin::Admin,
-    cluster::{problems::UNINITIALIZED, survey::Survey},
+    cluster::{problems, survey::Survey},
     failure::{Failure, Kind},
     render,
 };
 
 /// Says of a call that nobody served what the nodes say of themselves. Other failures are known already.
 pub(crate) async fn diagnose(admin: &Admin<'_, '_>, failure: Failure) -> Failure {
-    if failure.kind != Kind::Unserved {
+    if !matches!(failure.kind, Kind::Unserved | Kind::Stranger) {
         return failure;
     }
     let survey = super::survey(&admin.keeper.cluster(), &admin.keeper.endpoints()).await;
+    if failure.kind == Kind::Stranger {
+        return outdated(&survey).unwrap_or(failure);
+    }
     told(failure, &survey, admin.timeout)
+}
+
+/// That somebody did not know the call because it is older than this program; none if nobody who answers is.
+fn outdated(survey: &Survey) -> Option<Failure> {
+    let older: Vec<_> = survey.answers.values().filter(|(_, status)| is_older(&status.version, OWN)).collect();
+    let leader = survey.leader().map(|leader| leader.node_id);
+    let one = |(endpoint, status): &(Endpoint, NodeStatus), who: &str| {
+        let (node, version) = (status.node_id, &status.version);
+        format!("{who} (node {node}, {endpoint}) runs keeper {version}, which does not know this")
+    };
+    let message = match older.iter().find(|(_, status)| Some(status.node_id) == leader) {
+        Some(leader) => one(leader, "the leader"),
+        None => one(older.first()?, "a node"),
+    };
+    let failure = Failure::failed(format!("{message}: upgrade it first"));
+    Some(failure.remedy("how: docs/operations.md, \"Upgrading\"; `keeperctl cluster status` shows who runs what"))
+}
+
+/// The release of this program.
+const OWN: &str = env!("CARGO_PKG_VERSION");
+
+/// Whether one release came before another; what is no release came neither before nor after.
+fn is_older(version: &str, than: &str) -> bool {
+    let numbers = |version: &str| version.split('.').map(str::parse).collect::<Result<Vec<u64>, _>>().ok();
+    matches!((numbers(version), numbers(than)), (Some(one), Some(other)) if one < other)
 }
 
 fn told(failure: Failure, survey: &Survey, waited: Duration) -> Failure {
@@ -30,6 +58,7 @@ fn told(failure: Failure, survey: &Survey, waited: Duration) -> Failure {
         (Failure::unreachable("no node answers"), None)
     } else if let Some(lack) = lack(survey) {
         let found = Failure::failed(format!("{lack}; {} answers", render::list(endpoints(survey))));
+        let found = cure(survey).into_iter().fold(found, Failure::remedy);
         (
             found.remedy(format!("the last try: {message}")),
             Some("see how it is with `keeperctl cluster status`".to_owned()),
@@ -55,14 +84,15 @@ fn lack(survey: &Survey) -> Option<String> {
     if survey.leader().is_some() {
         return None;
     }
-    if survey.statuses().all(|status| status.role == Role::Uninitialized) {
-        return Some(UNINITIALIZED.to_owned());
+    if let Some(empty) = problems::without_data(survey) {
+        return Some(empty);
     }
-    let members = survey.members();
-    let voters: Vec<u64> = members.values().filter(|member| member.voter).map(|member| member.node_id).collect();
-    let missing = voters.iter().filter(|voter| !survey.has_heard(**voter)).count();
-    let has_majority = (voters.len() - missing) * 2 > voters.len();
-    let silent = || format!("{missing} of its {} voters do not answer", voters.len());
+    let (voters, missing) = (voters(survey).len(), missing(survey));
+    let has_majority = (voters - missing.len()) * 2 > voters;
+    let silent = || {
+        let names: Vec<_> = missing.iter().map(|member| problems::named(member)).collect();
+        format!("{} of its {voters} voters do not answer, {}", missing.len(), names.join(", "))
+    };
     Some(match (survey.leader_without_quorum(), has_majority) {
         (Some(_), false) => format!("the cluster has no majority: {}", silent()),
         (None, false) => format!("the cluster has no leader and no majority: {}", silent()),
@@ -70,9 +100,29 @@ fn lack(survey: &Survey) -> Option<String> {
     })
 }
 
+fn voters(survey: &Survey) -> Vec<&Member> {
+    survey.members().into_values().filter(|member| member.voter).collect()
+}
+
+/// Voters without whom there is no majority.
+fn missing(survey: &Survey) -> Vec<&Member> {
+    voters(survey).into_iter().filter(|voter| !survey.has_heard(voter.node_id)).collect()
+}
+
+/// What ends the want of a majority; a member that is silent cannot be removed without one.
+fn cure(survey: &Survey) -> Option<String> {
+    let (voters, missing) = (voters(survey).len(), missing(survey).len());
+    let back = (voters / 2 + 1).checked_sub(voters - missing).filter(|back| *back > 0)?;
+    let whom = if back == missing { "them".to_owned() } else { format!("{back} of them") };
+    Some(format!(
+        "start {whom} again, or repair the network to them: until then nothing can be changed, nor anybody removed; if \
+         their data is gone for good, begin a cluster with a backup: docs/operations.md, \"Backup and restore\""
+    ))
+}
+
 #[cfg(test)]
 mod tests {
-    use keeper_client_sdk::NodeStatus;
+    use keeper_client_sdk::Role;
 
     use super::*;
     use crate::cluster::report::tests::{status, survey};
@@ -97,10 +147,17 @@ mod tests {
     fn a_node_without_its_majority_is_not_silence() {
         for (role, lack) in [(Role::Candidate, "no leader and no majority"), (Role::NoQuorum, "no majority")] {
             let failure = told(late(), &survey(vec![status(3, role)], &[1, 2]), Duration::from_secs(3));
-            let expected = format!("the cluster has {lack}: 2 of its 3 voters do not answer; 10.0.0.3:7400 answers");
+            let expected = format!(
+                "the cluster has {lack}: 2 of its 3 voters do not answer, node 1 (10.0.0.1:7400), node 2 (10.0.0.2:7400); \
+                 10.0.0.3:7400 answers"
+            );
             assert_eq!((failure.kind, failure.message), (Kind::Failed, expected));
-            let (first, last) = (failure.remedies.first(), failure.remedies.last());
-            assert_eq!(first.map(String::as_str), Some("the last try: no answer to lookup within 3s"));
+            let cure = "start 1 of them again, or repair the network to them: until then nothing can be changed, nor \
+                        anybody removed; if their data is gone for good, begin a cluster with a backup: \
+                        docs/operations.md, \"Backup and restore\"";
+            assert_eq!(failure.remedies[0], cure);
+            assert_eq!(failure.remedies[1], "the last try: no answer to lookup within 3s");
+            let last = failure.remedies.last();
             assert_eq!(last.map(String::as_str), Some("see how it is with `keeperctl cluster status`"));
         }
     }
@@ -120,7 +177,24 @@ mod tests {
     fn a_cluster_that_never_began_is_told_too() {
         let fresh = NodeStatus { term: 0, members: Vec::new(), ..status(1, Role::Uninitialized) };
         let failure = told(late(), &survey(vec![fresh], &[]), Duration::from_secs(3));
-        assert_eq!(failure.message, "the cluster is not initialized: run `keeper init`; 10.0.0.1:7400 answers");
+        let begin =
+            "10.0.0.1:7400 has no data and knows of no cluster: a new one is founded with `keeper init`, and never ";
+        assert!(failure.message.starts_with(begin), "{failure:?}");
+    }
+
+    #[test]
+    fn who_is_too_old_to_know_the_call_is_named() {
+        let of = |node, role, version: &str| NodeStatus { version: version.into(), ..status(node, role) };
+        let told = |answers| outdated(&survey(answers, &[])).map(|failure| (failure.kind, failure.message));
+        let old = vec![of(1, Role::Follower, "0.1.0"), of(2, Role::Leader, "0.1.0"), of(3, Role::Follower, OWN)];
+        let expected =
+            "the leader (node 2, 10.0.0.2:7400) runs keeper 0.1.0, which does not know this: upgrade it first";
+        assert_eq!(told(old), Some((Kind::Failed, expected.to_owned())));
+        let mixed = vec![of(1, Role::Follower, "0.1.0"), of(2, Role::Leader, OWN)];
+        let expected = "a node (node 1, 10.0.0.1:7400) runs keeper 0.1.0, which does not know this: upgrade it first";
+        assert_eq!(told(mixed), Some((Kind::Failed, expected.to_owned())));
+        assert_eq!(told(vec![of(1, Role::Leader, OWN)]), None, "then it is something else that answers there");
+        assert!(is_older("0.9.0", "0.10.0") && !is_older("0.10.0", "0.9.0") && !is_older("dev", OWN));
     }
 
     #[test]

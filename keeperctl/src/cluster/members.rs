@@ -63,14 +63,15 @@ async fn wrong_port(cluster: &Cluster, what: &What, failure: Failure) -> Failure
     else {
         return failure;
     };
-    if failure.kind != Kind::Refused {
+    if !matches!(failure.kind, Kind::Refused | Kind::Failed) {
         return failure;
     }
     let Ok(endpoint) = Endpoint::parse(peer) else { return failure };
     match cluster.status_of(&endpoint).await {
         Ok(status) => client_port(what, peer, &status, failure),
         Err(Error::Broken { reason, message, .. }) if reason == "unimplemented" && message.contains(NOT_GRPC) => {
-            failure.remedy(format!("{peer} speaks HTTP: it may be the port for metrics, and the peer port is meant"))
+            let told = format!("{peer} speaks HTTP: it may be the port for metrics, and the peer port is meant");
+            Failure { kind: Kind::Refused, ..failure.remedy(told) }
         }
         Err(_) => failure,
     }
@@ -82,6 +83,7 @@ fn client_port(what: &What, peer: &str, status: &NodeStatus, failure: Failure) -
         node => format!("node {node}"),
     };
     let failure = failure.remedy(format!("{peer} is the client port of {whose}; its peer port is meant"));
+    let failure = Failure { kind: Kind::Refused, ..failure };
     let meant = &status.peer_endpoint;
     if meant.is_empty() {
         return failure.remedy("that is `listen.peer` in its settings, by default 7401");

@@ -10,9 +10,6 @@ use keeper_client_sdk::{Divergence, Endpoint, Member, NodeStatus, Role};
 
 use crate::{cluster::survey::Survey, cluster::upgrade, render};
 
-/// What all nodes say of a cluster that was never founded.
-pub(super) const UNINITIALIZED: &str = "the cluster is not initialized: run `keeper init`";
-
 /// What is wrong.
 pub(super) fn problems(survey: &Survey) -> Vec<String> {
     if survey.answers.is_empty() {
@@ -80,8 +77,8 @@ fn leaderless(survey: &Survey) -> Option<String> {
     if survey.leader().is_some() {
         return None;
     }
-    if survey.statuses().all(|status| status.role == Role::Uninitialized) {
-        return Some(UNINITIALIZED.to_owned());
+    if let Some(empty) = without_data(survey) {
+        return Some(empty);
     }
     if let Some(unseen) = leads_unseen(survey) {
         return Some(unseen);
@@ -104,6 +101,32 @@ fn leaderless(survey: &Survey) -> Option<String> {
         }
         None => format!("no node leads: {count} do not answer: {silent}"),
     })
+}
+
+/// That nobody who answers has data. Whether there is a cluster is known to those who have some: a node that was told
+/// to found one while its own runs would begin a second one.
+pub(super) fn without_data(survey: &Survey) -> Option<String> {
+    if survey.statuses().any(|status| status.role != Role::Uninitialized) {
+        return None;
+    }
+    let mut empty = survey.answers.values();
+    if let Some((endpoint, _)) = empty.clone().find(|(_, status)| status.is_expected) {
+        return Some(format!(
+            "{endpoint} has no data, and its cluster runs: the leader takes it in anew within seconds; ask the nodes that \
+             have data, by `--endpoints`, and do not run `keeper init`"
+        ));
+    }
+    let (endpoint, status) = empty.next()?;
+    let (who, place) = match survey.answers.len() {
+        1 => (format!("{endpoint} has no data and knows"), status.peer_endpoint.as_str()),
+        _ => ("those that answer have no data and know".to_owned(), ""),
+    };
+    let place = if place.is_empty() { "HOST:PEERPORT" } else { place };
+    Some(format!(
+        "{who} of no cluster: a new one is founded with `keeper init`, and never where one is running; to join that, name \
+         its nodes with `--endpoints` and `keeperctl cluster add {place}`, or if this was a member, wait until the \
+         leader takes it in anew"
+    ))
 }
 
 /// That a leader is heard by nodes of the newest term, and not from here.
@@ -187,7 +210,11 @@ fn cut_off(survey: &Survey) -> Vec<String> {
     let Some(leader) = survey.leader() else { return Vec::new() };
     let one = |member: &Member| {
         let status = survey.statuses().find(|status| status.node_id == member.node_id)?;
-        let is_deaf = status.leader_id.is_none() && !matches!(status.role, Role::Uninitialized | Role::Removed);
+        if status.role == Role::Uninitialized {
+            // It is told for what it is.
+            return None;
+        }
+        let is_deaf = status.leader_id.is_none() && status.role != Role::Removed;
         if !is_deaf && !member.is_silent {
             return None;
         }
@@ -202,11 +229,13 @@ fn cut_off(survey: &Survey) -> Vec<String> {
 fn wiped(survey: &Survey) -> Vec<String> {
     let members = survey.members();
     let empty = survey.statuses().filter(|status| status.role == Role::Uninitialized);
-    let empty = empty.filter_map(|status| members.get(&status.node_id));
+    let empty = empty.filter_map(|status| Some((status, *members.get(&status.node_id)?)));
     let is_led = survey.leader().is_some();
-    let one = |member: &&Member| {
+    let one = |(status, member): (&NodeStatus, &Member)| {
         let (member, node, place) = (named(member), member.node_id, &member.peer_endpoint);
-        let cure = if is_led {
+        let cure = if is_first_release(status) {
+            format!("it runs keeper {}, which cannot be taken in anew: run a newer one there", status.version)
+        } else if is_led {
             format!("it is taken in anew within seconds, or else by `keeperctl cluster replace {node} {place}`")
         } else {
             "only a leader can take it in anew: if its data was set aside by `keeper forget`, put it back".to_owned()
@@ -214,6 +243,11 @@ fn wiped(survey: &Survey) -> Vec<String> {
         format!("{member} is a member and has no data: {cure}")
     };
     empty.map(one).collect()
+}
+
+/// Whether a node is of the release that does not say which directory it has, and is taken in by nobody.
+pub(super) const fn is_first_release(status: &NodeStatus) -> bool {
+    status.disk_id == 0
 }
 
 /// Nodes that have too little room for anything to grow.
@@ -231,7 +265,7 @@ fn shortages(survey: &Survey) -> Vec<String> {
 }
 
 /// A member as people look for it.
-fn named(member: &Member) -> String {
+pub(super) fn named(member: &Member) -> String {
     format!("node {} ({})", member.node_id, bare(&member.client_endpoint))
 }
 

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keeper_client_sdk::{Endpoint, Member, NodeStatus, Role};
 
+use crate::cluster::problems;
+
 /// A node by what it says of itself: several may say the same number, and one may have several names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Who {
@@ -101,6 +103,10 @@ impl Survey {
     fn lack(&self, place: &Endpoint) -> Option<String> {
         let other = self.answers.values().find(|(endpoint, _)| endpoint == place);
         match other {
+            Some((_, other)) if other.role == Role::Uninitialized && problems::is_first_release(other) => {
+                let version = &other.version;
+                Some(format!("in its place is a node without data of keeper {version}: run a newer one there"))
+            }
             Some((_, other)) if other.role == Role::Uninitialized => Some("a node without data is in its place".into()),
             Some((_, other)) => Some(format!("node {} is in its place", other.node_id)),
             None => self.silent.get(place).cloned(),

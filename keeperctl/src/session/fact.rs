@@ -173,7 +173,7 @@ impl Fact {
             (_, "lost") => "the connection dropped and did not come back in time",
             (_, "gateway-closed") => "its gateway closed",
             (_, "gateway-expired") => "its gateway's lease ran out",
-            (_, "gateway-replaced") => "its gateway was started anew",
+            (_, "gateway-replaced") => "its gateway began anew: restarted, or its lease had no answer for a TTL",
             (_, "unbound") => "unbound from the topic",
             (_, "unconfirmed") => "it came from a backup, and nobody registered it again",
             (_, other) => other,
@@ -249,6 +249,8 @@ pub(super) mod tests {
     #[test]
     fn every_end_has_its_words() {
         assert_eq!(fact(Event::Offline, Some("gateway-expired")).why(), "its gateway's lease ran out");
+        let replaced = "its gateway began anew: restarted, or its lease had no answer for a TTL";
+        assert_eq!(fact(Event::Offline, Some("gateway-replaced")).why(), replaced);
         assert_eq!(moved().why(), "from room/room-2, connection c-4, epoch 33.0");
         let anew = moved().from.map(|from| Before { instance: "room/room-1".into(), ..from });
         let anew = Fact { from: anew, ..moved() };

@@ -27,6 +27,7 @@ pub(in crate::cluster) fn status(node: u64, role: Role) -> NodeStatus {
     NodeStatus {
         cluster: "main".into(),
         node_id: node,
+        is_expected: false,
         leader_id: Some(1),
         term: 3,
         role,
@@ -189,7 +190,18 @@ fn other_histories_are_a_problem_under_the_same_name_too() {
 #[test]
 fn a_cluster_that_never_began_says_how_to_begin() {
     let fresh = NodeStatus { term: 0, members: Vec::new(), ..status(1, Role::Uninitialized) };
-    assert_eq!(problem(vec![fresh]), "the cluster is not initialized: run `keeper init`");
+    let expected = "10.0.0.1:7400 has no data and knows of no cluster: a new one is founded with `keeper init`, and never \
+                    where one is running; to join that, name its nodes with `--endpoints` and `keeperctl cluster add \
+                    10.0.0.1:7401`, or if this was a member, wait until the leader takes it in anew";
+    assert_eq!(problem(vec![fresh]), expected);
+}
+
+#[test]
+fn a_node_without_data_whose_cluster_runs_is_not_sent_to_found_another() {
+    let forgotten = NodeStatus { term: 0, is_expected: true, members: Vec::new(), ..status(2, Role::Uninitialized) };
+    let expected = "10.0.0.2:7400 has no data, and its cluster runs: the leader takes it in anew within seconds; ask the \
+                    nodes that have data, by `--endpoints`, and do not run `keeper init`";
+    assert_eq!(problem(vec![forgotten]), expected);
 }
 
 #[test]
@@ -290,9 +302,29 @@ fn a_stranger_under_the_number_of_a_member_keeps_nobody_from_asking_the_member()
 #[test]
 fn a_member_whose_disk_is_gone_is_a_problem() {
     let empty = NodeStatus { leader_id: None, members: Vec::new(), ..status(3, Role::Uninitialized) };
-    let found = problems(vec![status(1, Role::Leader), status(2, Role::Follower), empty], &[]);
+    // Nor is there anything to be repaired between it and a leader that does not hear it.
+    let mut leader = status(1, Role::Leader);
+    leader.members[2].is_silent = true;
+    let found = problems(vec![leader, status(2, Role::Follower), empty], &[]);
     let expected = "node 3 (10.0.0.3:7400) is a member and has no data: it is taken in anew within seconds, or else by \
                     `keeperctl cluster replace 3 10.0.0.3:7401`";
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn an_empty_node_of_the_first_release_in_the_place_of_a_member_is_named_with_what_to_do() {
+    // It says neither where its peers reach it nor which directory it has.
+    let empty = NodeStatus {
+        leader_id: None,
+        members: Vec::new(),
+        peer_endpoint: String::new(),
+        disk_id: 0,
+        version: "0.1.0".into(),
+        ..status(3, Role::Uninitialized)
+    };
+    let found = problems(vec![status(1, Role::Leader), status(2, Role::Follower), empty], &[]);
+    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: it runs keeper 0.1.0, which cannot be taken in \
+                    anew: run a newer one there";
     assert_eq!(found, [expected]);
 }
 
