@@ -193,6 +193,13 @@ async fn a_backup_that_cannot_be_taken_or_used_is_refused_by_name() {
     let file = path("a.backup");
     said(&ctl(&cluster, &["cluster", "backup", "--from", "2", text(&file)]).await);
 
+    let object: Value =
+        serde_json::from_str(&said(&run("keeper", &["backup-verify", "--json", text(&file)]).await)).unwrap();
+    assert_eq!((&object["cluster"], &object["node"]), (&"test".into(), &2.into()), "{object}");
+    assert_eq!((&object["sessions_live"], &object["configs"]), (&0.into(), &0.into()), "{object}");
+    assert_eq!(object["bytes"], std::fs::metadata(&file).unwrap().len(), "{object}");
+    assert_eq!(object["taken_at"].as_str().map(str::len), Some("2026-11-22T22:22:06.000Z".len()), "{object}");
+
     let there = ctl(&cluster, &["cluster", "backup", text(&file)]).await;
     assert_eq!(there.status.code(), Some(2));
     assert!(words(&there).contains("exists: name another file"), "{}", words(&there));

@@ -14,7 +14,11 @@ pub(crate) struct Ctl {
 
 impl Ctl {
     pub(crate) fn of(cluster: &InProcess) -> Self {
-        let endpoints: Vec<_> = (0..cluster.size()).map(|at| cluster.endpoint(at)).collect();
+        Self::at((0..cluster.size()).map(|at| cluster.endpoint(at)))
+    }
+
+    pub(crate) fn at(endpoints: impl Iterator<Item = String>) -> Self {
+        let endpoints: Vec<_> = endpoints.collect();
         Self { endpoints: endpoints.join(","), folder: tempfile::tempdir().expect("a folder") }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use keeper::raft::{InitializeRefused, Member};
 use keeper_tests::{InProcess, until};
 
+use crate::ctl::{Ctl, words};
 use crate::replicas::page;
 
 /// Tries to found a cluster of some nodes through one of them.
@@ -15,6 +16,13 @@ async fn found(cluster: &InProcess, by: usize, nodes: &[usize]) -> Result<(), In
     };
     let members: BTreeMap<_, _> = nodes.iter().map(member).collect();
     cluster.node(by).raft().initialize(members).await
+}
+
+/// What an operator is told who asks these nodes alone.
+async fn alone(cluster: &InProcess, nodes: &[usize]) -> String {
+    let status = Ctl::at(nodes.iter().map(|at| cluster.endpoint(*at))).run(&["cluster", "status"]).await;
+    assert_eq!(status.status.code(), Some(1), "{}", words(&status));
+    words(&status)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,6 +44,10 @@ async fn members_without_data_found_no_second_cluster_while_their_own_runs() {
         assert_eq!(found(&cluster, at, &wiped).await, Err(InitializeRefused::MemberExpected { node }));
         assert!(page(&cluster, at, "/readyz").contains("it waits to be taken in anew"));
     }
+    let told = alone(&cluster, &wiped).await;
+    let expected = "has no data, and its cluster runs: the leader takes it in anew within seconds; ask the nodes that have \
+                    data, by `--endpoints`, and do not run `keeper init`";
+    assert!(told.contains(expected), "{told}");
 
     // Each member is asked what it was told, not only the one that founds.
     cluster.crash(left);
@@ -43,6 +55,14 @@ async fn members_without_data_found_no_second_cluster_while_their_own_runs() {
     cluster.stop(by).await;
     cluster.restart(by).await;
     assert!(page(&cluster, by, "/readyz").contains("this node waits to be founded"));
+    // It knows nothing, and is told of both: it cannot tell which of them it is.
+    let told = alone(&cluster, &[by]).await;
+    assert!(
+        told.contains("knows of no cluster: a new one is founded with `keeper init`, and never where one"),
+        "{told}"
+    );
+    let expected = format!("`keeperctl cluster add {}`, or if this was a member, wait", cluster.peer_endpoint(by));
+    assert!(told.contains(&expected), "{told}");
     let refused = found(&cluster, by, &wiped).await;
     assert_eq!(refused, Err(InitializeRefused::MemberExpected { node: other as u64 + 1 }));
 

@@ -123,6 +123,19 @@ async fn what_would_lose_the_quorum_is_refused_by_name() {
         let named = format!("node {} ({}) does not answer", silent + 1, cluster.peer_endpoint(silent));
         assert!(refused.to_string().contains(&named), "{refused}");
     }
+    // While both others are silent nothing can be decided, not even that one of them is no member.
+    cluster.crash(healthy);
+    let refused = keeper.cluster().remove(silent as u64 + 1).done().await.expect_err("there is no majority");
+    if let Error::Refused { reason, message, .. } = &refused {
+        assert_eq!(reason, "no-majority");
+        assert!(
+            message.contains("nobody removed either: nodes ") && message.contains("bring one of them back"),
+            "{message}"
+        );
+    }
+    assert!(!refused.to_string().contains("or remove it first"), "{refused}");
+    cluster.restart(healthy).await;
+    cluster.leader().await;
     // The silent one can go, and with it the trouble.
     assert_eq!(keeper.cluster().remove(silent as u64 + 1).done().await.unwrap(), done(silent as u64 + 1));
     assert_eq!(keeper.cluster().demote(healthy as u64 + 1).done().await.unwrap(), done(healthy as u64 + 1));
@@ -186,12 +199,40 @@ async fn a_copy_of_a_directory_does_not_start_at_another_address() {
         cluster.change(follower, |settings| settings.listen = elsewhere);
         let refused = cluster.try_start(follower).await.expect_err("the others do not reach it there");
         let number = follower + 1;
-        let said = format!("the cluster reaches node {number} at {}, and", home.peer);
+        let said = format!("this is the data of node {number}, which the cluster reaches at {};", home.peer);
         assert!(refused.contains(&said), "{refused}");
         cluster.change(follower, |settings| settings.listen = home);
         cluster.restart(follower).await;
         cluster.converge().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_directories_that_were_swapped_are_named_with_where_each_belongs() {
+    let mut cluster = InProcess::start(3).await;
+    cluster.converge().await;
+    let homes = [0, 1].map(|at| cluster.settings(at).listen);
+    for at in [0, 1] {
+        cluster.stop(at).await;
+        cluster.change(at, |settings| settings.listen = homes[1 - at]);
+    }
+    for at in [0, 1] {
+        let (node, other) = (at + 1, 2 - at);
+        let refused = cluster.try_start(at).await.expect_err("the others do not reach it there");
+        let (own, here) = (homes[at].peer, homes[1 - at].peer);
+        let told = format!(
+            "this is the data of node {node}, which the cluster reaches at {own}; this node says that it is reached at \
+             {here} (its setting advertise.peer, or else listen.peer), where the cluster reaches node {other}"
+        );
+        assert!(refused.contains(&told), "{refused}");
+        assert!(refused.contains(&format!("Bring this one to where node {node} is, and that of node {other} here")));
+        assert!(!refused.contains("keeper forget"), "two of three set aside would be the end of it: {refused}");
+    }
+    for at in [0, 1] {
+        cluster.change(at, |settings| settings.listen = homes[at]);
+        cluster.restart(at).await;
+    }
+    cluster.converge().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

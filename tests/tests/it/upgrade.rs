@@ -157,6 +157,9 @@ async fn a_node_that_is_told_of_a_level_it_does_not_know_stops_before_it_applies
     assert!(failure.reason.contains(&expected), "{failure}");
     assert!(cluster.node(behind).replica().applied().0 < revision);
     cluster.crash(behind);
+    // Started again it says the same, and not that its data is to be set aside: nothing is wrong with that.
+    let refused = cluster.try_start(behind).await.expect_err("it is still held back");
+    assert!(refused.ends_with("upgrade.level_max holds this node at 1: remove the setting"), "{refused}");
     // The newer binary takes up where it stopped.
     cluster.change(behind, |settings| settings.upgrade.level_max = None);
     cluster.restart(behind).await;

@@ -1,5 +1,6 @@
 //! Requests that are none.
 
+use keeper_client_sdk::{Edit, Rank};
 use keeper_tests::InProcess;
 use tonic::Code;
 
@@ -60,4 +61,19 @@ async fn a_message_that_is_too_large_is_refused_by_the_limit_before_it_has_come(
         assert_eq!(code, Code::OutOfRange, "{said}");
         assert!(said.contains(&format!("the limit is: {limit} bytes")), "{said}");
     }
+}
+
+/// It was said back whole, in a header that no client takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_back_only_so_much() {
+    let cluster = InProcess::start(1).await;
+    let keeper = cluster.keeper().await;
+    let long = "a".repeat(200_000);
+    let excerpt = format!("{}.. (200000 bytes)", "a".repeat(300));
+    let added = keeper.cluster().add(long.clone(), Rank::Learner).done().await;
+    let founded = keeper.cluster().initialize(&keeper.endpoints()[0], long.clone(), Vec::new()).await;
+    let published = keeper.configs().publish(Edit::put(long, "x")).await;
+    let refused = [added.map(drop), founded, published.map(drop)].map(|it| it.expect_err("it is no name").to_string());
+    assert!(refused[0].contains(&excerpt) && refused[1].contains(&excerpt), "{refused:?}");
+    assert!(refused.iter().all(|it| it.len() < 1_000), "{refused:?}");
 }
