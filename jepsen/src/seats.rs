@@ -58,6 +58,7 @@ mod tests {
         NodeStatus {
             cluster: "jepsen".into(),
             node_id,
+            is_expected: false,
             leader_id: None,
             term,
             role,
