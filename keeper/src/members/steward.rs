@@ -9,6 +9,7 @@
 //! **A disk that is lost again meanwhile** leaves two numbers at one address, and a directory of neither there. The one
 //! with a vote is replaced, whichever of the two it is by then; the other one is a learner, which is forgotten first.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ impl Steward {
 
     async fn work(&self) {
         let mut replaced_at: Option<Instant> = None;
+        let mut told = BTreeSet::new();
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if self.members.shared.leads().is_err() {
@@ -70,7 +72,7 @@ impl Steward {
             }
             self.complete().await;
             let rests = replaced_at.is_some_and(|at| at.elapsed() < REPLACE_EVERY);
-            if self.wiped == Wiped::Replaced && !rests && self.replace_one().await {
+            if self.wiped == Wiped::Replaced && !rests && self.replace_one(&mut told).await {
                 replaced_at = Some(clock::now());
             }
         }
@@ -87,8 +89,9 @@ impl Steward {
         }
     }
 
-    /// Takes one member in anew whose directory is empty; says whether there was one.
-    async fn replace_one(&self) -> bool {
+    /// Takes one member in anew whose directory is empty; says whether there was one. Of each that cannot be taken in it
+    /// is told once.
+    async fn replace_one(&self, told: &mut BTreeSet<(u64, u64)>) -> bool {
         let status = self.members.shared.raft.status();
         let silent = |member: &MemberStatus| member.heard_ago.is_none_or(|ago| ago > HEARD_MAX);
         let silent = status.members.iter().filter(|(id, member)| **id != status.id && silent(member));
@@ -96,6 +99,14 @@ impl Steward {
         for (&node, member) in voters.into_iter().chain(learners) {
             let at = &member.member.peer_endpoint;
             let Ok(found) = self.members.shared.raft.meet(at).await else { continue };
+            if is_too_old(&found) && told.insert((node, found.disk_id)) {
+                tracing::warn!(
+                    node,
+                    at,
+                    "an empty directory answers in the place of this member, under the first release, which cannot be \
+                     taken in anew: run a newer keeper there"
+                );
+            }
             if !is_wiped(node, member, &found, &status) {
                 continue;
             }
@@ -122,6 +133,11 @@ impl Steward {
     }
 }
 
+/// Whether it is an empty node of the release that does not say who it is.
+const fn is_too_old(found: &Introduction) -> bool {
+    found.version.is_empty() && !found.initialized
+}
+
 /// Whether a node that answers in a member's place is an empty one, or one that an earlier try has taken in.
 fn is_wiped(node: u64, member: &MemberStatus, found: &Introduction, status: &RaftStatus) -> bool {
     if found.disk_id == member.member.disk_id || found.peer_endpoint != member.member.peer_endpoint {
@@ -133,4 +149,27 @@ fn is_wiped(node: u64, member: &MemberStatus, found: &Introduction, status: &Raf
     let is_named_here = known.is_none_or(|known| known.member.peer_endpoint == member.member.peer_endpoint);
     let is_empty = !found.initialized && (found.node == node || is_named_here);
     is_taken_in || is_empty
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was passed over in silence.
+    #[test]
+    fn an_empty_node_of_the_first_release_is_told_from_one_that_can_be_taken_in() {
+        let of = |version: &str, initialized| Introduction {
+            disk_id: 7,
+            initialized,
+            node: 0,
+            state: 0,
+            lost: false,
+            peer_endpoint: String::new(),
+            client_endpoint: String::new(),
+            version: version.to_owned(),
+        };
+        assert!(is_too_old(&of("", false)));
+        assert!(!is_too_old(&of("", true)), "it has its data");
+        assert!(!is_too_old(&of("0.2.0", false)));
+    }
 }
