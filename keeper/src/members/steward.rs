@@ -89,8 +89,8 @@ impl Steward {
         }
     }
 
-    /// Takes one member in anew whose directory is empty; says whether there was one. Of each that cannot be taken in it
-    /// is told once.
+    /// Takes one member in anew whose directory is empty; says whether there was one. Of those that cannot be taken in,
+    /// each is told once.
     async fn replace_one(&self, told: &mut BTreeSet<(u64, u64)>) -> bool {
         let status = self.members.shared.raft.status();
         let silent = |member: &MemberStatus| member.heard_ago.is_none_or(|ago| ago > HEARD_MAX);
