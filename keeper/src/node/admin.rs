@@ -135,6 +135,9 @@ impl Readiness for Admin {
         if let Some(removed) = self.raft.removed() {
             return Err(removed.to_string());
         }
+        if let Some(misaddressed) = self.raft.misaddressed() {
+            return Err(misaddressed);
+        }
         if status.role == Role::NoQuorum {
             return Err(no_quorum(&status));
         }

@@ -17,12 +17,12 @@ use crate::levels::{LevelError, Levels};
 use crate::limits;
 use crate::members::{Members, Steward, Wiped};
 use crate::metrics::Metrics;
-use crate::node::Node;
 use crate::node::admin::{Admin, advertised};
 use crate::node::doors::{Door, Doors};
 use crate::node::gauges::Gauges;
 use crate::node::listeners::{Accepted, Listeners};
 use crate::node::tasks::{Tasks, fail};
+use crate::node::{Addresses, Node};
 use crate::propose::{AdmissionLimits, Beginning, Proposer};
 use crate::raft::{self, Dial, Entropy, Offload, RaftLog, RaftOptions, RaftParts, TcpDial};
 use crate::replica::Replica;
@@ -236,7 +236,7 @@ impl Node {
         let beginning = Beginning { wall: parts.wall.clone(), new_state_id: parts.new_state_id };
         let node = parts.node;
         let advertised = advertised(&settings, addresses);
-        let group = start_raft(&settings, &runtimes, parts, advertised.clone(), Arc::clone(&replica)).await?;
+        let group = start_raft(&settings, &runtimes, parts, addresses, Arc::clone(&replica)).await?;
         let raft = group.handle.clone();
 
         let mut consensus = Tasks::new(failure.clone());
@@ -367,7 +367,7 @@ async fn start_raft(
     settings: &Settings,
     runtimes: &Runtimes,
     parts: Parts,
-    advertised: raft::Member,
+    addresses: Addresses,
     replica: Arc<Replica>,
 ) -> Result<raft::RaftGroup, StartError> {
     let options = RaftOptions {
@@ -386,8 +386,13 @@ async fn start_raft(
         disk_id: parts.disk_id,
         level_max: parts.levels.most(),
     };
-    let given = settings.node_id != Some(parts.node);
-    let home = raft::Home { advertised, lost: false, given, keep_number: Arc::clone(&parts.keep_number) };
+    let home = raft::Home {
+        advertised: advertised(settings, addresses),
+        reached_through: settings.advertise.peer.clone().filter(|said| *said != addresses.peer.to_string()),
+        lost: false,
+        given: settings.node_id != Some(parts.node),
+        keep_number: Arc::clone(&parts.keep_number),
+    };
     let Parts { log, snapshots, free_bytes, dial, entropy, offload, metrics, .. } = parts;
     let space = Space::new(free_bytes, settings.storage.disk_reserve_bytes);
     let path = settings.data_dir.join("log");

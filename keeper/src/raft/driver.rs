@@ -1,5 +1,5 @@
 //! What a Raft node does by itself beside openraft: rounds of reads and of vitals, the view of the leadership,
-//! the doubt whether it is still a member, snapshots when due.
+//! the doubts whether it is still a member and the only one of its name, snapshots when due.
 //!
 //! One future, so that one task owns all of it and everything ends together.
 
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::leadership::LeadershipWatch;
 use super::limits::{LAST_WORDS_MAX, SNAPSHOT_RETRY, SNAPSHOT_ROOM_RETRY};
 use super::machine::RaftNode;
+use super::own_address::{OwnAddressRounds, TwinFound};
 use super::read_rounds::ReadRounds;
 use super::removal::RemovalRounds;
 use super::snapshot_schedule::SnapshotSchedule;
@@ -25,38 +26,49 @@ pub struct RaftDriver {
     pub(super) schedule: Arc<SnapshotSchedule>,
     pub(super) vitals: VitalsRounds,
     pub(super) removal: RemovalRounds,
+    pub(super) own_address: OwnAddressRounds,
     pub(super) stopping: CancellationToken,
 }
 
-/// Raft stopped without being asked to: its log or its state failed. The process must stop.
+/// Why this node cannot take part any more. The process must stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("raft has failed: {reason}")]
-pub struct RaftFailed {
-    /// What openraft says.
-    pub reason: String,
+pub enum RaftFailed {
+    /// Raft stopped without being asked to: its log or its state failed.
+    #[error("raft has failed: {reason}")]
+    Core {
+        /// What openraft says.
+        reason: String,
+    },
+    /// Another process runs with its data directory.
+    #[error(transparent)]
+    Twin(#[from] TwinFound),
 }
 
 impl RaftDriver {
     /// Runs until [`RaftHandle::shutdown`](super::RaftHandle::shutdown).
     ///
     /// # Errors
-    /// Raft stopped by itself.
+    /// See [`RaftFailed`].
     pub async fn run(self) -> Result<(), RaftFailed> {
-        let Self { raft, rounds, leadership, schedule, vitals, removal, stopping } = self;
+        let Self { raft, rounds, leadership, schedule, vitals, removal, own_address, stopping } = self;
         let own = Arc::clone(&vitals.vitals);
         let queue = Arc::clone(&rounds.queue);
-        tokio::select! {
-            () = leadership.run() => {}
-            () = rounds.run() => {}
-            () = take_snapshots(&raft, &schedule, &own) => {}
-            () = vitals.run() => {}
-            () = removal.run() => {}
-        }
+        let twin = tokio::select! {
+            () = leadership.run() => None,
+            () = rounds.run() => None,
+            () = take_snapshots(&raft, &schedule, &own) => None,
+            () = vitals.run() => None,
+            () = removal.run() => None,
+            twin = own_address.run() => Some(twin),
+        };
         queue.close();
         if stopping.is_cancelled() {
             return Ok(());
         }
-        Err(RaftFailed { reason: reason(&raft).await.unwrap_or_else(|| "no reason given".to_owned()) })
+        if let Some(twin) = twin {
+            return Err(twin.into());
+        }
+        Err(RaftFailed::Core { reason: reason(&raft).await.unwrap_or_else(|| "no reason given".to_owned()) })
     }
 }
 

@@ -39,6 +39,11 @@ impl Entropy {
         Self { next: AtomicU64::new(seed) }
     }
 
+    /// Names whoever has this source; it has drawn nothing when this is asked.
+    pub(super) fn name(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// Runs `work`, and whatever openraft spawns in it, on seeds of its own.
     pub(super) fn scope<F: Future>(&self, work: F) -> TaskLocalFuture<Cell<u64>, F> {
         let seed = self.next.fetch_add(STRIDE, Ordering::Relaxed);

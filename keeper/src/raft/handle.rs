@@ -17,6 +17,7 @@ use super::limits::READ_INDEX_MAX;
 use super::machine::RaftNode;
 use super::network::{Acknowledged, CallError, Class, Peers};
 use super::offload::Offload;
+use super::own_address::OwnAddress;
 use super::proposal::{self, PendingProposal, ProposeError, Proposed};
 use super::read_rounds::{Confirmed, ReadError, ReadQueue, Want};
 use super::removal::Removal;
@@ -42,6 +43,7 @@ pub struct RaftHandle {
     pub(super) levels: Levels,
     pub(super) contact: Arc<Contact>,
     pub(super) acknowledged: Arc<Acknowledged>,
+    pub(super) own_address: Arc<OwnAddress>,
 }
 
 /// Why the group was not founded.

@@ -14,6 +14,8 @@ type KeepNumber = Arc<dyn Fn(u64) -> io::Result<()> + Send + Sync>;
 pub struct Home {
     /// Where it says that it is reached.
     pub advertised: Member,
+    /// Where it says that other nodes reach it, unless that is the very address that it listens on.
+    pub reached_through: Option<String>,
     /// Its log has lost what it acknowledged: it must not go on under the number it had.
     pub lost: bool,
     /// Its number is not that of its settings: the cluster gave it.
@@ -27,7 +29,7 @@ impl Home {
     #[must_use]
     pub fn fixed(advertised: Member) -> Self {
         let keep_number = |_| Err(io::Error::other("the number of this node is fixed"));
-        Self { advertised, lost: false, given: false, keep_number: Arc::new(keep_number) }
+        Self { advertised, reached_through: None, lost: false, given: false, keep_number: Arc::new(keep_number) }
     }
 }
 

@@ -100,6 +100,7 @@ impl Identity {
             level_max: level_max.0,
             release: if kind == Kind::Identify { env!("CARGO_PKG_VERSION").to_owned() } else { String::new() },
             quorum_lost: false,
+            process: 0,
         }
     }
 

@@ -96,6 +96,16 @@ pub(super) const DOUBT_INTERVAL: Duration = Duration::from_millis(250);
 /// How long an answer to that may take.
 pub(super) const MEMBERSHIP_MAX: Duration = Duration::from_millis(500);
 
+/// How often a node asks who is at its own address. One question on a connection that stays.
+pub(super) const OWN_ADDRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The same while somebody else is there.
+pub(super) const OWN_ADDRESS_AGAIN: Duration = Duration::from_millis(500);
+
+/// How long another process with the same directory may answer there: an old one that is on its way down, with the name
+/// still leading to it.
+pub(super) const DOUBTED_MAX: Duration = Duration::from_secs(5);
+
 /// Hashes in one answer: a follower may be that many times 64 entries behind what it said last.
 pub(super) const CHECKPOINTS_TOLD: usize = 32;
 

@@ -19,6 +19,7 @@ use super::machine::Machine;
 use super::network::{Acknowledged, Dial, Network, Peers};
 use super::offload::Offload;
 use super::options::RaftOptions;
+use super::own_address::{OwnAddress, OwnAddressRounds};
 use super::peer_service::PeerService;
 use super::read_rounds::{ReadQueue, ReadRounds};
 use super::removal::RemovalRounds;
@@ -146,6 +147,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let config = options.config(&identity.cluster).map_err(|error| RaftStartError::Options(error.to_string()))?;
     let files = Arc::new(SnapshotFiles::open(snapshots, replica.presence_limits()).map_err(unreadable)?);
     check_snapshot(&mut log, &files).await?;
+    let own_address = Arc::new(OwnAddress::new(entropy.name(), home.reached_through.clone()));
     let (contact, acknowledged) = (Arc::new(Contact::new(&options)), Arc::new(Acknowledged::default()));
     let schedule = Arc::new(SnapshotSchedule::new(&options, identity.node));
     let peers = Arc::new(Peers::new(identity.clone(), dial));
@@ -158,6 +160,8 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let starting = Raft::new(identity.node, Arc::new(config), network, log, machine);
     let raft = entropy.scope(starting).await.map_err(|error| not_recovered(&replica, error.to_string()))?;
 
+    // Not before it knows who is at its address.
+    raft.runtime_config().elect(own_address.is_clear());
     let (leadership, leadership_seen) = watch::channel(Leadership::default());
     let (reads, stopping) = (Arc::new(ReadQueue::default()), CancellationToken::new());
     let handle = RaftHandle {
@@ -166,23 +170,16 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         reads: Arc::clone(&reads),
         leadership: leadership_seen.clone(),
         snapshots: Arc::clone(&files),
-        vitals: Arc::clone(&vitals),
+        vitals,
         removal: Arc::default(),
         offload,
         stopping: stopping.clone(),
         levels: replica.levels().clone(),
         contact: Arc::clone(&contact),
         acknowledged,
+        own_address,
     };
-    let vitals = VitalsRounds {
-        vitals,
-        removal: Arc::clone(&handle.removal),
-        raft: raft.clone(),
-        peers: Arc::clone(&peers),
-        leadership: leadership_seen.clone(),
-        contact: Arc::clone(&contact),
-        metrics,
-    };
+    let vitals = VitalsRounds::of(&handle, metrics);
     let rounds = ReadRounds {
         queue: reads,
         raft: raft.clone(),
@@ -194,7 +191,8 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let followed = Arc::clone(&leadership);
     let leadership = LeadershipWatch { raft: raft.clone(), applied: applied_leader, leadership, contact };
     let removal = RemovalRounds { handle: handle.clone() };
-    let driver = RaftDriver { raft, rounds, leadership, schedule, vitals, removal, stopping };
+    let own_address = OwnAddressRounds { handle: handle.clone() };
+    let driver = RaftDriver { raft, rounds, leadership, schedule, vitals, removal, own_address, stopping };
     let service = PeerService {
         identity: Arc::new(identity),
         handle: handle.clone(),

@@ -31,5 +31,6 @@ mod replicas;
 mod scan;
 mod session;
 mod silence;
+mod twins;
 mod upgrade;
 mod wire;

@@ -43,7 +43,8 @@ impl PeerService {
                 return Err(Refusal::WrongKind { found: request.kind, expected: "a call" });
             }
         };
-        Ok(self.identity.answer(from, kind, body))
+        let process = if kind == Kind::Identify { self.handle.own_address.process() } else { 0 };
+        Ok(Envelope { process, ..self.identity.answer(from, kind, body) })
     }
 
     async fn identify(&self) -> Result<Bytes, Refusal> {

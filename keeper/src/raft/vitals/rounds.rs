@@ -15,10 +15,12 @@ use super::{MemberVitals, Question, Report, Vitals};
 use crate::clock;
 use crate::metrics::Metrics;
 use crate::raft::contact::Contact;
+use crate::raft::handle::RaftHandle;
 use crate::raft::leadership::Leadership;
 use crate::raft::limits::{VITALS_INTERVAL, VITALS_MAX, VITALS_SILENCE_MAX};
 use crate::raft::machine::RaftNode;
 use crate::raft::network::{CallError, Class, Peers};
+use crate::raft::own_address::OwnAddress;
 use crate::raft::removal::Removal;
 use crate::raft::type_config::Member;
 use crate::replica::Difference;
@@ -27,12 +29,13 @@ use crate::store::Room;
 /// Runs on every node, and asks only where it leads.
 pub(in crate::raft) struct VitalsRounds {
     pub(in crate::raft) vitals: Arc<Vitals>,
-    pub(in crate::raft) removal: Arc<Removal>,
-    pub(in crate::raft) raft: RaftNode,
-    pub(in crate::raft) peers: Arc<Peers>,
-    pub(in crate::raft) leadership: watch::Receiver<Leadership>,
-    pub(in crate::raft) contact: Arc<Contact>,
-    pub(in crate::raft) metrics: Arc<Metrics>,
+    removal: Arc<Removal>,
+    own_address: Arc<OwnAddress>,
+    raft: RaftNode,
+    peers: Arc<Peers>,
+    leadership: watch::Receiver<Leadership>,
+    contact: Arc<Contact>,
+    metrics: Arc<Metrics>,
 }
 
 /// What a leader remembers from round to round.
@@ -53,6 +56,20 @@ struct Group {
 }
 
 impl VitalsRounds {
+    /// Of the node of a handle.
+    pub(in crate::raft) fn of(handle: &RaftHandle, metrics: Arc<Metrics>) -> Self {
+        Self {
+            vitals: Arc::clone(&handle.vitals),
+            removal: Arc::clone(&handle.removal),
+            own_address: Arc::clone(&handle.own_address),
+            raft: handle.raft.clone(),
+            peers: Arc::clone(&handle.peers),
+            leadership: handle.leadership.clone(),
+            contact: Arc::clone(&handle.contact),
+            metrics,
+        }
+    }
+
     pub(in crate::raft) async fn run(self) {
         let mut office: Option<Office> = None;
         loop {
@@ -65,8 +82,8 @@ impl VitalsRounds {
                 self.leave();
             }
             let is_sound = self.vitals.is_sound();
-            // What nobody may read must not lead either.
-            self.raft.runtime_config().elect(is_sound && !self.removal.is_found());
+            // What nobody may read must not lead either, nor what may run twice.
+            self.raft.runtime_config().elect(is_sound && !self.removal.is_found() && self.own_address.is_clear());
             let diverged = self.vitals.members.lock().values().filter(|member| member.difference.is_some()).count();
             self.metrics.replica_diverged.set((diverged as u64).max(u64::from(!is_sound)));
         }
