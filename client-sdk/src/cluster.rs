@@ -161,6 +161,8 @@ pub struct Member {
     pub last_heard_ms: Option<u32>,
     /// As the leader knows: it has not answered for longer than an election takes.
     pub is_silent: bool,
+    /// On the leader: it lacks entries that it had acknowledged, and is sent nothing any more.
+    pub took_back: bool,
     /// Its disk, as the leader knows.
     pub disk: Option<Disk>,
     /// Where its state was found to differ, as the leader knows.
@@ -286,6 +288,7 @@ fn member(member: v1::Member) -> Member {
         matched_index: member.matched_index,
         last_heard_ms: member.last_heard_ms,
         is_silent: member.silent,
+        took_back: member.took_back,
         disk: member.disk.map(disk),
         diverged: member.diverged.map(divergence),
     }

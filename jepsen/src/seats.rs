@@ -95,6 +95,7 @@ mod tests {
             matched_index: None,
             last_heard_ms: None,
             is_silent: false,
+            took_back: false,
             disk: None,
             diverged: None,
         };

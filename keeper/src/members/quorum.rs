@@ -91,7 +91,7 @@ mod tests {
         let member = |(id, heard): &(u64, Option<u64>)| {
             let member = Member { peer_endpoint: format!("node{id}:7401"), ..Member::default() };
             let heard_ago = heard.map(Duration::from_millis);
-            (*id, MemberStatus { member, voter: true, matched: None, heard_ago, silent: false })
+            (*id, MemberStatus { member, voter: true, matched: None, heard_ago, silent: false, took_back: false })
         };
         RaftStatus {
             id: 1,

@@ -94,6 +94,7 @@ impl Node for Admin {
             matched_index: member.matched,
             last_heard_ms: member.heard_ago.map(|ago| u32::try_from(ago.as_millis()).unwrap_or(u32::MAX)),
             silent: member.silent,
+            took_back: member.took_back,
             disk: of(node_id).room.map(disk),
             diverged: of(node_id).difference.map(divergence),
         });

@@ -45,6 +45,8 @@ pub struct MemberStatus {
     /// Known to the leader only: it has not answered for longer than an election takes, or took back what it had
     /// acknowledged.
     pub silent: bool,
+    /// Known to the leader only: it took back what it had acknowledged.
+    pub took_back: bool,
 }
 
 /// What a node knows of itself and the group.
@@ -155,6 +157,7 @@ fn members(
             voter: voters.contains(id),
             matched,
             heard_ago,
+            took_back: is_taken_back,
             silent: *id != seen.id && (is_taken_back || contact.is_silent(seen, heard_ago)),
         };
         (*id, status)

@@ -22,6 +22,7 @@ pub(super) fn problems(survey: &Survey) -> Vec<String> {
     problems.extend(doubles(survey));
     problems.extend(divergences(survey, &answers));
     problems.extend(differences(&answers));
+    problems.extend(took_back(survey));
     problems.extend(survey.absent().map(|(member, why)| {
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
         format!("{} does not answer{why}", named(member))
@@ -215,7 +216,7 @@ fn cut_off(survey: &Survey) -> Vec<String> {
             return None;
         }
         let is_deaf = status.leader_id.is_none() && status.role != Role::Removed;
-        if !is_deaf && !member.is_silent {
+        if member.took_back || (!is_deaf && !member.is_silent) {
             return None;
         }
         let (node, leader) = (named(member), leader.node_id);
@@ -223,6 +224,20 @@ fn cut_off(survey: &Survey) -> Vec<String> {
         Some(format!("{node} {lack}: repair the network between its peer port and that of node {leader}"))
     };
     leader.members.iter().filter_map(one).collect()
+}
+
+/// Members that lack what they had acknowledged, whether they answer here or not.
+fn took_back(survey: &Survey) -> Vec<String> {
+    let Some(leader) = survey.leader() else { return Vec::new() };
+    let one = |member: &Member| {
+        format!(
+            "{} lacks entries that it had acknowledged, and is sent nothing any more: its directory was put back from \
+             an older copy, or lost its log. Stop it, set its data aside with `keeper forget --config FILE` on its \
+             machine, and start it: it is taken in anew",
+            named(member)
+        )
+    };
+    leader.members.iter().filter(|member| member.took_back).map(one).collect()
 }
 
 /// Members whose directory is empty.

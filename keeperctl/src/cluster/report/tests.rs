@@ -18,6 +18,7 @@ fn member(node: u64) -> Member {
         matched_index: None,
         last_heard_ms: None,
         is_silent: false,
+        took_back: false,
         disk: None,
         diverged: None,
     }
@@ -349,4 +350,15 @@ fn too_many_that_were_forgotten_are_named_with_the_way_back() {
     let found = Status::of(&survey).problems;
     let expected = "node 3 (10.0.0.3:7400) does not answer: a node without data is in its place";
     assert_eq!(found.last().map(String::as_str), Some(expected));
+}
+
+#[test]
+fn a_member_that_took_back_what_it_acknowledged_is_not_blamed_on_the_network() {
+    let mut leader = status(1, Role::Leader);
+    (leader.members[1].is_silent, leader.members[1].took_back) = (true, true);
+    let expected = "node 2 (10.0.0.2:7400) lacks entries that it had acknowledged, and is sent nothing any more: its \
+                    directory was put back from an older copy, or lost its log. Stop it, set its data aside with \
+                    `keeper forget --config FILE` on its machine, and start it: it is taken in anew";
+    assert_eq!(problems(vec![leader.clone(), status(2, Role::Follower), status(3, Role::Follower)], &[]), [expected]);
+    assert_eq!(problems(vec![leader, status(3, Role::Follower)], &[2]), [expected.to_owned(), dead(2)]);
 }
