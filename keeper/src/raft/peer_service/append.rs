@@ -35,6 +35,8 @@ impl PeerService {
         let raft = self.handle.raft.clone();
         // The call spawns the task that reads ahead; it needs seeds of its own.
         let results = self.entropy.scope(async move { raft.stream_append(input).boxed() }).await;
+        // Ends before Raft does: an answer that waits for a core that is being stopped is no fault to be told.
+        let results = results.take_until(self.handle.stopping.clone().cancelled_owned());
         let identity = Arc::clone(&self.identity);
         let answers = results.map(move |result| match result {
             Ok(result) => {
