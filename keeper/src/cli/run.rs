@@ -13,6 +13,9 @@ use super::Failure;
 
 /// How long a node may take to end what is under way. A second signal ends it at once.
 const GRACE: Duration = Duration::from_secs(15);
+/// The same for a node that cannot go on: nothing that is under way will be done here any more, and as long as it answers
+/// others wait for it.
+const FAILED_GRACE: Duration = Duration::from_millis(500);
 /// The pause between two tries to start a node anew.
 const RETRY: Duration = Duration::from_millis(50);
 /// Threads of consensus, apart from the clients' so that a storm of requests delays no heartbeat. One is enough: the
@@ -58,13 +61,16 @@ async fn run(
             }
         };
         let Addresses { client, peer, http } = node.addresses();
-        drain(node, &mut signals).await?;
-        match ended {
-            None => return Ok(()),
-            Some(ended) if !ended.is_renumbering() => {
-                return Err(anyhow!(ended).context("the node cannot go on").into());
+        if let Some(failure) = ended.as_ref().filter(|ended| !ended.is_renumbering()) {
+            let failed = anyhow!(failure.clone()).context("the node cannot go on");
+            if tokio::time::timeout(FAILED_GRACE, node.shutdown()).await.is_err() {
+                tracing::debug!("what was under way is cut off");
             }
-            Some(_) => {}
+            return Err(failed.into());
+        }
+        drain(node, &mut signals).await?;
+        if ended.is_none() {
+            return Ok(());
         }
         // Where it is known by now, also if any free port was taken.
         settings.listen = Listen { client, peer, http };
