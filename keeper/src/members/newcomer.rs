@@ -87,22 +87,19 @@ pub(super) fn judge(
         && !found.lost
     {
         tracing::debug!(node = found.node, voter = member.voter, "it is a member already");
+        if replaced.is_some() {
+            check_place(status, found.node, replaced)?;
+        }
         return Ok(Newcomer::Member(found.node));
     }
-    let same_place = |peer: &str, client: &str| {
-        bare(peer) == bare(&found.peer_endpoint) || bare(client) == bare(&found.client_endpoint)
-    };
+    let place = Place { peer: &found.peer_endpoint, client: &found.client_endpoint };
     let left_over = replaced.map(|old| left_over(&found, status, old)).unwrap_or_default();
     let others = status.members.iter().filter(|(id, _)| Some(**id) != replaced && !left_over.contains(id));
-    let taken = others.filter(|(_, it)| same_place(&it.member.peer_endpoint, &it.member.client_endpoint));
+    let taken = others.filter(|(_, it)| place.is_of(&it.member));
     // Of several the one that has a vote to hand on.
     if let Some((id, other)) = taken.max_by_key(|(_, it)| it.voter) {
-        return Err(address_taken(
-            &found,
-            *id,
-            &other.member,
-            replaced.and_then(|old| status.members.get_key_value(&old)),
-        ));
+        let replaced = replaced.and_then(|old| status.members.get_key_value(&old));
+        return Err(address_taken(&place, *id, &other.member, replaced));
     }
     if found.lost || !found.initialized {
         return Ok(Newcomer::Empty(found));
@@ -119,8 +116,32 @@ pub(super) fn judge(
     Err(declined("has-data", message))
 }
 
-fn address_taken(found: &Introduction, id: u64, other: &Member, replaced: Option<(&u64, &MemberStatus)>) -> Problem {
-    let Introduction { peer_endpoint, client_endpoint, .. } = found;
+/// Refuses a member a vote while another one has a vote at its address: the vote of a directory that is gone, which is
+/// to be handed on, or else one machine that fails takes two votes with it. `replaced` is the voter that leaves.
+pub(super) fn check_place(status: &RaftStatus, node: u64, replaced: Option<u64>) -> Result<(), Problem> {
+    let Some(own) = status.members.get(&node) else { return Ok(()) };
+    let place = Place { peer: &own.member.peer_endpoint, client: &own.member.client_endpoint };
+    let mut others = status.members.iter().filter(|(id, it)| **id != node && Some(**id) != replaced && it.voter);
+    match others.find(|(_, it)| place.is_of(&it.member)) {
+        Some((id, other)) => Err(address_taken(&place, *id, &other.member, None)),
+        None => Ok(()),
+    }
+}
+
+/// Where a node is reached.
+struct Place<'a> {
+    peer: &'a str,
+    client: &'a str,
+}
+
+impl Place<'_> {
+    fn is_of(&self, member: &Member) -> bool {
+        bare(&member.peer_endpoint) == bare(self.peer) || bare(&member.client_endpoint) == bare(self.client)
+    }
+}
+
+fn address_taken(place: &Place<'_>, id: u64, other: &Member, replaced: Option<(&u64, &MemberStatus)>) -> Problem {
+    let Place { peer: peer_endpoint, client: client_endpoint } = place;
     let is_there = |member: &Member| bare(&member.peer_endpoint) == bare(peer_endpoint);
     let cure = match replaced {
         // Two votes of one address cannot both be handed on.
@@ -132,8 +153,10 @@ fn address_taken(found: &Introduction, id: u64, other: &Member, replaced: Option
              {peer_endpoint}`; otherwise give this one addresses of its own"
         ),
     };
-    let message =
-        format!("node {id} is a member with an address of this node ({peer_endpoint} or {client_endpoint}): {cure}");
+    let message = format!(
+        "node {id} is a member with an address of this node ({peer_endpoint} or {}): {cure}",
+        bare(client_endpoint)
+    );
     declined("address-taken", message)
 }
 

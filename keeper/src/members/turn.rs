@@ -42,10 +42,11 @@ impl Turn<'_> {
 
     /// Gives a learner a vote, once it has what the leader has.
     pub(super) async fn promote(&self, node: u64, tell: &Tell) -> Result<Changed, Problem> {
-        let (_, member) = self.member(node)?;
+        let (status, member) = self.member(node)?;
         if member.voter {
             return Ok(Changed::already(node));
         }
+        newcomer::check_place(&status, node, None)?;
         self.catch_up(node, tell).await?;
         let mut target = quorum::voters(&self.shared.raft.status());
         target.insert(node);

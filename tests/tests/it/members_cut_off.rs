@@ -148,3 +148,41 @@ async fn a_disk_that_is_lost_twice_is_replaced_by_the_command_that_the_refusal_n
     assert!(!cluster.node(lost).raft().status().members.contains_key(&4), "its disk is lost, and it had no vote");
     cluster.converge().await;
 }
+
+/// A node whose disk was lost, and whose replacement by hand was cut off once it was a learner, as number 4.
+async fn half_replaced(cluster: &mut InProcess) -> usize {
+    let (lost, leader) = (cluster.follower().await, cluster.leader().await);
+    cluster.crash(lost);
+    cluster.wipe(lost).await;
+    cluster.restart(lost).await;
+    let (peer_endpoint, client_endpoint) = (cluster.peer_endpoint(lost), cluster.endpoint(lost));
+    let raft = cluster.node(leader).raft().clone();
+    let empty = raft.meet(&peer_endpoint).await.unwrap();
+    raft.adopt(&empty, 4).await.unwrap();
+    cluster.renumber(lost).await;
+    let disk_id = raft.meet(&peer_endpoint).await.unwrap().disk_id;
+    let learner = MemberChange::Learner(4, Member { peer_endpoint, client_endpoint, disk_id });
+    raft.change_members(learner, raft.status().membership).await.unwrap();
+    lost
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_second_vote_is_given_to_one_address() {
+    let mut cluster = InProcess::start_with(3, |settings| settings.raft.replace_wiped = false).await;
+    let lost = half_replaced(&mut cluster).await;
+    let former = lost as u64 + 1;
+    let healthy = 6 - former - (cluster.leader().await as u64 + 1);
+    let (keeper, endpoint) = (cluster.keeper().await, cluster.peer_endpoint(lost));
+    let ctl = keeper.cluster();
+    let wrong = [ctl.replace(healthy, &endpoint), ctl.promote(4), ctl.add(&endpoint, Rank::Voter)];
+    let named = format!("keeperctl cluster replace {former} {endpoint}`");
+    for change in wrong {
+        let refused = change.done().await.expect_err("the vote at this address is to be handed on");
+        assert!(matches!(&refused, Error::Refused { reason, .. } if reason == "address-taken"), "{refused}");
+        assert!(refused.to_string().contains(&named), "{refused}");
+    }
+    assert_eq!(voters_if_led(&keeper).await, Some(BTreeSet::from([1, 2, 3])), "nobody was left out");
+    assert!(keeper.cluster().add(&endpoint, Rank::Learner).done().await.unwrap().unchanged, "it is a learner");
+    assert_eq!(keeper.cluster().replace(former, endpoint).done().await.unwrap(), done(4));
+    cluster.converge().await;
+}
