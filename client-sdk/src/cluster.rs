@@ -62,8 +62,10 @@ pub struct NodeStatus {
     pub cluster: String,
     /// The node's number.
     pub node_id: u64,
-    /// It has no data, and its cluster, which runs, takes it for a member: it is taken in anew.
+    /// It has no data, and a node of its cluster takes it for a member: a leader with a majority takes it in anew.
     pub is_expected: bool,
+    /// While it leads, members without data wait for an admin: its settings say so.
+    pub leaves_wiped: bool,
     /// The leader's number, when it leads with a majority or hears one that does.
     pub leader_id: Option<u64>,
     /// Of the Raft group.
@@ -96,6 +98,8 @@ pub struct NodeStatus {
     pub state_hash: u64,
     /// Log time, Unix milliseconds.
     pub log_time_ms: u64,
+    /// By how much log time, as it passes there, is behind its wall clock; ahead of it if negative.
+    pub log_behind_ms: i64,
     /// Its disk, if it says.
     pub disk: Option<Disk>,
     /// Its state was proven to differ from that of the majority: it is not read any more.
@@ -268,6 +272,7 @@ fn status(reply: StatusReply) -> NodeStatus {
         configs: reply.configs,
         state_hash: reply.state_hash,
         log_time_ms: reply.log_time_ms,
+        log_behind_ms: reply.log_behind_ms,
         disk: reply.disk.map(disk),
         diverged: reply.diverged.map(divergence),
         // A node from before there were levels names none: it is at the first, and reads no other.
@@ -276,6 +281,7 @@ fn status(reply: StatusReply) -> NodeStatus {
         peer_endpoint: reply.peer_endpoint,
         disk_id: reply.disk_id,
         is_expected: reply.expected,
+        leaves_wiped: reply.leaves_wiped,
     }
 }
 

@@ -59,6 +59,8 @@ mod tests {
             cluster: "jepsen".into(),
             node_id,
             is_expected: false,
+            leaves_wiped: false,
+            log_behind_ms: 0,
             leader_id: None,
             term,
             role,

@@ -157,6 +157,13 @@ async fn settings_are_checked_before_anything_starts() {
     assert_eq!(refusal(&["check", "--config", path]).await, (Some(1), said.clone()));
     assert_eq!(refusal(&["start", "--config", path]).await, (Some(2), said));
     assert!(!directory.path().join("data").exists(), "nothing was started");
+    // A file that is not there was named twice.
+    let none = directory.path().join("none.toml");
+    let path = none.to_str().expect("a path of text");
+    let said = format!("keeper: the settings file {path} cannot be read: No such file or directory (os error 2)");
+    for command in ["start", "check", "forget"] {
+        assert_eq!(refusal(&[command, "--config", path]).await, (Some(2), said.clone()));
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,9 @@ use crate::{console::Console, render};
 /// How the transport reports an HTTP answer without gRPC in it.
 pub(crate) const NOT_GRPC: &str = "grpc-status header missing";
 
+/// Where nodes are looked for when nobody says where: on this machine, where one can be started.
+const DEFAULT_PLACE: &str = "127.0.0.1:7400";
+
 /// What a failure means to a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -76,7 +79,10 @@ impl Failure {
     pub(crate) fn asked(mut self, endpoints: &[Endpoint]) -> Self {
         let asked = render::list(endpoints);
         self.message = match self.kind {
-            Kind::Unreachable => format!("no node answers at {asked}; is it running? `keeper dev` starts one"),
+            Kind::Unreachable if asked == DEFAULT_PLACE => {
+                format!("no node answers at {asked}; is it running? `keeper dev` starts one")
+            }
+            Kind::Unreachable => format!("no node answers at {asked}; is it running?"),
             Kind::Stranger => format!("{asked}: {}", self.message),
             Kind::Refused | Kind::Unserved | Kind::Failed | Kind::ReaderGone => return self,
         };
@@ -171,7 +177,11 @@ mod tests {
     fn silence_is_told_with_what_to_do() {
         let endpoint = Endpoint::parse("a:7402").expect("host and port");
         let silence = Failure::unreachable("no node answers").asked(&[endpoint]);
-        assert_eq!(silence.message, "no node answers at a:7402; is it running? `keeper dev` starts one");
+        assert_eq!(silence.message, "no node answers at a:7402; is it running?");
+        let nobody_said = Endpoint::parse(crate::args::DEFAULT_ENDPOINT).expect("host and port");
+        let silence = Failure::unreachable("no node answers").asked(&[nobody_said]);
+        assert_eq!(silence.message, "no node answers at 127.0.0.1:7400; is it running? `keeper dev` starts one");
+        let silence = Failure::unreachable("no node answers").asked(&[Endpoint::parse("a:1").expect("host and port")]);
         assert_eq!(silence.remedies, ["name other nodes with `--endpoints` or in KEEPER_ENDPOINTS"]);
     }
 }

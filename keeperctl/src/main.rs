@@ -27,7 +27,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use crate::{
     admin::Admin,
@@ -40,11 +40,11 @@ const REFUSED: u8 = 1;
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    let mut typed = match Typed::try_parse() {
+    let line: Vec<_> = std::env::args_os().collect();
+    let mut typed = match args::typed(&line) {
         Ok(typed) => typed,
         Err(error) => {
             // Help is data and a mistake is words; neither is worth a second failure when nobody reads it.
-            let error = args::point(error);
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
         }

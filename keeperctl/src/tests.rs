@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use clap::ValueEnum;
+use clap::{Parser, ValueEnum};
 use clap_complete::Shell;
 
 use super::*;

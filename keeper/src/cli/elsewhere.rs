@@ -10,15 +10,30 @@ const NOUNS: [&str; 6] = ["session", "instance", "config", "control", "cluster",
 const OF_CLUSTERS: [&str; 9] =
     ["status", "backup", "upgrade", "add", "promote", "demote", "remove", "replace", "transfer-leader"];
 
+/// What other daemons call it, or call what there is no command for: their verb, and what it is here.
+const SYNONYMS: [(&str, &str); 8] = [
+    ("stop", "a node stops at SIGTERM: `kill PID`, or whatever started it as a service"),
+    ("restart", "a node stops at SIGTERM (`kill PID`, or whatever started it as a service); `keeper start` starts it"),
+    ("run", "that is `keeper start --config FILE`"),
+    ("serve", "that is `keeper start --config FILE`"),
+    ("verify", "a backup is checked by `keeper backup-verify FILE`, settings by `keeper check --config FILE`"),
+    ("health", "this is the daemon; what is asked of a cluster is `keeperctl cluster status`"),
+    ("members", "this is the daemon; what is asked of a cluster is `keeperctl cluster status`"),
+    ("join", "this is the daemon; what is asked of a cluster is `keeperctl cluster add HOST:PEERPORT`"),
+];
+
 /// The same mistake, with the command that was meant instead of one that is spelt like it.
 pub(super) fn point(mut mistake: Error) -> Error {
     let Some(ContextValue::String(typed)) = mistake.get(ContextKind::InvalidSubcommand) else { return mistake };
-    let meant = match typed.as_str() {
-        noun if NOUNS.contains(&noun) => format!("keeperctl {noun}"),
-        verb if OF_CLUSTERS.contains(&verb) => format!("keeperctl cluster {verb}"),
-        _ => return mistake,
+    let asked = |meant: String| format!("this is the daemon; what is asked of a cluster is `keeperctl {meant}`");
+    let tip = match typed.as_str() {
+        noun if NOUNS.contains(&noun) => asked(noun.to_owned()),
+        verb if OF_CLUSTERS.contains(&verb) => asked(format!("cluster {verb}")),
+        verb => match SYNONYMS.iter().find(|(theirs, _)| *theirs == verb) {
+            Some((_, ours)) => (*ours).to_owned(),
+            None => return mistake,
+        },
     };
-    let tip = format!("this is the daemon; what is asked of a cluster is `{meant}`");
     mistake.remove(ContextKind::SuggestedSubcommand);
     mistake.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     mistake

@@ -3,14 +3,14 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 use keeper::clock;
 use keeper::problem::chain;
+use keeper::raft::{self, Misplaced};
 use keeper::settings::Settings;
 use keeper::store::{DataDirectory, DirectoryError};
 
-use super::Failure;
+use super::{Failure, configured};
 
 /// Nobody can take it back once the others have lost their majority, and here nothing is known of the others.
 const WARNING: &str = "warning: one node at a time: before the next, wait until `keeperctl cluster status` shows this \
@@ -22,11 +22,27 @@ pub(super) struct Forget {
     /// The settings of the node, which must not run
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Also the data of another member than the one that is reached at these addresses
+    #[arg(long)]
+    misplaced: bool,
+}
+
+/// Whether the data is that of another member than the one that is reached here.
+fn misplaced(settings: &Settings) -> Option<Misplaced> {
+    let (node, log, snapshots) = DataDirectory::owner(&settings.data_dir, &settings.cluster)?;
+    let said = settings.advertise.peer.clone().unwrap_or_else(|| settings.listen.peer.to_string());
+    raft::misplaced(&log, &snapshots, node, &said)
 }
 
 impl Forget {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let settings = Settings::read(&self.config).with_context(|| self.config.display().to_string())?;
+        let settings = configured::settings(&self.config)?;
+        if let Some(found) = misplaced(&settings).filter(|_| !self.misplaced) {
+            return Err(Failure::Refused(format!(
+                "{found}: the data directories, or disks, of the two were swapped. Bring them back; set neither aside, it may \
+                 be needed for a majority. `--misplaced` sets this one aside all the same"
+            )));
+        }
         let aside = DataDirectory::set_aside(&settings.data_dir, clock::wall_ms()).map_err(|error| {
             let is_running = matches!(error, DirectoryError::Locked { .. });
             if is_running { Failure::Refused(chain(&error)) } else { error.into() }

@@ -2,6 +2,7 @@
 
 mod backup_verify;
 mod check;
+mod configured;
 mod dev;
 mod elsewhere;
 mod forget;

@@ -3,14 +3,12 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 use keeper::backup::{BackupFile, RestoreFailed};
 use keeper::node;
 use keeper::problem::chain;
-use keeper::settings::Settings;
 
-use super::{Failure, backup_verify, open_files};
+use super::{Failure, backup_verify, configured, open_files};
 
 #[derive(Debug, Args)]
 pub(super) struct Restore {
@@ -27,7 +25,7 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let settings = Settings::read(&self.config).with_context(|| self.config.display().to_string())?;
+        let settings = configured::settings(&self.config)?;
         open_files::raise_limit();
         let backup = BackupFile::open(&self.from).map_err(backup_verify::failure)?;
         let of = self.backup_of.as_deref().unwrap_or(&settings.cluster);

@@ -75,7 +75,14 @@ async fn run(
         // Where it is known by now, also if any free port was taken.
         settings.listen = Listen { client, peer, http };
         node = start_anew(&settings, &runtimes).await?;
+        says_that_it_runs(&node);
     }
+}
+
+/// The last word of a start.
+pub(super) fn says_that_it_runs(node: &Node) {
+    let Addresses { client, peer, http } = node.addresses();
+    tracing::info!(%client, %peer, %http, "the node runs");
 }
 
 /// A node that has ended lets go of its ports and files a moment later.

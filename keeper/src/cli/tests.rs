@@ -65,6 +65,11 @@ fn what_keeperctl_does_is_pointed_to() {
         assert!(told.contains(&format!("tip: this is the daemon; what is asked of a cluster is {meant}")), "{told}");
         assert!(!told.contains("similar"), "{told}");
     }
+    let stop = told("keeper stop");
+    assert!(stop.contains("tip: a node stops at SIGTERM: `kill PID`") && !stop.contains("restore"), "{stop}");
+    let verify = told("keeper verify x.backup");
+    assert!(verify.contains("tip: a backup is checked by `keeper backup-verify FILE`"), "{verify}");
+    assert!(told("keeper join").contains("`keeperctl cluster add HOST:PEERPORT`"));
     let near = told("keeper restor");
     assert!(near.contains("similar subcommand") && near.contains("'restore'"), "{near}");
 }

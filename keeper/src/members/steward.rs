@@ -8,15 +8,20 @@
 //!
 //! **A disk that is lost again meanwhile** leaves two numbers at one address, and a directory of neither there. The one
 //! with a vote is replaced, whichever of the two it is by then; the other one is a learner, which is forgotten first.
+//!
+//! **What is told.** A directory that is found empty is told once, and so is each reason why it is not taken in: the tries
+//! go on, and their lines would bury the rest of the log.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keeper_registry::Level;
 use tokio::time::Instant;
 
 use super::{Members, Tell, quorum};
 use crate::clock;
+use crate::levels::release_of;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::raft::{Introduction, MemberStatus, RaftStatus};
@@ -29,6 +34,9 @@ const HEARD_MAX: Duration = Duration::from_secs(2);
 
 /// Between two members that are replaced, and two tries to replace one.
 const REPLACE_EVERY: Duration = Duration::from_secs(10);
+
+/// What was last told of a directory in a member's place.
+type Told = BTreeMap<(u64, u64), String>;
 
 /// Works while this node leads.
 #[derive(Debug)]
@@ -64,7 +72,7 @@ impl Steward {
 
     async fn work(&self) {
         let mut replaced_at: Option<Instant> = None;
-        let mut told = BTreeSet::new();
+        let mut told = Told::new();
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if self.members.shared.leads().is_err() {
@@ -72,7 +80,7 @@ impl Steward {
             }
             self.complete().await;
             let rests = replaced_at.is_some_and(|at| at.elapsed() < REPLACE_EVERY);
-            if self.wiped == Wiped::Replaced && !rests && self.replace_one(&mut told).await {
+            if !rests && self.replace_one(&mut told).await {
                 replaced_at = Some(clock::now());
             }
         }
@@ -89,9 +97,8 @@ impl Steward {
         }
     }
 
-    /// Takes one member in anew whose directory is empty; says whether there was one. Of those that cannot be taken in,
-    /// each is told once.
-    async fn replace_one(&self, told: &mut BTreeSet<(u64, u64)>) -> bool {
+    /// Takes one member in anew whose directory is empty; says whether there was one.
+    async fn replace_one(&self, told: &mut Told) -> bool {
         let status = self.members.shared.raft.status();
         let silent = |member: &MemberStatus| member.heard_ago.is_none_or(|ago| ago > HEARD_MAX);
         let silent = status.members.iter().filter(|(id, member)| **id != status.id && silent(member));
@@ -99,28 +106,55 @@ impl Steward {
         for (&node, member) in voters.into_iter().chain(learners) {
             let at = &member.member.peer_endpoint;
             let Ok(found) = self.members.shared.raft.meet(at).await else { continue };
-            if is_too_old(&found) && told.insert((node, found.disk_id)) {
-                tracing::warn!(
-                    node,
-                    at,
-                    "an empty directory answers in the place of this member, under the first release, which cannot be \
-                     taken in anew: run a newer keeper there"
-                );
-            }
-            if !is_wiped(node, member, &found, &status) {
+            let is_old = is_too_old(&found);
+            if !is_old && !is_wiped(node, member, &found, &status) {
                 continue;
             }
-            tracing::warn!(node, at, "an empty directory answers in the place of this member: taking it in anew");
+            let key = (node, found.disk_id);
+            if let Some(waits) = self.waits_for(node, at, is_old) {
+                if is_news(told, key, &waits) {
+                    tracing::warn!(node, at, "an empty directory answers in the place of this member: {waits}");
+                }
+                continue;
+            }
+            if !told.contains_key(&key) {
+                tracing::warn!(node, at, "an empty directory answers in the place of this member: taking it in anew");
+            }
             match self.replace(node, at).await {
                 Ok(new) => {
+                    told.remove(&key);
                     self.metrics.members_replaced.inc();
                     tracing::info!(node, new, "the member was taken in anew");
                 }
-                Err(problem) => tracing::warn!(node, %problem, "the member was not taken in anew yet"),
+                Err(problem) => {
+                    let reason = reason(&problem);
+                    if is_news(told, key, &reason) {
+                        tracing::warn!(node, reason, "the member was not taken in anew yet; trying again and again");
+                    }
+                }
             }
             return true;
         }
         false
+    }
+
+    /// What somebody has to do before a member can be taken in anew.
+    fn waits_for(&self, node: u64, at: &str, is_too_old: bool) -> Option<String> {
+        let level = self.members.shared.replica.read(|state| state.level());
+        if is_too_old {
+            Some("it runs the first release, which cannot be taken in anew: run a newer keeper there".to_owned())
+        } else if level < Level::NAMED {
+            Some(format!(
+                "it is taken in anew once the cluster is at feature level {}, and it is at {level}: run keeper {} or \
+                 newer on every node, then `keeperctl cluster upgrade`",
+                Level::NAMED,
+                release_of(Level::NAMED)
+            ))
+        } else if self.wiped == Wiped::Left {
+            Some(format!("raft.replace_wiped is off, `keeperctl cluster replace {node} {at}` takes it in anew"))
+        } else {
+            None
+        }
     }
 
     async fn replace(&self, node: u64, at: &str) -> Result<u64, Problem> {
@@ -131,6 +165,16 @@ impl Steward {
         let (tell, _nobody) = Tell::channel();
         Ok(turn.replace(node, at, &tell).await?.node)
     }
+}
+
+/// Whether this is not what was told of a directory last.
+fn is_news(told: &mut Told, key: (u64, u64), what: &str) -> bool {
+    told.insert(key, what.to_owned()).as_deref() != Some(what)
+}
+
+/// Why a member was not taken in, the registry's own reason included.
+fn reason(problem: &Problem) -> String {
+    if let Problem::Rejected(rejection) = problem { format!("{problem}: {rejection:?}") } else { problem.to_string() }
 }
 
 /// Whether it is an empty node of the release that does not say who it is.
@@ -153,7 +197,21 @@ fn is_wiped(node: u64, member: &MemberStatus, found: &Introduction, status: &Raf
 
 #[cfg(test)]
 mod tests {
+    use keeper_registry::Rejection;
+
     use super::*;
+
+    /// It was told every ten seconds, and without the reason.
+    #[test]
+    fn why_a_member_is_not_taken_in_is_told_once_with_the_reason() {
+        let mut told = Told::new();
+        let refused = Problem::Rejected(Rejection::LevelTooLow { needed: Level::NAMED, present: Level::FIRST });
+        let first = reason(&refused);
+        assert!(first.starts_with("the registry refused the request: LevelTooLow { needed: "), "{first}");
+        assert!(is_news(&mut told, (3, 30), &first) && !is_news(&mut told, (3, 30), &first));
+        assert!(is_news(&mut told, (3, 30), &reason(&Problem::Stopping)), "another reason");
+        assert!(is_news(&mut told, (3, 31), &first), "another directory");
+    }
 
     /// It was passed over in silence.
     #[test]

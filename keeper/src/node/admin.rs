@@ -1,16 +1,19 @@
 //! What a node says about itself, and how a cluster is founded.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use keeper_proto::v1 as wire;
 
+use crate::clock::WallClock;
 use crate::http::Readiness;
+use crate::members::Wiped;
 use crate::node::Addresses;
 use crate::problem::{Problem, excerpt};
 use crate::raft::{InitializeRefused, Member, RaftHandle, RaftStatus, Removed, Role, Standing};
-use crate::replica::Difference;
+use crate::replica::{Difference, Replica};
 use crate::rpc::{InitialMember, Node};
 use crate::settings::{Advertise, Settings};
 use crate::store::{Room, Standing as DiskStanding};
@@ -25,6 +28,9 @@ pub(super) struct Admin {
     /// Where this node says it is reached.
     advertised: Member,
     raft: RaftHandle,
+    replica: Arc<Replica>,
+    wall: WallClock,
+    wiped: Wiped,
 }
 
 /// Where a node says that it is reached.
@@ -38,8 +44,22 @@ pub(super) fn advertised(settings: &Settings, addresses: Addresses) -> Member {
 }
 
 impl Admin {
-    pub(super) const fn new(node_id: u64, advertised: Member, raft: RaftHandle) -> Self {
-        Self { node_id, advertised, raft }
+    /// For one node, as it was set up.
+    pub(super) const fn new(
+        node_id: u64,
+        advertised: Member,
+        raft: RaftHandle,
+        replica: Arc<Replica>,
+        wall: WallClock,
+        wiped: Wiped,
+    ) -> Self {
+        Self { node_id, advertised, raft, replica, wall, wiped }
+    }
+
+    /// By how much log time is behind the wall clock here; a log without an entry has no time.
+    fn log_behind_ms(&self) -> i64 {
+        let log = self.replica.log_time().0;
+        if log == 0 { 0 } else { self.wall.read_ms().cast_signed().saturating_sub(log.cast_signed()) }
     }
 
     /// A list of members that names this node by other addresses than its settings do was written for another node.
@@ -101,6 +121,8 @@ impl Node for Admin {
         // Whoever asks one that was removed is shown the way to the others.
         reply.members = removed.map_or_else(|| members.collect(), others);
         reply.expected = uninitialized && self.raft.is_expected();
+        reply.leaves_wiped = self.wiped == Wiped::Left;
+        reply.log_behind_ms = self.log_behind_ms();
         reply.disk = self.raft.room().map(disk);
         reply.diverged = self.raft.difference().map(divergence);
     }
@@ -144,7 +166,8 @@ impl Readiness for Admin {
         }
         if is_uninitialized(&status) {
             let waits = if self.raft.is_expected() {
-                "this node has no data, and its cluster runs: it waits to be taken in anew"
+                "this node has no data, and its cluster expects a member here: it waits until a leader, with a majority, \
+                 takes it in anew, or `keeperctl cluster replace` does"
             } else {
                 "this node waits to be founded (`keeper init`) or added to a cluster (`keeperctl cluster add`)"
             };

@@ -250,7 +250,7 @@ impl Node {
         let (leases, lease_worker) =
             Leases::new(Arc::clone(&replica), raft.clone(), proposer.clone(), Arc::clone(&metrics));
         let rows_per_second = settings.limits.upkeep_rows_per_second;
-        let wall = beginning.wall.clone();
+        let (wall, wiped) = (beginning.wall.clone(), wiped(&settings.raft));
         let upkeep = Upkeep::new(Arc::clone(&replica), raft.clone(), proposer.clone(), wall.clone(), rows_per_second);
         services.spawn_service(&runtimes, "proposer", {
             let replica = Arc::clone(&replica);
@@ -261,7 +261,7 @@ impl Node {
 
         let mut streams = Tasks::new(failure.clone());
         let view = View::new(Arc::clone(&replica), raft.clone());
-        let admin = Arc::new(Admin::new(node, advertised, raft.clone()));
+        let admin = Arc::new(Admin::new(node, advertised, raft.clone(), Arc::clone(&replica), wall.clone(), wiped));
         let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: node };
         let cluster = settings.cluster.clone();
         let source = backup::Source { cluster, node, replica: Arc::clone(&replica), raft: raft.clone(), wall };
@@ -269,7 +269,7 @@ impl Node {
         streams.spawn_service(&runtimes, "backups", move |stop| backup_worker.run(stop));
         let silence_max = Duration::from_millis(settings.raft.election_max_ms);
         let members = Members::new(raft.clone(), Arc::clone(&replica), proposer.clone(), silence_max);
-        services.look_after(&runtimes, &members, &metrics, &settings.raft);
+        services.look_after(&runtimes, &members, &metrics, wiped);
         let upgrade = Upgrade::new(raft.clone(), proposer.clone());
         let described = Arc::clone(&admin) as Arc<dyn rpc::Node>;
         let cluster = ClusterService::new(identity, view.clone(), backups, members, upgrade, described);
@@ -304,10 +304,13 @@ const fn admission(settings: &Settings) -> AdmissionLimits {
     }
 }
 
+const fn wiped(raft: &settings::Raft) -> Wiped {
+    if raft.replace_wiped { Wiped::Replaced } else { Wiped::Left }
+}
+
 impl Tasks {
     /// Does for the members what nobody has to ask for.
-    fn look_after(&mut self, runtimes: &Runtimes, members: &Members, metrics: &Arc<Metrics>, raft: &settings::Raft) {
-        let wiped = if raft.replace_wiped { Wiped::Replaced } else { Wiped::Left };
+    fn look_after(&mut self, runtimes: &Runtimes, members: &Members, metrics: &Arc<Metrics>, wiped: Wiped) {
         let steward = Steward::new(members.clone(), Arc::clone(metrics), wiped);
         self.spawn_service(runtimes, "members", move |stop| steward.run(stop));
     }

@@ -37,6 +37,7 @@ mod status;
 mod survey;
 mod type_config;
 mod vitals;
+mod whose;
 
 pub use driver::{RaftDriver, RaftFailed};
 #[cfg(any(test, fuzzing))]
@@ -66,3 +67,4 @@ pub use status::{MemberStatus, RaftStatus, Role, StatusWatch};
 pub use survey::Announced;
 pub use type_config::{Member, TypeConfig};
 pub use vitals::MemberVitals;
+pub use whose::{Misplaced, misplaced};

@@ -21,7 +21,7 @@ pub(crate) use config::{
     ConfigVerb, DeleteConfig, DiffConfig, EditConfig, GetConfig, LintConfig, PutConfig, Reason, WatchConfigs,
 };
 pub(crate) use control::{ControlVerb, SendControl, Target};
-pub(crate) use elsewhere::point;
+pub(crate) use elsewhere::typed;
 pub(crate) use instance::{InstanceName, InstanceVerb};
 pub(crate) use scan::{PartStanding, ScanSessions, Standing};
 pub(crate) use select::{PartName, SelectSessions};
@@ -29,6 +29,9 @@ pub(crate) use session::{
     CountSessions, GetSessions, GiveUp, KickSessions, ListSessions, SessionVerb, TopSessions, UserSessions,
     WatchSessions,
 };
+
+/// A node of this machine, as `keeper dev` starts one.
+pub(crate) const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:7400";
 
 const AFTER_HELP: &str = "\
 Data goes to standard output, words go to standard error.
@@ -50,7 +53,7 @@ pub(crate) struct Typed {
 pub(crate) struct Options {
     /// Nodes to begin with; the others are learnt from them
     #[arg(long, global = true, value_name = "URL,URL", env = "KEEPER_ENDPOINTS", value_delimiter = ',')]
-    #[arg(default_value = "http://127.0.0.1:7400", value_parser = endpoint)]
+    #[arg(default_value = DEFAULT_ENDPOINT, value_parser = endpoint)]
     pub(crate) endpoints: Vec<Endpoint>,
 
     /// How long to wait for an answer, tries on other nodes included

@@ -155,7 +155,7 @@ fn asking_for_help_is_no_mistake() {
 
 #[test]
 fn what_the_daemon_does_and_a_verb_without_its_noun_are_pointed_to() {
-    let told = |line: &str| point(typed(line).expect_err(line)).to_string();
+    let told = |line: &str| as_told(line);
     for (line, meant) in [
         ("cluster restore x.backup", "tip: `keeper restore` does that, the daemon's binary, on the machine of a node"),
         ("restore x.backup", "tip: `keeper restore` does that"),
@@ -169,4 +169,37 @@ fn what_the_daemon_does_and_a_verb_without_its_noun_are_pointed_to() {
         assert!(told.contains(meant) && !told.contains("similar"), "{line}: {told}");
     }
     assert!(told("cluster statis").contains("similar subcommand exists: 'status'"));
+}
+
+/// A mistake, as it is told.
+fn as_told(line: &str) -> String {
+    let words: Vec<_> = std::iter::once("keeperctl").chain(line.split_whitespace()).map(Into::into).collect();
+    super::typed(&words).expect_err(line).to_string()
+}
+
+#[test]
+fn what_other_tools_call_it_is_pointed_to() {
+    for (line, meant) in [
+        ("cluster health", "tip: that is `keeperctl cluster status`"),
+        ("cluster members", "tip: that is `keeperctl cluster status`"),
+        ("members", "tip: that is `keeperctl cluster status`"),
+        ("cluster join node4:7401", "tip: that is `keeperctl cluster add HOST:PEERPORT`"),
+        ("cluster verify prod.backup", "tip: that is `keeper backup-verify FILE`"),
+        ("config show a.toml", "tip: that is `keeperctl config get PATH`"),
+        ("config cat a.toml", "tip: that is `keeperctl config get PATH`"),
+        ("session show ann", "tip: did you mean: `keeperctl instance show`"),
+        ("instance show", "the following required arguments were not provided"),
+    ] {
+        let told = as_told(line);
+        assert!(told.contains(meant), "{line}: {told}");
+    }
+}
+
+/// The noun became the value of the option, and the verb was looked for among the nouns.
+#[test]
+fn an_option_that_lacks_its_value_is_named() {
+    let told = as_told("--endpoints cluster status");
+    assert!(told.contains("tip: `--endpoints` lacks its value: `cluster` was taken for it"), "{told}");
+    let told = as_told("--author config list");
+    assert!(told.contains("tip: `--author` lacks its value: `config` was taken for it"), "{told}");
 }

@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use keeper_client_sdk::{Endpoint, Member, NodeStatus};
+use keeper_client_sdk::{Endpoint, NodeStatus};
 
 use crate::{
     admin::Admin,
-    cluster::{problems, survey::Survey},
+    cluster::{majority::Majority, problems, survey::Survey},
     failure::{Failure, Kind},
     render,
 };
@@ -57,8 +57,9 @@ fn told(failure: Failure, survey: &Survey, waited: Duration) -> Failure {
     let (found, first) = if survey.answers.is_empty() {
         (Failure::unreachable("no node answers"), None)
     } else if let Some(lack) = lack(survey) {
-        let found = Failure::failed(format!("{lack}; {} answers", render::list(endpoints(survey))));
-        let found = cure(survey).into_iter().fold(found, Failure::remedy);
+        let answer = if survey.answers.len() == 1 { "answers" } else { "answer" };
+        let found = Failure::failed(format!("{lack}; {} {answer}", render::list(endpoints(survey))));
+        let found = Majority::of(survey, None).cure().into_iter().fold(found, Failure::remedy);
         (
             found.remedy(format!("the last try: {message}")),
             Some("see how it is with `keeperctl cluster status`".to_owned()),
@@ -87,37 +88,12 @@ fn lack(survey: &Survey) -> Option<String> {
     if let Some(empty) = problems::without_data(survey) {
         return Some(empty);
     }
-    let (voters, missing) = (voters(survey).len(), missing(survey));
-    let has_majority = (voters - missing.len()) * 2 > voters;
-    let silent = || {
-        let names: Vec<_> = missing.iter().map(|member| problems::named(member)).collect();
-        format!("{} of its {voters} voters do not answer, {}", missing.len(), names.join(", "))
-    };
-    Some(match (survey.leader_without_quorum(), has_majority) {
-        (Some(_), false) => format!("the cluster has no majority: {}", silent()),
-        (None, false) => format!("the cluster has no leader and no majority: {}", silent()),
+    let majority = Majority::of(survey, None);
+    Some(match (survey.leader_without_quorum(), majority.is_there()) {
+        (Some(_), false) => format!("the cluster has no majority: {}", majority.lack()),
+        (None, false) => format!("the cluster has no leader and no majority: {}", majority.lack()),
         (Some(_) | None, true) => "the cluster has no leader now: its nodes may be choosing one".to_owned(),
     })
-}
-
-fn voters(survey: &Survey) -> Vec<&Member> {
-    survey.members().into_values().filter(|member| member.voter).collect()
-}
-
-/// Voters without whom there is no majority.
-fn missing(survey: &Survey) -> Vec<&Member> {
-    voters(survey).into_iter().filter(|voter| !survey.has_heard(voter.node_id)).collect()
-}
-
-/// What ends the want of a majority; a member that is silent cannot be removed without one.
-fn cure(survey: &Survey) -> Option<String> {
-    let (voters, missing) = (voters(survey).len(), missing(survey).len());
-    let back = (voters / 2 + 1).checked_sub(voters - missing).filter(|back| *back > 0)?;
-    let whom = if back == missing { "them".to_owned() } else { format!("{back} of them") };
-    Some(format!(
-        "start {whom} again, or repair the network to them: until then nothing can be changed, nor anybody removed; if \
-         their data is gone for good, begin a cluster with a backup: docs/operations.md, \"Backup and restore\""
-    ))
 }
 
 #[cfg(test)]
@@ -148,7 +124,7 @@ mod tests {
         for (role, lack) in [(Role::Candidate, "no leader and no majority"), (Role::NoQuorum, "no majority")] {
             let failure = told(late(), &survey(vec![status(3, role)], &[1, 2]), Duration::from_secs(3));
             let expected = format!(
-                "the cluster has {lack}: 2 of its 3 voters do not answer, node 1 (10.0.0.1:7400), node 2 (10.0.0.2:7400); \
+                "the cluster has {lack}: 2 of 3 voters do not answer: node 1 (10.0.0.1:7400), node 2 (10.0.0.2:7400); \
                  10.0.0.3:7400 answers"
             );
             assert_eq!((failure.kind, failure.message), (Kind::Failed, expected));
@@ -180,6 +156,21 @@ mod tests {
         let begin =
             "10.0.0.1:7400 has no data and knows of no cluster: a new one is founded with `keeper init`, and never ";
         assert!(failure.message.starts_with(begin), "{failure:?}");
+        assert!(failure.remedies.iter().all(|it| !it.contains("begin a cluster with a backup")), "{failure:?}");
+        let of = |node| NodeStatus { term: 0, members: Vec::new(), ..status(node, Role::Uninitialized) };
+        let failure = told(late(), &survey(vec![of(1), of(2)], &[]), Duration::from_secs(3));
+        assert!(failure.message.ends_with("; 10.0.0.1:7400,10.0.0.2:7400 answer"), "{failure:?}");
+    }
+
+    #[test]
+    fn a_majority_without_data_is_no_matter_of_starting_somebody() {
+        let empty = |node| NodeStatus { members: Vec::new(), ..status(node, Role::Uninitialized) };
+        let answers = vec![status(1, Role::Candidate), empty(2), empty(3)];
+        let failure = told(late(), &survey(answers, &[]), Duration::from_secs(3));
+        let expected = "the cluster has no leader and no majority: 2 of 3 voters have no data; ";
+        assert!(failure.message.starts_with(expected), "{failure:?}");
+        let cure = "put their directories back, or begin with a backup (docs/operations.md, \"Backup and restore\")";
+        assert_eq!(failure.remedies[0], cure);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod backup;
 mod diagnosis;
+mod majority;
 mod members;
 mod problems;
 mod report;

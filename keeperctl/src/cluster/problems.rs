@@ -4,11 +4,17 @@
 //! silent, cut off, without its data or without room, with replicas that differ, the cluster may serve everybody, and
 //! the next thing that happens is the one too many.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use keeper_client_sdk::{Divergence, Endpoint, Member, NodeStatus, Role};
 
-use crate::{cluster::survey::Survey, cluster::upgrade, render};
+use crate::{
+    cluster::{majority::Majority, survey::Survey, upgrade},
+    render,
+};
+
+/// Log time that is no further behind the leader's clock is told by nobody: clocks differ.
+const LOG_BEHIND_MAX: Duration = Duration::from_secs(5);
 
 /// What is wrong.
 pub(super) fn problems(survey: &Survey) -> Vec<String> {
@@ -34,14 +40,32 @@ pub(super) fn problems(survey: &Survey) -> Vec<String> {
 }
 
 /// What is worth a word, and nothing to be woken for.
-pub(super) fn tips(survey: &Survey) -> Vec<String> {
+pub(super) fn tips(survey: &Survey, problems: &[String]) -> Vec<String> {
     let silent = survey.strangers().map(|(endpoint, why)| format!("{endpoint} does not answer: {why}"));
     let members = survey.members();
     let outside = survey.answers.values().filter(|(_, status)| is_outside(survey, status, &members));
     let outside = outside.map(|(endpoint, status)| {
         format!("node {} ({endpoint}) is no member of the cluster: stop it, or add it again", status.node_id)
     });
-    silent.chain(outside).chain(upgrade::due(survey.statuses())).collect()
+    // Not while something is wrong: that comes first, and an upgrade has no way back.
+    let due = upgrade::due(survey.statuses()).filter(|_| problems.is_empty());
+    silent.chain(outside).chain(log_time(survey)).chain(due).collect()
+}
+
+/// That what is published now is told too early.
+fn log_time(survey: &Survey) -> Option<String> {
+    let leader = survey.leader()?;
+    let behind = u64::try_from(leader.log_behind_ms).ok().map(Duration::from_millis)?;
+    let told = || {
+        let behind = humantime::format_duration(Duration::from_secs(behind.as_secs()));
+        format!(
+            "log time is {behind} behind the clock of node {}, because it stood still while no node ran, or that \
+             clock is ahead: what happens now is told that much too early, and a minute is made up in an hour and 40 minutes \
+             (docs/operations.md, \"Log time\")",
+            leader.node_id
+        )
+    };
+    (behind > LOG_BEHIND_MAX).then(told)
 }
 
 /// Whether a node that answered belongs to the cluster no more, whether or not it knows. It can be told while there is
@@ -85,22 +109,14 @@ fn leaderless(survey: &Survey) -> Option<String> {
         return Some(unseen);
     }
     let elected = survey.leader_without_quorum();
-    let members = survey.members();
-    let voters: Vec<&&Member> = members.values().filter(|member| member.voter).collect();
-    let misses = |member: &&Member| match elected {
-        Some(elected) => elected.members.iter().any(|it| it.node_id == member.node_id && it.is_silent),
-        None => !survey.has_heard(member.node_id),
-    };
-    let silent: Vec<_> = voters.iter().filter(|member| misses(member)).map(|member| named(member)).collect();
-    if (voters.len() - silent.len()) * 2 > voters.len() {
+    let majority = Majority::of(survey, elected);
+    if majority.is_there() {
         return Some("no node leads: the voters that answer may be choosing one".to_owned());
     }
-    let (count, silent) = (format!("{} of {} voters", silent.len(), voters.len()), silent.join(", "));
+    let lack = majority.verdict();
     Some(match elected {
-        Some(elected) => {
-            format!("no node leads: node {} was elected, and {count} do not answer it: {silent}", elected.node_id)
-        }
-        None => format!("no node leads: {count} do not answer: {silent}"),
+        Some(elected) => format!("no node leads: node {} was elected, and {lack}", elected.node_id),
+        None => format!("no node leads: {lack}"),
     })
 }
 
@@ -113,8 +129,8 @@ pub(super) fn without_data(survey: &Survey) -> Option<String> {
     let mut empty = survey.answers.values();
     if let Some((endpoint, _)) = empty.clone().find(|(_, status)| status.is_expected) {
         return Some(format!(
-            "{endpoint} has no data, and its cluster runs: the leader takes it in anew within seconds; ask the nodes that \
-             have data, by `--endpoints`, and do not run `keeper init`"
+            "{endpoint} has no data, and its cluster expects a member there: a leader with a majority takes it in anew; \
+             ask the nodes that have data, by `--endpoints`, how that is, and do not run `keeper init`"
         ));
     }
     let (endpoint, status) = empty.next()?;
@@ -242,23 +258,34 @@ fn took_back(survey: &Survey) -> Vec<String> {
 
 /// Members whose directory is empty.
 fn wiped(survey: &Survey) -> Vec<String> {
-    let members = survey.members();
-    let empty = survey.statuses().filter(|status| status.role == Role::Uninitialized);
-    let empty = empty.filter_map(|status| Some((status, *members.get(&status.node_id)?)));
-    let is_led = survey.leader().is_some();
-    let one = |(status, member): (&NodeStatus, &Member)| {
-        let (member, node, place) = (named(member), member.node_id, &member.peer_endpoint);
-        let cure = if is_first_release(status) {
-            format!("it runs keeper {}, which cannot be taken in anew: run a newer one there", status.version)
-        } else if is_led {
-            format!("it is taken in anew within seconds, or else by `keeperctl cluster replace {node} {place}`")
-        } else {
-            "only a leader can take it in anew: if its data was set aside by `keeper forget`, put it back".to_owned()
+    let leader = survey.leader();
+    let one = |(member, status): (&Member, &NodeStatus)| {
+        let (node, place) = (member.node_id, &member.peer_endpoint);
+        let cure = match leader {
+            _ if is_first_release(status) => {
+                format!("it runs keeper {}, which cannot be taken in anew: run a newer one there", status.version)
+            }
+            None => "only a leader can take it in anew: if its data was set aside by `keeper forget`, put it back"
+                .to_owned(),
+            Some(leader) if leader.level < LEVEL_NUMBERED => format!(
+                "it is taken in anew once the cluster is at feature level {LEVEL_NUMBERED}: run keeper 0.2.0 or newer on \
+                 every node, then `keeperctl cluster upgrade`"
+            ),
+            Some(leader) if leader.leaves_wiped => format!(
+                "`keeperctl cluster replace {node} {place}` takes it in anew: raft.replace_wiped is off on node {}",
+                leader.node_id
+            ),
+            Some(_) => {
+                format!("it is taken in anew within seconds, or else by `keeperctl cluster replace {node} {place}`")
+            }
         };
-        format!("{member} is a member and has no data: {cure}")
+        format!("{} is a member and has no data: {cure}", named(member))
     };
-    empty.map(one).collect()
+    survey.emptied().map(one).collect()
 }
+
+/// The feature level since which a cluster gives numbers, which whoever is taken in anew needs.
+const LEVEL_NUMBERED: u32 = 2;
 
 /// Whether a node is of the release that does not say which directory it has, and is taken in by nobody.
 pub(super) const fn is_first_release(status: &NodeStatus) -> bool {

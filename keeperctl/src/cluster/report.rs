@@ -58,7 +58,8 @@ struct Told {
     state_id: String,
     state_hash: String,
     version: String,
-    level: u32,
+    /// Of the cluster; a node of none has none.
+    level: Option<u32>,
     level_max: u32,
     sessions: u64,
     instances: u64,
@@ -87,12 +88,14 @@ impl Status {
         let strangers = survey.strangers().map(|(endpoint, _)| Node::silent(endpoint.to_string(), None));
         let mut nodes: Vec<Node> = told.chain(absent).chain(strangers).collect();
         nodes.sort_by_key(|node| (node.node.unwrap_or(u64::MAX), node.endpoint.clone()));
+        let problems = problems::problems(survey);
+        let tips = problems::tips(survey, &problems);
         Self {
             cluster: survey.authority().map(|status| status.cluster.clone()),
             leader: survey.leader().map(|status| status.node_id),
             nodes,
-            problems: problems::problems(survey),
-            tips: problems::tips(survey),
+            problems,
+            tips,
             answered: survey.answers.len(),
         }
     }
@@ -122,7 +125,7 @@ impl Node {
             state_id: render::hex(status.state_id),
             state_hash: render::hex(status.state_hash),
             version: status.version.clone(),
-            level: status.level,
+            level: (status.role != Role::Uninitialized).then_some(status.level),
             level_max: status.level_max,
             sessions: status.sessions,
             instances: status.instances,
@@ -131,12 +134,14 @@ impl Node {
             disk_free_bytes: status.disk.map(|disk| disk.free_bytes),
             disk_needed_bytes: status.disk.map(|disk| disk.needed_bytes),
         };
+        let place = survey::emptied(status, members).map(|member| member.node_id);
+        let node = place.unwrap_or(status.node_id);
         Self {
-            // One that waits for its number has none.
-            node: Some(status.node_id).filter(|node| *node != 0),
+            // One that waits for its number has none, unless it is in the place of a member.
+            node: Some(node).filter(|node| *node != 0),
             endpoint: endpoint.to_string(),
             role: status.role.as_str().to_owned(),
-            voter: members.get(&status.node_id).map(|member| member.voter),
+            voter: members.get(&node).map(|member| member.voter),
             told: Some(told),
         }
     }
@@ -151,7 +156,11 @@ impl Told {
     /// The cluster's, and what the node could read beyond it.
     fn level(&self) -> String {
         let Self { level, level_max, .. } = self;
-        if level == level_max { level.to_string() } else { format!("{level} of {level_max}") }
+        match level {
+            None => String::new(),
+            Some(level) if level == level_max => level.to_string(),
+            Some(level) => format!("{level} of {level_max}"),
+        }
     }
 }
 

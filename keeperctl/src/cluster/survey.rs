@@ -93,9 +93,17 @@ impl Survey {
         told.map(|member| (member.node_id, member)).collect()
     }
 
+    /// Nodes without data, each with the member in whose place it is.
+    pub(super) fn emptied(&self) -> impl Iterator<Item = (&Member, &NodeStatus)> {
+        let members = self.members();
+        self.statuses().filter_map(move |status| Some((emptied(status, &members)?, status)))
+    }
+
     /// Members that did not answer, where they should, and why not.
     pub(super) fn absent(&self) -> impl Iterator<Item = (&Member, Option<String>)> {
-        let absent = self.members().into_values().filter(|member| !self.has_heard(member.node_id));
+        let is_emptied = |node: u64| self.emptied().any(|(member, _)| member.node_id == node);
+        let is_absent = move |member: &&Member| !self.has_heard(member.node_id) && !is_emptied(member.node_id);
+        let absent = self.members().into_values().filter(is_absent);
         absent.map(|member| (member, place(member).and_then(|place| self.lack(&place))))
     }
 
@@ -123,6 +131,22 @@ impl Survey {
     pub(super) fn silences(&self) -> impl Iterator<Item = String> {
         self.silent.iter().map(|(endpoint, problem)| format!("{endpoint} does not answer: {problem}"))
     }
+}
+
+/// The member in whose place a node without data is. Its settings may name another number than the cluster does, which
+/// has given that place a new one each time a disk was lost there, or none.
+pub(super) fn emptied<'a>(status: &NodeStatus, members: &BTreeMap<u64, &'a Member>) -> Option<&'a Member> {
+    if status.role != Role::Uninitialized {
+        return None;
+    }
+    let named = members.get(&status.node_id).copied();
+    let is_there = |member: &&Member| !status.peer_endpoint.is_empty() && status.peer_endpoint == member.peer_endpoint;
+    if named.is_some_and(|named| !is_there(&named)) {
+        // It would not be taken for another one than it says.
+        return named;
+    }
+    // Of two in one place, which a half-done change leaves, the one with a vote is replaced.
+    members.values().copied().filter(is_there).max_by_key(|member| member.voter).or(named)
 }
 
 /// Where a member says that clients reach it.

@@ -1,6 +1,6 @@
 //! `keeperctl cluster upgrade`: the step of an upgrade that has no way back.
 
-use keeper_client_sdk::{NodeStatus, Upgraded};
+use keeper_client_sdk::{NodeStatus, Role, Upgraded};
 use serde::Serialize;
 
 use crate::{
@@ -19,8 +19,9 @@ pub(crate) async fn upgrade(admin: &mut Admin<'_, '_>) -> Result<(), Failure> {
 
 /// What is to be said when every node reads more than the cluster writes.
 pub(super) fn due<'a>(answers: impl Iterator<Item = &'a NodeStatus> + Clone) -> Option<String> {
-    let level = answers.clone().map(|status| status.level).max()?;
-    let all = answers.map(|status| status.level_max).min()?;
+    let members = answers.filter(|status| status.role != Role::Uninitialized);
+    let level = members.clone().map(|status| status.level).max()?;
+    let all = members.map(|status| status.level_max).min()?;
     let hint = || format!("every node that answered reads feature level {all}: `keeperctl cluster upgrade` raises it");
     (all > level).then(hint)
 }
@@ -58,8 +59,6 @@ impl Report for Raised {
 
 #[cfg(test)]
 mod tests {
-    use keeper_client_sdk::Role;
-
     use super::*;
     use crate::cluster::report::tests::status;
 

@@ -139,3 +139,22 @@ async fn what_one_node_knows_is_shown_without_a_majority() {
     assert!(said.starts_with("as one node knows it: revision ") && said.contains(" ago"), "{said}");
     assert_eq!(ctl.run(&["config", "get", "app/none", "--local"]).await.status.code(), Some(1));
 }
+
+/// What the environment says was told as what the command must have, and what it takes was left out.
+#[test]
+fn the_usage_of_a_command_is_the_same_wherever_its_nodes_are_named() {
+    let usage = |line: &[&str]| {
+        let mut command = Command::new(binary("keeperctl"));
+        let output = command.env("KEEPER_ENDPOINTS", "127.0.0.1:1").args(line).output().expect("keeperctl runs");
+        assert_eq!(output.status.code(), Some(2), "{}", words(&output));
+        words(&output)
+    };
+    for (line, expected) in [
+        (&["config", "get"][..], "Usage: keeperctl config get <PATH>\n"),
+        (&["cluster", "status", "more"], "Usage: keeperctl cluster status [OPTIONS]\n"),
+        (&["--endpoints", "cluster", "status"], "tip: `--endpoints` lacks its value: `cluster` was taken for it\n"),
+    ] {
+        let usage = usage(line);
+        assert!(usage.contains(expected), "{usage}");
+    }
+}

@@ -42,12 +42,17 @@ async fn members_without_data_found_no_second_cluster_while_their_own_runs() {
         until("the cluster says that it runs", async || cluster.node(at).raft().is_expected()).await;
         let node = at as u64 + 1;
         assert_eq!(found(&cluster, at, &wiped).await, Err(InitializeRefused::MemberExpected { node }));
-        assert!(page(&cluster, at, "/readyz").contains("it waits to be taken in anew"));
+        assert!(page(&cluster, at, "/readyz").contains("its cluster expects a member here: it waits until a leader"));
     }
     let told = alone(&cluster, &wiped).await;
-    let expected = "has no data, and its cluster runs: the leader takes it in anew within seconds; ask the nodes that have \
-                    data, by `--endpoints`, and do not run `keeper init`";
+    let expected = "has no data, and its cluster expects a member there: a leader with a majority takes it in anew; ask the \
+                    nodes that have data, by `--endpoints`, how that is, and do not run `keeper init`";
     assert!(told.contains(expected), "{told}");
+    let told = alone(&cluster, &[left]).await;
+    let expected = "2 of 3 voters have no data: put their directories back, or begin with a backup (docs/operations.md, \
+                    \"Backup and restore\")";
+    assert!(told.contains("error: no node leads: ") && told.contains(expected), "{told}");
+    assert!(!told.contains("within seconds"), "nobody leads: {told}");
 
     // Each member is asked what it was told, not only the one that founds.
     cluster.crash(left);

@@ -33,4 +33,5 @@ mod session;
 mod silence;
 mod twins;
 mod upgrade;
+mod wiped;
 mod wire;

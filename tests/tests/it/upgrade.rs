@@ -8,6 +8,9 @@ use keeper_client_sdk::{Edit, Keeper, Rank, Registration, SessionKey};
 use keeper_registry::{Command, Level, LogTime, RaiseLevel};
 use keeper_tests::{InProcess, until};
 
+use crate::ctl::{Ctl, words};
+use crate::members::taken_in_anew;
+
 /// As the release before.
 const BEFORE: Option<u32> = Some(1);
 
@@ -126,6 +129,36 @@ async fn a_cluster_is_rolled_and_raised_under_load_without_losing_a_write() {
     cluster.change(1, |settings| settings.upgrade.level_max = None);
     cluster.restart(1).await;
     cluster.converge().await;
+}
+
+/// It was told that it would be taken in anew within seconds, and was not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_lost_before_the_upgrade_is_ended_waits_for_that_and_is_told_so() {
+    let mut cluster = InProcess::start_with(3, |settings| settings.upgrade.level_max = BEFORE).await;
+    for at in 0..3 {
+        replace(&mut cluster, at, None).await;
+    }
+    let at = cluster.follower().await;
+    cluster.crash(at);
+    cluster.wipe(at).await;
+    cluster.restart(at).await;
+    let expected = format!(
+        "node {} ({}) is a member and has no data: it is taken in anew once the cluster is at feature level 2: run keeper \
+         0.2.0 or newer on every node, then `keeperctl cluster upgrade`",
+        at + 1,
+        cluster.endpoint(at).trim_start_matches("http://")
+    );
+    let ctl = Ctl::of(&cluster);
+    until("the status says what it waits for", async || {
+        words(&ctl.run(&["cluster", "status"]).await).contains(&expected)
+    })
+    .await;
+    until("the upgrade is ended", async || {
+        cluster.leader().await;
+        cluster.keeper().await.cluster().upgrade("ann").await.is_ok()
+    })
+    .await;
+    assert_eq!(taken_in_anew(&mut cluster, at, at as u64 + 1).await, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ use crate::govern::Guest;
 use crate::raft::encode;
 use crate::raft::identity::Refusal;
 use crate::raft::limits::REFUSAL_TOLD_EVERY;
+use crate::raft::status::RaftStatus;
 use crate::raft::type_config::TypeConfig;
 
 /// Why reading ended, if not because the sender was done.
@@ -92,7 +93,7 @@ impl PeerService {
     /// Whether a message is for this node, from one that can belong to the cluster.
     pub(super) fn check(&self, message: &Envelope) -> Result<(), Refusal> {
         let checked = self.identity.check(message).map_err(|refusal| self.succeeded(refusal));
-        if let Err(Refusal::WrongDisk { .. } | Refusal::WrongNode { .. }) = checked {
+        if let Err(Refusal::WrongDisk { .. } | Refusal::WrongNode { .. } | Refusal::Emptied { .. }) = checked {
             self.handle.removal.expected();
         }
         checked?;
@@ -104,10 +105,14 @@ impl PeerService {
         if self.handle.stopping.is_cancelled() { Err(Refusal::Stopping) } else { Ok(()) }
     }
 
-    /// A node that was taken in in the place of another one hears what is meant for that one until it is forgotten.
+    /// A node that was taken in in the place of another one hears what is meant for that one until it is forgotten. One
+    /// without data hears what is meant for whoever was there, which need not be the number in its settings.
     fn succeeded(&self, refusal: Refusal) -> Refusal {
         let Refusal::WrongNode { named, own } = refusal else { return refusal };
-        let members = self.handle.status().members;
+        let RaftStatus { members, last_log, .. } = self.handle.status();
+        if members.is_empty() && last_log.is_none() && !self.home.given {
+            return Refusal::Emptied { named };
+        }
         let is_former = match members.get(&named) {
             Some(former) => former.member.peer_endpoint == self.home.advertised.peer_endpoint,
             // It has a number, and does not know the members yet.

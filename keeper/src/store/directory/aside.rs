@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{DataDirectory, DirectoryError, IDENTITY, MARK, content, lock, sync_directory};
+use super::{DataDirectory, DirectoryError, IDENTITY, Identity, MARK, content, lock, sync_directory};
 
 /// How the folders begin that hold what was set aside.
 pub(super) const PREFIX: &str = "aside-";
@@ -18,6 +18,15 @@ pub(super) const PREFIX: &str = "aside-";
 const HELD: [&str; 4] = ["log", "snapshots", MARK, IDENTITY];
 
 impl DataDirectory {
+    /// Which node of a cluster a directory is of, where it says so; and where its log and its snapshots lie.
+    #[must_use]
+    pub fn owner(path: &Path, cluster: &str) -> Option<(u64, PathBuf, PathBuf)> {
+        let text = fs::read_to_string(path.join(IDENTITY)).ok()?;
+        let claim = Identity { cluster: cluster.to_owned(), node_id: 0, created_at_ms: 0, disk_id: 0 };
+        let (identity, _) = claim.confirm(&text, path).ok()?;
+        Some((identity.node_id, path.join("log"), path.join("snapshots")))
+    }
+
     /// Sets aside what a directory holds that no process has open; none if it holds nothing.
     ///
     /// # Errors
@@ -83,7 +92,8 @@ mod tests {
         assert!(matches!(&refused, DirectoryError::Foreign { found, .. } if found == "letters"), "{refused}");
         assert!(root.path().join("log/one").exists());
         fs::remove_file(root.path().join("letters")).expect("it is there");
-        assert!(DataDirectory::open(root.path(), &identity(6)).is_err(), "it holds a log");
+        let refused = DataDirectory::open(root.path(), &identity(6)).expect_err("it holds a log").to_string();
+        assert!(refused.contains("and no identity") && refused.contains("`keeper forget --config FILE`"), "{refused}");
         let aside = DataDirectory::set_aside(root.path(), 7).expect("nobody has it open").expect("it held something");
         assert!(aside.join("log/one").exists() && aside.join("mark").exists());
         assert_eq!(DataDirectory::set_aside(root.path(), 8).expect("nothing to do"), None);

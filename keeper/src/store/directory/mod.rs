@@ -87,6 +87,18 @@ pub enum DirectoryError {
         /// One of the files.
         found: String,
     },
+    /// It holds what a node keeps, and not whose it is.
+    #[error(
+        "{} is not a Keeper data directory: it holds {found} and no identity. If it is the one that is meant, and not a \
+         disk that was mounted in the wrong place, its identity is lost: {CURE}; otherwise name an empty one",
+        path.display()
+    )]
+    Unidentified {
+        /// The directory.
+        path: PathBuf,
+        /// One of the files.
+        found: String,
+    },
     /// It should be empty, and is not.
     #[error("data directory {} is not empty, it holds {found}: name an empty one, or one that does not exist", path.display())]
     Occupied {
@@ -284,6 +296,13 @@ fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
     }
     match content(path, &[]).map_err(unreadable)? {
         None => Ok(()),
+        Some(found) if ["log", "snapshots"].contains(&found.as_str()) => {
+            // What is none of ours says more, whichever is seen first.
+            match content(path, &["log", "snapshots"]).map_err(unreadable)? {
+                None => Err(DirectoryError::Unidentified { path: path.into(), found }),
+                Some(found) => Err(DirectoryError::Foreign { path: path.into(), found }),
+            }
+        }
         Some(found) => Err(DirectoryError::Foreign { path: path.into(), found }),
     }
 }

@@ -13,11 +13,13 @@
 
 mod keys;
 mod options;
+mod peek;
 mod queue;
 mod reader;
 mod writer;
 
 pub use options::{Compression, RocksOptions};
+pub use peek::peek;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

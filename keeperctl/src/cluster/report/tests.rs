@@ -29,6 +29,8 @@ pub(in crate::cluster) fn status(node: u64, role: Role) -> NodeStatus {
         cluster: "main".into(),
         node_id: node,
         is_expected: false,
+        leaves_wiped: false,
+        log_behind_ms: 0,
         leader_id: Some(1),
         term: 3,
         role,
@@ -200,8 +202,8 @@ fn a_cluster_that_never_began_says_how_to_begin() {
 #[test]
 fn a_node_without_data_whose_cluster_runs_is_not_sent_to_found_another() {
     let forgotten = NodeStatus { term: 0, is_expected: true, members: Vec::new(), ..status(2, Role::Uninitialized) };
-    let expected = "10.0.0.2:7400 has no data, and its cluster runs: the leader takes it in anew within seconds; ask the \
-                    nodes that have data, by `--endpoints`, and do not run `keeper init`";
+    let expected = "10.0.0.2:7400 has no data, and its cluster expects a member there: a leader with a majority takes it \
+                    in anew; ask the nodes that have data, by `--endpoints`, how that is, and do not run `keeper init`";
     assert_eq!(problem(vec![forgotten]), expected);
 }
 
@@ -337,10 +339,9 @@ fn too_many_that_were_forgotten_are_named_with_the_way_back() {
     let empty =
         |node_id| NodeStatus { leader_id: None, node_id, members: Vec::new(), ..status(3, Role::Uninitialized) };
     let found = problems(vec![alone.clone(), empty(3), NodeStatus { disk_id: 2, ..empty(2) }], &[]);
-    assert!(
-        found[0].starts_with("no node leads: node 1 was elected, and 2 of 3 voters do not answer it: "),
-        "{found:?}"
-    );
+    let expected = "no node leads: node 1 was elected, and 2 of 3 voters have no data: put their directories back, or begin \
+                    with a backup (docs/operations.md, \"Backup and restore\")";
+    assert_eq!(found[0], expected);
     let expected = "node 3 (10.0.0.3:7400) is a member and has no data: only a leader can take it in anew: if its data was \
                     set aside by `keeper forget`, put it back";
     assert_eq!(found.last().map(String::as_str), Some(expected));
@@ -348,8 +349,94 @@ fn too_many_that_were_forgotten_are_named_with_the_way_back() {
     let mut survey = survey(vec![alone], &[2]);
     survey.hear(endpoint(3), Ok(empty(0)));
     let found = Status::of(&survey).problems;
-    let expected = "node 3 (10.0.0.3:7400) does not answer: a node without data is in its place";
+    let expected = "no node leads: node 1 was elected, and 1 of 3 voters do not answer it, and 1 has no data: node 2 \
+                    (10.0.0.2:7400), node 3 (10.0.0.3:7400)";
+    assert_eq!(found[0], expected);
+    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: only a leader can take it in anew: if its data was \
+                    set aside by `keeper forget`, put it back";
     assert_eq!(found.last().map(String::as_str), Some(expected));
+}
+
+/// The survivor said that the voters which answer may be choosing a leader.
+#[test]
+fn a_majority_without_data_is_told_where_nobody_was_elected() {
+    let alone = NodeStatus { leader_id: None, ..status(1, Role::Candidate) };
+    let found = problems(vec![alone, emptied(2, 2), emptied(3, 3)], &[]);
+    let expected = "no node leads: 2 of 3 voters have no data: put their directories back, or begin with a backup \
+                    (docs/operations.md, \"Backup and restore\")";
+    assert_eq!(found[0], expected);
+    assert!(found.iter().all(|problem| !problem.contains("within seconds")), "{found:?}");
+}
+
+/// A node without data at the place of a member; its settings name a number.
+fn emptied(place: u64, node_id: u64) -> NodeStatus {
+    let members = Vec::new();
+    NodeStatus { leader_id: None, node_id, level: 1, members, ..status(place, Role::Uninitialized) }
+}
+
+/// Its settings name the number that it began with, and the cluster knows it by another.
+#[test]
+fn a_disk_that_is_lost_again_is_told_as_the_first_time() {
+    let mut leader = status(1, Role::Leader);
+    (leader.members[2].node_id, leader.members[2].is_silent) = (9, true);
+    for number in [3, 0] {
+        let mut survey = survey(vec![leader.clone(), status(2, Role::Follower)], &[]);
+        survey.hear(endpoint(3), Ok(emptied(3, number)));
+        let status = Status::of(&survey);
+        let expected = "node 9 (10.0.0.3:7400) is a member and has no data: it is taken in anew within seconds, or else by \
+                        `keeperctl cluster replace 9 10.0.0.3:7401`";
+        assert_eq!(status.problems, [expected]);
+        let row =
+            "9     10.0.0.3:7400  uninitialized  3     118        118      -    0123456789abcdef  0.1.0    -      1000";
+        assert!(status.table().lines().any(|line| line == row), "{}", status.table());
+        assert_eq!(status.nodes.len(), 3, "it is one node");
+    }
+    // One that says it is another member, elsewhere, is taken for none.
+    let mut survey = survey(vec![leader, status(2, Role::Follower)], &[]);
+    survey.hear(endpoint(3), Ok(NodeStatus { disk_id: 7, ..emptied(3, 1) }));
+    let found = Status::of(&survey).problems;
+    assert!(found.iter().all(|problem| !problem.contains("within seconds, or else by `keeperctl cluster replace 9")));
+}
+
+#[test]
+fn who_is_not_taken_in_anew_by_itself_is_told_with_what_does() {
+    let told = |leader: NodeStatus| problems(vec![leader, status(2, Role::Follower), emptied(3, 3)], &[]);
+    let left = told(NodeStatus { leaves_wiped: true, ..status(1, Role::Leader) });
+    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: `keeperctl cluster replace 3 10.0.0.3:7401` takes it \
+                    in anew: raft.replace_wiped is off on node 1";
+    assert_eq!(left, [expected]);
+    let before = told(NodeStatus { level: 1, leaves_wiped: true, ..status(1, Role::Leader) });
+    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: it is taken in anew once the cluster is at feature \
+                    level 2: run keeper 0.2.0 or newer on every node, then `keeperctl cluster upgrade`";
+    assert_eq!(before, [expected]);
+}
+
+#[test]
+fn an_upgrade_is_no_tip_while_something_is_wrong() {
+    let at = |node, role| NodeStatus { level: 1, ..status(node, role) };
+    let sound = vec![at(1, Role::Leader), at(2, Role::Follower), at(3, Role::Follower)];
+    assert_eq!(Status::of(&survey(sound.clone(), &[])).tips.len(), 1);
+    assert_eq!(Status::of(&survey(sound[..2].to_vec(), &[3])).tips, [""; 0]);
+    let fresh = NodeStatus { members: Vec::new(), ..emptied(1, 1) };
+    let status = Status::of(&survey(vec![fresh], &[]));
+    assert_eq!(status.tips, [""; 0]);
+    assert!(status.table().contains("  -      1000\n"), "a node of no cluster has no level: {}", status.table());
+}
+
+#[test]
+fn log_time_that_stood_still_is_told() {
+    let of = |ms| {
+        let leader = NodeStatus { log_behind_ms: ms, ..status(1, Role::Leader) };
+        Status::of(&survey(vec![leader, status(2, Role::Follower), status(3, Role::Follower)], &[]))
+    };
+    let late = of(1_020_400);
+    let expected = "log time is 17m behind the clock of node 1, because it stood still while no node ran, or that clock is \
+                    ahead: what happens now is told that much too early, and a minute is made up in an hour and 40 minutes \
+                    (docs/operations.md, \"Log time\")";
+    assert_eq!((late.tips.as_slice(), late.verdict()), (&[expected.to_owned()][..], Ok(())));
+    for ms in [5_000, 0, -60_000] {
+        assert_eq!(of(ms).tips, [""; 0]);
+    }
 }
 
 #[test]
