@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use keeper::clock;
+use keeper::node::misplaced;
 use keeper::problem::chain;
-use keeper::raft::{self, Misplaced};
-use keeper::settings::Settings;
 use keeper::store::{DataDirectory, DirectoryError};
 
 use super::{Failure, configured};
@@ -25,13 +24,6 @@ pub(super) struct Forget {
     /// Also the data of another member than the one that is reached at these addresses
     #[arg(long)]
     misplaced: bool,
-}
-
-/// Whether the data is that of another member than the one that is reached here.
-fn misplaced(settings: &Settings) -> Option<Misplaced> {
-    let (node, log, snapshots) = DataDirectory::owner(&settings.data_dir, &settings.cluster)?;
-    let said = settings.advertise.peer.clone().unwrap_or_else(|| settings.listen.peer.to_string());
-    raft::misplaced(&log, &snapshots, node, &said)
 }
 
 impl Forget {

@@ -13,8 +13,8 @@ use super::Failure;
 
 /// How long a node may take to end what is under way. A second signal ends it at once.
 const GRACE: Duration = Duration::from_secs(15);
-/// The same for a node that cannot go on: nothing that is under way will be done here any more, and as long as it answers
-/// others wait for it.
+/// The same for a node that cannot go on: nothing that is under way will be done here any more, and as long as it
+/// answers others wait for it.
 const FAILED_GRACE: Duration = Duration::from_millis(500);
 /// The pause between two tries to start a node anew.
 const RETRY: Duration = Duration::from_millis(50);

@@ -9,8 +9,8 @@
 //! **A disk that is lost again meanwhile** leaves two numbers at one address, and a directory of neither there. The one
 //! with a vote is replaced, whichever of the two it is by then; the other one is a learner, which is forgotten first.
 //!
-//! **What is told.** A directory that is found empty is told once, and so is each reason why it is not taken in: the tries
-//! go on, and their lines would bury the rest of the log.
+//! **What is told.** A directory that is found empty is told once, and so is each reason why it is not taken in: the
+//! tries go on, and their lines would bury the rest of the log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,6 +14,7 @@ mod admin;
 mod doors;
 mod gauges;
 mod listeners;
+mod misplaced;
 mod restore;
 mod start;
 mod tasks;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use listeners::{Accepted, Listeners};
+pub use misplaced::misplaced;
 pub use restore::restore;
 pub use start::{Failure, Parts, Runtimes, StartError, hooks};
 

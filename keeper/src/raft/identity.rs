@@ -41,17 +41,18 @@ pub(super) enum Refusal {
     #[error("the message is for group {named}; node {node} serves group {own}")]
     WrongGroup { named: u32, own: u32, node: u64 },
     #[error(
-        "the message is for node {named}; this node waits for a number: set its `node_id`, or add it to the cluster"
+        "the message is for node {named}; this node waits for a number: if it is in the place of that one, whose data is \
+         gone, it gets one from a leader; otherwise set its `node_id`, or add it to the cluster"
     )]
     Unnumbered { named: u64 },
     #[error("the message is for node {named}; this is node {own}: check the peer addresses")]
     WrongNode { named: u64, own: u64 },
     #[error(
-        "the message is for node {named}, in whose place this node is, which has no data: if the disk of node {named} was \
-         lost, or its data set aside, nothing is to be done, a leader with a majority takes this directory in anew under \
-         a new number; where `raft.replace_wiped` is off, `keeperctl cluster replace {named} HOST:PEERPORT` does, with \
-         this node's own address. If it should have its data, stop it and look for its disk; if node {named} is elsewhere, \
-         check the peer addresses"
+        "the message is for node {named}, in whose place this node is, which has no data: if the disk of node {named} \
+         was lost, or its data set aside, nothing is to be done, a leader with a majority takes this directory in anew \
+         under a new number; where `raft.replace_wiped` is off, `keeperctl cluster replace {named} HOST:PEERPORT` does, \
+         with this node's own address. If it should have its data, stop it and look for its disk; if node {named} is \
+         elsewhere, check the peer addresses"
     )]
     Emptied { named: u64 },
     #[error(

@@ -67,10 +67,11 @@ impl<'a> Majority<'a> {
         }
         let answer = self.voters - self.silent.len() - self.empty.len();
         let back = self.voters / 2 + 1 - answer;
-        let whom = if back == self.silent.len() { "them".to_owned() } else { format!("{back} of them") };
+        let (them, their) = if self.silent.len() == 1 { ("it", "its") } else { ("them", "their") };
+        let whom = if back == self.silent.len() { them.to_owned() } else { format!("{back} of them") };
         Some(format!(
-            "start {whom} again, or repair the network to them: until then nothing can be changed, nor anybody removed; \
-             if their data is gone for good, begin a cluster with a backup: docs/operations.md, \"Backup and restore\""
+            "start {whom} again, or repair the network to {them}: until then nothing can be changed, nor anybody removed; \
+             if {their} data is gone for good, begin a cluster with a backup: docs/operations.md, \"Backup and restore\""
         ))
     }
 

@@ -60,8 +60,8 @@ fn log_time(survey: &Survey) -> Option<String> {
         let behind = humantime::format_duration(Duration::from_secs(behind.as_secs()));
         format!(
             "log time is {behind} behind the clock of node {}, because it stood still while no node ran, or that \
-             clock is ahead: what happens now is told that much too early, and a minute is made up in an hour and 40 minutes \
-             (docs/operations.md, \"Log time\")",
+             clock is ahead: what happens now is told that much too early, and a minute is made up in an hour and \
+             40 minutes (docs/operations.md, \"Log time\")",
             leader.node_id
         )
     };

@@ -93,10 +93,12 @@ impl Survey {
         told.map(|member| (member.node_id, member)).collect()
     }
 
-    /// Nodes without data, each with the member in whose place it is.
+    /// Nodes without data, each with the member in whose place it is; a member that answers elsewhere has its data.
     pub(super) fn emptied(&self) -> impl Iterator<Item = (&Member, &NodeStatus)> {
         let members = self.members();
-        self.statuses().filter_map(move |status| Some((emptied(status, &members)?, status)))
+        let has_data = |node: u64| self.statuses().any(|it| it.node_id == node && it.role != Role::Uninitialized);
+        let of = move |status| Some((emptied(status, &members).filter(|member| !has_data(member.node_id))?, status));
+        self.statuses().filter_map(of)
     }
 
     /// Members that did not answer, where they should, and why not.

@@ -395,7 +395,9 @@ fn a_disk_that_is_lost_again_is_told_as_the_first_time() {
     let mut survey = survey(vec![leader, status(2, Role::Follower)], &[]);
     survey.hear(endpoint(3), Ok(NodeStatus { disk_id: 7, ..emptied(3, 1) }));
     let found = Status::of(&survey).problems;
-    assert!(found.iter().all(|problem| !problem.contains("within seconds, or else by `keeperctl cluster replace 9")));
+    let expected =
+        "several nodes answer as node 1: at 10.0.0.1:7400 and at 10.0.0.3:7400; stop the one that is not meant";
+    assert_eq!(found, [expected, "node 9 (10.0.0.3:7400) does not answer: a node without data is in its place"]);
 }
 
 #[test]
@@ -430,9 +432,9 @@ fn log_time_that_stood_still_is_told() {
         Status::of(&survey(vec![leader, status(2, Role::Follower), status(3, Role::Follower)], &[]))
     };
     let late = of(1_020_400);
-    let expected = "log time is 17m behind the clock of node 1, because it stood still while no node ran, or that clock is \
-                    ahead: what happens now is told that much too early, and a minute is made up in an hour and 40 minutes \
-                    (docs/operations.md, \"Log time\")";
+    let expected = "log time is 17m behind the clock of node 1, because it stood still while no node ran, or that clock \
+                    is ahead: what happens now is told that much too early, and a minute is made up in an hour and 40 \
+                    minutes (docs/operations.md, \"Log time\")";
     assert_eq!((late.tips.as_slice(), late.verdict()), (&[expected.to_owned()][..], Ok(())));
     for ms in [5_000, 0, -60_000] {
         assert_eq!(of(ms).tips, [""; 0]);
