@@ -170,3 +170,16 @@ async fn a_node_without_the_snapshot_its_log_begins_behind_says_so_and_does_not_
     .await;
     assert!(refused.contains("no snapshot covers"), "{refused}");
 }
+
+/// Moments were told too early after a stop, and nothing said so.
+#[tokio::test(flavor = "multi_thread")]
+async fn log_time_stands_still_while_no_node_runs_and_the_leader_says_by_how_much() {
+    let mut cluster = InProcess::start(1).await;
+    let before = cluster.status(0).await.log_behind_ms;
+    cluster.stop(0).await;
+    cluster.restart(0).await;
+    cluster.leader().await;
+    let after = cluster.status(0).await.log_behind_ms;
+    assert!(before.abs() < 1_000, "it begins at the wall clock: {before} ms");
+    assert!(after > before, "it was {before} ms behind, and is {after} ms behind");
+}
