@@ -50,9 +50,9 @@ pub(super) enum Refusal {
     #[error(
         "the message is for node {named}, in whose place this node is, which has no data: if the disk of node {named} \
          was lost, or its data set aside, nothing is to be done, a leader with a majority takes this directory in anew \
-         under a new number; where `raft.replace_wiped` is off, `keeperctl cluster replace {named} HOST:PEERPORT` does, \
-         with this node's own address. If it should have its data, stop it and look for its disk; if node {named} is \
-         elsewhere, check the peer addresses"
+         under a new number; where `raft.replace_wiped` is off, `keeperctl cluster replace {named} HOST:PEERPORT` \
+         does, with this node's own address. If it should have its data, stop it and look for its disk; if node \
+         {named} is elsewhere, check the peer addresses"
     )]
     Emptied { named: u64 },
     #[error(
