@@ -131,7 +131,7 @@ mod tests {
         std::mem::forget(left);
         fs::remove_file(root.path().join(LOCK)).expect("a lock");
         let refused = DataDirectory::open(root.path(), &identity()).expect_err("it has no identity");
-        assert!(matches!(refused, DirectoryError::Foreign { .. }), "{refused}");
+        assert!(matches!(refused, DirectoryError::Unidentified { .. }), "{refused}");
         let refused = DataDirectory::prepare(root.path(), 0).expect_err("it holds files");
         assert!(matches!(refused, DirectoryError::Occupied { .. }), "{refused}");
     }
