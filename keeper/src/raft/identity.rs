@@ -48,13 +48,13 @@ pub(super) enum Refusal {
     #[error("the message is for node {named}; this is node {own}: check the peer addresses")]
     WrongNode { named: u64, own: u64 },
     #[error(
-        "the message is for node {named}, in whose place this node is, which has no data: if the disk of node {named} \
-         was lost, or its data set aside, nothing is to be done, a leader with a majority takes this directory in anew \
-         under a new number; where `raft.replace_wiped` is off, `keeperctl cluster replace {named} HOST:PEERPORT` \
-         does, with this node's own address. If it should have its data, stop it and look for its disk; if node \
-         {named} is elsewhere, check the peer addresses"
+        "the message is for node {named}; this is node {own}, which has no data: if it is in the place of node {named}, \
+         whose disk was lost or whose data was set aside, nothing is to be done, a leader with a majority takes this \
+         directory in anew under a new number; where `raft.replace_wiped` is off, `keeperctl cluster replace {named} \
+         HOST:PEERPORT` does, with this node's own address. If it should have its data, stop it and look for its disk; \
+         if node {named} is elsewhere, check the peer addresses"
     )]
-    Emptied { named: u64 },
+    Emptied { named: u64, own: u64 },
     #[error(
         "the message is for node {named}, in whose place this node is: it is node {own}, and nothing is wrong; such \
          messages end once the cluster has forgotten node {named}"

@@ -111,7 +111,7 @@ impl PeerService {
         let Refusal::WrongNode { named, own } = refusal else { return refusal };
         let RaftStatus { members, last_log, .. } = self.handle.status();
         if members.is_empty() && last_log.is_none() && !self.home.given {
-            return Refusal::Emptied { named };
+            return Refusal::Emptied { named, own };
         }
         let is_former = match members.get(&named) {
             Some(former) => former.member.peer_endpoint == self.home.advertised.peer_endpoint,
