@@ -5,13 +5,10 @@
 
 use keeper_client_sdk::{Endpoint, Error};
 
-use crate::{console::Console, render};
+use crate::{args::DEFAULT_ENDPOINT, console::Console, render};
 
 /// How the transport reports an HTTP answer without gRPC in it.
 pub(crate) const NOT_GRPC: &str = "grpc-status header missing";
-
-/// Where nodes are looked for when nobody says where: on this machine, where one can be started.
-const DEFAULT_PLACE: &str = "127.0.0.1:7400";
 
 /// What a failure means to a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +76,7 @@ impl Failure {
     pub(crate) fn asked(mut self, endpoints: &[Endpoint]) -> Self {
         let asked = render::list(endpoints);
         self.message = match self.kind {
-            Kind::Unreachable if asked == DEFAULT_PLACE => {
+            Kind::Unreachable if is_default(endpoints) => {
                 format!("no node answers at {asked}; is it running? `keeper dev` starts one")
             }
             Kind::Unreachable => format!("no node answers at {asked}; is it running?"),
@@ -110,6 +107,11 @@ impl Failure {
         self.remedies.push(remedy.into());
         self
     }
+}
+
+/// Whether nobody said where nodes are: they are looked for on this machine, where one can be started.
+fn is_default(endpoints: &[Endpoint]) -> bool {
+    Endpoint::parse(DEFAULT_ENDPOINT).is_ok_and(|default| *endpoints == [default])
 }
 
 impl From<Error> for Failure {
@@ -178,7 +180,7 @@ mod tests {
         let endpoint = Endpoint::parse("a:7402").expect("host and port");
         let silence = Failure::unreachable("no node answers").asked(&[endpoint]);
         assert_eq!(silence.message, "no node answers at a:7402; is it running?");
-        let nobody_said = Endpoint::parse(crate::args::DEFAULT_ENDPOINT).expect("host and port");
+        let nobody_said = Endpoint::parse(DEFAULT_ENDPOINT).expect("host and port");
         let silence = Failure::unreachable("no node answers").asked(&[nobody_said]);
         assert_eq!(silence.message, "no node answers at 127.0.0.1:7400; is it running? `keeper dev` starts one");
         let silence = Failure::unreachable("no node answers").asked(&[Endpoint::parse("a:1").expect("host and port")]);

@@ -24,13 +24,13 @@ const LAG_READY_MAX: u64 = 1_000;
 /// The node as its admins see it.
 #[derive(Debug, Clone)]
 pub(super) struct Admin {
-    node_id: u64,
+    pub(super) node_id: u64,
     /// Where this node says it is reached.
-    advertised: Member,
-    raft: RaftHandle,
-    replica: Arc<Replica>,
-    wall: WallClock,
-    wiped: Wiped,
+    pub(super) advertised: Member,
+    pub(super) raft: RaftHandle,
+    pub(super) replica: Arc<Replica>,
+    pub(super) wall: WallClock,
+    pub(super) wiped: Wiped,
 }
 
 /// Where a node says that it is reached.
@@ -44,18 +44,6 @@ pub(super) fn advertised(settings: &Settings, addresses: Addresses) -> Member {
 }
 
 impl Admin {
-    /// For one node, as it was set up.
-    pub(super) const fn new(
-        node_id: u64,
-        advertised: Member,
-        raft: RaftHandle,
-        replica: Arc<Replica>,
-        wall: WallClock,
-        wiped: Wiped,
-    ) -> Self {
-        Self { node_id, advertised, raft, replica, wall, wiped }
-    }
-
     /// By how much log time is behind the wall clock here; a log without an entry has no time.
     fn log_behind_ms(&self) -> i64 {
         let log = self.replica.log_time().0;

@@ -261,7 +261,14 @@ impl Node {
 
         let mut streams = Tasks::new(failure.clone());
         let view = View::new(Arc::clone(&replica), raft.clone());
-        let admin = Arc::new(Admin::new(node, advertised, raft.clone(), Arc::clone(&replica), wall.clone(), wiped));
+        let admin = Arc::new(Admin {
+            node_id: node,
+            advertised,
+            raft: raft.clone(),
+            replica: Arc::clone(&replica),
+            wall: wall.clone(),
+            wiped,
+        });
         let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: node };
         let cluster = settings.cluster.clone();
         let source = backup::Source { cluster, node, replica: Arc::clone(&replica), raft: raft.clone(), wall };

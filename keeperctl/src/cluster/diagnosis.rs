@@ -10,7 +10,11 @@ use keeper_client_sdk::{Endpoint, NodeStatus};
 
 use crate::{
     admin::Admin,
-    cluster::{majority::Majority, problems, survey::Survey},
+    cluster::{
+        majority::{self, Majority},
+        problems,
+        survey::Survey,
+    },
     failure::{Failure, Kind},
     render,
 };
@@ -82,14 +86,15 @@ fn longer(waited: Duration) -> String {
 
 /// What the cluster lacks to serve anybody; none: it has a leader and a majority, as far as can be seen from here.
 fn lack(survey: &Survey) -> Option<String> {
-    if survey.leader().is_some() {
+    if majority::leader(survey).is_some() {
         return None;
     }
     if let Some(empty) = problems::without_data(survey) {
         return Some(empty);
     }
     let majority = Majority::of(survey, None);
-    Some(match (survey.leader_without_quorum(), majority.is_there()) {
+    let elected = survey.leader().or_else(|| survey.leader_without_quorum());
+    Some(match (elected, majority.is_there()) {
         (Some(_), false) => format!("the cluster has no majority: {}", majority.lack()),
         (None, false) => format!("the cluster has no leader and no majority: {}", majority.lack()),
         (Some(_) | None, true) => "the cluster has no leader now: its nodes may be choosing one".to_owned(),

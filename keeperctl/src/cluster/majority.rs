@@ -38,7 +38,7 @@ impl<'a> Majority<'a> {
 
     /// Whether those that have data, silent ones included, could not.
     const fn is_lost(&self) -> bool {
-        (self.voters - self.empty.len()) * 2 <= self.voters
+        !self.empty.is_empty() && (self.voters - self.empty.len()) * 2 <= self.voters
     }
 
     /// Who keeps it from being there.
@@ -80,6 +80,12 @@ impl<'a> Majority<'a> {
         let lack = self.lack();
         if self.is_lost() { format!("{lack}: {LOST}") } else { lack }
     }
+}
+
+/// Whoever leads and can decide something: one whose voters have lost their data goes on believing that it leads for as
+/// long as an election takes.
+pub(super) fn leader(survey: &Survey) -> Option<&NodeStatus> {
+    survey.leader().filter(|_| !Majority::of(survey, None).is_lost())
 }
 
 /// Nobody is left who could take anybody in.

@@ -9,7 +9,11 @@ use std::{collections::BTreeMap, time::Duration};
 use keeper_client_sdk::{Divergence, Endpoint, Member, NodeStatus, Role};
 
 use crate::{
-    cluster::{majority::Majority, survey::Survey, upgrade},
+    cluster::{
+        majority::{self, Majority},
+        survey::Survey,
+        upgrade,
+    },
     render,
 };
 
@@ -99,7 +103,7 @@ fn strangers(answers: &[&NodeStatus]) -> Option<String> {
 
 /// That nobody leads, and who is missing.
 fn leaderless(survey: &Survey) -> Option<String> {
-    if survey.leader().is_some() {
+    if majority::leader(survey).is_some() {
         return None;
     }
     if let Some(empty) = without_data(survey) {
@@ -108,7 +112,7 @@ fn leaderless(survey: &Survey) -> Option<String> {
     if let Some(unseen) = leads_unseen(survey) {
         return Some(unseen);
     }
-    let elected = survey.leader_without_quorum();
+    let elected = survey.leader().or_else(|| survey.leader_without_quorum());
     let majority = Majority::of(survey, elected);
     if majority.is_there() {
         return Some("no node leads: the voters that answer may be choosing one".to_owned());
@@ -258,7 +262,7 @@ fn took_back(survey: &Survey) -> Vec<String> {
 
 /// Members whose directory is empty.
 fn wiped(survey: &Survey) -> Vec<String> {
-    let leader = survey.leader();
+    let leader = majority::leader(survey);
     let one = |(member, status): (&Member, &NodeStatus)| {
         let (node, place) = (member.node_id, &member.peer_endpoint);
         let cure = match leader {

@@ -368,6 +368,18 @@ fn a_majority_without_data_is_told_where_nobody_was_elected() {
     assert!(found.iter().all(|problem| !problem.contains("within seconds")), "{found:?}");
 }
 
+/// It said that they are taken in anew within seconds, until the leader had noticed.
+#[test]
+fn a_leader_that_has_not_noticed_that_its_majority_is_without_data_takes_nobody_in() {
+    let found = problems(vec![status(1, Role::Leader), emptied(2, 2), emptied(3, 3)], &[]);
+    let expected = "no node leads: node 1 was elected, and 2 of 3 voters have no data: put their directories back, or \
+                    begin with a backup (docs/operations.md, \"Backup and restore\")";
+    assert_eq!(found[0], expected);
+    assert!(found.iter().all(|problem| !problem.contains("within seconds")), "{found:?}");
+    let found = problems(vec![status(1, Role::Leader), status(2, Role::Follower), emptied(3, 3)], &[]);
+    assert!(found.len() == 1 && found[0].contains("within seconds"), "one of three is taken in: {found:?}");
+}
+
 /// A node without data at the place of a member; its settings name a number.
 fn emptied(place: u64, node_id: u64) -> NodeStatus {
     let members = Vec::new();
