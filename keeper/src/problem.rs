@@ -119,13 +119,22 @@ pub fn excerpt(given: &str) -> Cow<'_, str> {
     cut(given, limits::EXCERPT_CHARS_MAX)
 }
 
-/// A text, or its beginning and how long it was.
+/// A text, or its beginning and how long it was. Whatever of it could move a cursor, colour a terminal or begin a line of
+/// its own is escaped: it is part of what somebody is told, in a terminal or a log.
 #[must_use]
 pub fn cut(text: &str, chars_max: usize) -> Cow<'_, str> {
     match text.char_indices().nth(chars_max) {
-        None => Cow::Borrowed(text),
-        Some((end, _)) => Cow::Owned(format!("{}.. ({} bytes)", &text[..end], text.len())),
+        None => printable(text),
+        Some((end, _)) => Cow::Owned(format!("{}.. ({} bytes)", printable(&text[..end]), text.len())),
     }
+}
+
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |it: char| if it.is_control() { it.escape_default().to_string() } else { it.to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// A time as people read it: not shorter than it was, and no finer than a millisecond.
@@ -158,6 +167,12 @@ mod tests {
         assert_eq!(excerpt(&whole), whole);
         let long = "ü".repeat(100_000);
         assert_eq!(excerpt(&long), format!("{whole}.. (200000 bytes)"));
+    }
+
+    #[test]
+    fn what_is_said_back_cannot_end_its_line() {
+        assert_eq!(excerpt("a\x1b[31m\nFORGED \u{9b}ü"), r"a\u{1b}[31m\nFORGED \u{9b}ü");
+        assert_eq!(cut("\n\n\n", 2), r"\n\n.. (3 bytes)");
     }
 
     #[test]

@@ -23,12 +23,21 @@ pub(crate) fn to_wire(problem: &Problem) -> wire::Problem {
     wire::Problem {
         class: class.into(),
         reason: reason.to_owned(),
-        message: cut(&message(problem), REFUSAL_CHARS_MAX).into_owned(),
+        message: said(&message(problem)),
         happened: happened.into(),
         leader: leader(problem),
         retry_after_ms: if let Problem::Full { retry_after_ms, .. } = problem { *retry_after_ms } else { 0 },
         field: field(problem),
     }
+}
+
+/// The sentence of a refusal inside a frame.
+pub(crate) fn rejection_said(rejection: &Rejection) -> String {
+    said(&rejection_message(rejection))
+}
+
+fn said(message: &str) -> String {
+    cut(message, REFUSAL_CHARS_MAX).into_owned()
 }
 
 fn classify(problem: &Problem) -> (Class, &'static str, Happened) {
@@ -202,7 +211,7 @@ pub(crate) fn rejection_reason(rejection: &Rejection) -> &'static str {
 }
 
 /// One sentence: the offending value, and what would be right.
-pub(crate) fn rejection_message(rejection: &Rejection) -> String {
+fn rejection_message(rejection: &Rejection) -> String {
     match rejection {
         Rejection::AlreadyFounded(state) => format!("the state was founded before, with id {:016x}", state.0),
         Rejection::TooLarge { field, actual, limit } => too_large(field, *actual, *limit),
@@ -305,6 +314,7 @@ mod tests {
             Rejection::ForeignState { present: keeper_registry::StateId(0xAB) },
             Rejection::Full { what: "kicks under way", limit: 64 },
             Rejection::Full { what: "instances", limit: 65_536 },
+            Rejection::NotBound { topic: b"a\x1b[31m\nb".to_vec().into() },
         ];
         let expected = [
             "`author` has 129 bytes; the limit is 128",
@@ -317,8 +327,9 @@ mod tests {
              again and register its sessions again",
             "there are 64 kicks under way, which is the limit: wait until one of them has finished",
             "there is no room for more instances; the limit is 65536",
+            r"the session is not bound to topic `a\u{1b}[31m\nb`",
         ];
-        assert_eq!(said.iter().map(rejection_message).collect::<Vec<_>>(), expected);
+        assert_eq!(said.iter().map(rejection_said).collect::<Vec<_>>(), expected);
         assert_eq!(said.iter().take(3).map(rejection_field).collect::<Vec<_>>(), ["author", "endpoints", "endpoints"]);
     }
 }

@@ -205,7 +205,7 @@ pub(crate) fn operation_result(place: usize, claim: Claim, result: &OperationRes
         OperationResult::Done => Result::Done(Done {}),
         OperationResult::Refused(rejection) => Result::Refused(Refused {
             reason: error::rejection_reason(rejection).to_owned(),
-            message: error::rejection_message(rejection),
+            message: error::rejection_said(rejection),
             holder: error::rejection_holder(rejection).map(holder),
             field: error::operation_field(place, claim, rejection),
         }),

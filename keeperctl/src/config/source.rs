@@ -5,7 +5,7 @@ use std::{
     io::{self, Read},
 };
 
-use crate::{failure::Failure, limits};
+use crate::{failure::Failure, limits, render::printable};
 
 /// What names standard input.
 const STDIN: &str = "-";
@@ -35,8 +35,8 @@ fn take(source: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn called(name: &str) -> &str {
-    if name == STDIN { "standard input" } else { name }
+fn called(name: &str) -> String {
+    if name == STDIN { "standard input".to_owned() } else { printable(name) }
 }
 
 #[cfg(test)]
@@ -59,6 +59,12 @@ mod tests {
             read_file(&vec![b'a'; limits::DOCUMENT_BYTES_MAX]).map(|it| it.len()),
             Ok(limits::DOCUMENT_BYTES_MAX)
         );
+    }
+
+    #[test]
+    fn the_name_of_a_file_that_cannot_be_read_cannot_end_its_line() {
+        let said = read("no/such\x1b[31m\nfile").expect_err("there is none").message;
+        assert!(said.starts_with(r"cannot read no/such\u{1b}[31m\nfile: "), "{said}");
     }
 
     #[test]

@@ -77,3 +77,20 @@ async fn a_refusal_says_back_only_so_much() {
     assert!(refused[0].contains(&excerpt) && refused[1].contains(&excerpt), "{refused:?}");
     assert!(refused.iter().all(|it| it.len() < 1_000), "{refused:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_nothing_back_that_moves_a_cursor_or_begins_a_line() {
+    let cluster = InProcess::start(1).await;
+    let mut raw = Raw::connect(&cluster).await;
+    let name = b"a\x1b[31m\nFORGED";
+    let field = |number: u8| [&[number << 3 | 2, name.len() as u8][..], name].concat();
+    let calls = [
+        ("/keeper.v1.Sessions/Presence", field(3)),
+        ("/keeper.v1.Configs/Lint", field(1)),
+        ("/keeper.v1.Cluster/Initialize", field(1)),
+    ];
+    for (at, (path, message)) in calls.into_iter().enumerate() {
+        let (_, said) = answer(&mut raw, 2 * u32::try_from(at).expect("few") + 1, path, &message).await;
+        assert!(said.contains(r"a\u{1b}[31m\nFORGED"), "{path}: {said:?}");
+    }
+}
