@@ -119,8 +119,8 @@ pub fn excerpt(given: &str) -> Cow<'_, str> {
     cut(given, limits::EXCERPT_CHARS_MAX)
 }
 
-/// A text, or its beginning and how long it was. Whatever of it could move a cursor, colour a terminal or begin a line of
-/// its own is escaped: it is part of what somebody is told, in a terminal or a log.
+/// A text, or its beginning and how long it was. Whatever of it could move a cursor, colour a terminal or begin a line
+/// of its own is escaped: it is part of what somebody is told, in a terminal or a log.
 #[must_use]
 pub fn cut(text: &str, chars_max: usize) -> Cow<'_, str> {
     match text.char_indices().nth(chars_max) {

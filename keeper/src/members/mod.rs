@@ -14,7 +14,8 @@
 //! **Split.** [`change`] is what can be asked; [`quorum`] decides; [`turn`] performs, one step after the other, in the
 //! call of whoever asked: a caller that goes away ends it between two steps, and the same call goes on from there.
 //! [`newcomer`] finds out who a node is that is to join. [`steward`] does what nobody has to ask for: it completes what
-//! a former leader left half-done, and takes members in anew whose disk was replaced.
+//! a former leader left half-done, takes members in anew whose disk was replaced, and has those sent everything again
+//! without whom no majority is left ([`mend`]).
 //!
 //! **Left out.** There is no way to insist on what is refused: each refusal is either of something that could not be
 //! committed, or says what to do first. Changing the address of a member is not built: `replace` does it with a new
@@ -22,6 +23,7 @@
 
 mod change;
 mod limits;
+mod mend;
 mod newcomer;
 mod quorum;
 mod steward;

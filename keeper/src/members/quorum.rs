@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::limits::RETURN_MAX;
 use crate::problem::Problem;
-use crate::raft::{MemberStatus, RaftStatus};
+use crate::raft::{MemberStatus, RaftStatus, Role};
 
 /// Those of the members that vote.
 pub(super) fn voters(status: &RaftStatus) -> BTreeSet<u64> {
@@ -21,6 +22,28 @@ pub(super) fn answers(status: &RaftStatus, id: u64, silence_max: Duration) -> bo
     id == status.id || status.members.get(&id).is_some_and(heard)
 }
 
+/// Refuses to count on a member that took back what it had acknowledged: its answers are of no use.
+pub(super) fn check_kept(status: &RaftStatus, node: u64) -> Result<(), Problem> {
+    if !status.members.get(&node).is_some_and(|member| member.took_back) {
+        return Ok(());
+    }
+    let cure = if status.role == Role::NoQuorum {
+        format!(
+            "no majority is left without it, and the leader sends it what it lacks within {} s: set no data aside until then",
+            2 * RETURN_MAX.as_secs()
+        )
+    } else {
+        "stop it, set its data aside with `keeper forget --config FILE` on its machine, and start it: it is taken in anew"
+            .to_owned()
+    };
+    let message = format!(
+        "node {} lacks entries that it had acknowledged: its directory was put back from an older copy, or lost its log; \
+         {cure}",
+        named(node, &status.members)
+    );
+    Err(Problem::Declined { reason: "took-back", message })
+}
+
 /// Refuses a set of voters of whom no majority answers.
 pub(super) fn check(status: &RaftStatus, target: &BTreeSet<u64>, silence_max: Duration) -> Result<(), Problem> {
     check_present(status, silence_max)?;
@@ -30,11 +53,11 @@ pub(super) fn check(status: &RaftStatus, target: &BTreeSet<u64>, silence_max: Du
         return Ok(());
     }
     let message = format!(
-        "that would leave {} of which {} needed to decide anything, and {}: bring {} back first, or remove {} first",
+        "that would leave {} of which {} needed to decide anything, and {}: {} first, or remove {} first",
         counted(target.len(), "voter", "voters"),
         counted(needed, "is", "are"),
-        silence(&silent, &status.members),
-        if silent.len() == 1 { "it" } else { "them" },
+        lack(&silent, &status.members),
+        cure(&silent, &status.members),
         if silent.len() == 1 { "it" } else { "one of them" },
     );
     Err(Problem::Declined { reason: "would-lose-quorum", message })
@@ -48,17 +71,10 @@ fn check_present(status: &RaftStatus, silence_max: Duration) -> Result<(), Probl
     if answering >= needed {
         return Ok(());
     }
-    let back = needed - answering;
     let message = format!(
-        "the cluster has no majority, and nothing can be changed without one, nobody removed either: {}; bring {} back. \
-         If their data is gone for good, begin a cluster with a backup (docs/operations.md, \"Backup and restore\")",
-        silence(&silent, &status.members),
-        match (silent.len(), back) {
-            (1, _) => "it".to_owned(),
-            (_, 1) => "one of them".to_owned(),
-            (all, back) if all == back => "them".to_owned(),
-            (_, back) => format!("{back} of them"),
-        },
+        "the cluster has no majority, and nothing can be changed without one, nobody removed either: {}; {}",
+        lack(&silent, &status.members),
+        way_back(&silent, needed - answering, &status.members),
     );
     Err(Problem::Declined { reason: "no-majority", message })
 }
@@ -67,23 +83,71 @@ fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// Those that took back what they had acknowledged, and those that do not answer.
+fn apart(lost: &[u64], members: &BTreeMap<u64, MemberStatus>) -> (Vec<u64>, Vec<u64>) {
+    lost.iter().partition(|id| members.get(id).is_some_and(|member| member.took_back))
+}
+
 /// "node 2 (host:7401) does not answer".
-fn silence(silent: &[u64], members: &BTreeMap<u64, MemberStatus>) -> String {
-    let name = |id: &u64| {
-        let at = members.get(id).map(|member| format!(" ({})", member.member.peer_endpoint));
-        format!("{id}{}", at.unwrap_or_default())
+fn lack(lost: &[u64], members: &BTreeMap<u64, MemberStatus>) -> String {
+    let (took_back, silent) = apart(lost, members);
+    let said = [
+        (took_back, "lacks entries that it had acknowledged", "lack entries that they had acknowledged"),
+        (silent, "does not answer", "do not answer"),
+    ];
+    let of = |(nodes, one, several): &(Vec<u64>, &str, &str)| match nodes.as_slice() {
+        [] => None,
+        [node] => Some(format!("node {} {one}", named(*node, members))),
+        _ => {
+            let names: Vec<_> = nodes.iter().map(|node| named(*node, members)).collect();
+            Some(format!("nodes {} {several}", names.join(" and ")))
+        }
     };
-    let names: Vec<_> = silent.iter().map(name).collect();
-    match names.as_slice() {
-        [one] => format!("node {one} does not answer"),
-        _ => format!("nodes {} do not answer", names.join(" and ")),
+    said.iter().filter_map(of).collect::<Vec<_>>().join(", and ")
+}
+
+/// What has them count again, while there is a majority without them.
+fn cure(lost: &[u64], members: &BTreeMap<u64, MemberStatus>) -> String {
+    let (took_back, silent) = apart(lost, members);
+    let back = (!silent.is_empty()).then(|| format!("bring {} back", if lost.len() == 1 { "it" } else { "them" }));
+    let anew = (!took_back.is_empty()).then(|| {
+        let which = if lost.len() == 1 { "it".to_owned() } else { format!("node {}", took_back[0]) };
+        format!("have {which} taken in anew (`keeper forget --config FILE` on its machine)")
+    });
+    back.into_iter().chain(anew).collect::<Vec<_>>().join(", and ")
+}
+
+/// What has the cluster decide again.
+fn way_back(lost: &[u64], back: usize, members: &BTreeMap<u64, MemberStatus>) -> String {
+    let (took_back, silent) = apart(lost, members);
+    if !took_back.is_empty() {
+        let awaited = if silent.is_empty() { "" } else { ", if nobody else comes back," };
+        return format!(
+            "within {} s{awaited} the leader sends what is lacked again: set no data aside until then",
+            2 * RETURN_MAX.as_secs()
+        );
     }
+    let which = match (silent.len(), back) {
+        (1, _) => "it".to_owned(),
+        (_, 1) => "one of them".to_owned(),
+        (all, back) if all == back => "them".to_owned(),
+        (_, back) => format!("{back} of them"),
+    };
+    format!(
+        "bring {which} back. If their data is gone for good, begin a cluster with a backup (docs/operations.md, \"Backup \
+         and restore\")"
+    )
+}
+
+fn named(node: u64, members: &BTreeMap<u64, MemberStatus>) -> String {
+    let at = members.get(&node).map(|member| format!(" ({})", member.member.peer_endpoint));
+    format!("{node}{}", at.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{Member, Role};
+    use crate::raft::Member;
 
     const SILENCE_MAX: Duration = Duration::from_millis(600);
 
@@ -153,5 +217,21 @@ mod tests {
         assert_eq!(refused(&three, &[1]), expected, "it cannot be committed either");
         let two = status(&[(1, None), (2, None)]);
         assert!(refused(&two, &[1]).contains("node 2 (node2:7401) does not answer; bring it back."));
+    }
+
+    #[test]
+    fn a_voter_that_took_back_what_it_acknowledged_is_not_said_to_be_silent() {
+        let mut three = status(&[(1, None), (2, None), (3, Some(10))]);
+        three.members.get_mut(&2).expect("a member").took_back = true;
+        let expected = "that would leave 2 voters of which 2 are needed to decide anything, and node 2 (node2:7401) lacks \
+                        entries that it had acknowledged: have it taken in anew (`keeper forget --config FILE` on its \
+                        machine) first, or remove it first";
+        assert_eq!(refused(&three, &[1, 2]), expected);
+        three.members.get_mut(&3).expect("a member").heard_ago = None;
+        let expected = "the cluster has no majority, and nothing can be changed without one, nobody removed either: \
+                        node 2 (node2:7401) lacks entries that it had acknowledged, and node 3 (node3:7401) does not \
+                        answer; within 20 s, if nobody else comes back, the leader sends what is lacked again: set no \
+                        data aside until then";
+        assert_eq!(refused(&three, &[1, 3]), expected);
     }
 }

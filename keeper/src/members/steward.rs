@@ -1,10 +1,11 @@
 //! What of the membership nobody has to ask for.
 //!
-//! The leader completes what a former one has left half-done. And it takes a member in anew whose disk was replaced: at
-//! its address answers a node with an empty directory, which has forgotten what the member promised and can never be
-//! that member again. It is given a number of its own, learns what the cluster has, and takes the member's place in one
-//! change. This needs a majority of the voters, as every change does; one is replaced at a time, and not soon after
-//! another: a fault that empties directories should be seen by somebody before it has been through all of them.
+//! The leader completes what a former one has left half-done. It mends a majority that took back what it had
+//! acknowledged ([`mend`](super::mend)). And it takes a member in anew whose disk was replaced: at its address answers
+//! a node with an empty directory, which has forgotten what the member promised and can never be that member again. It
+//! is given a number of its own, learns what the cluster has, and takes the member's place in one change. This needs a
+//! majority of the voters, as every change does; one is replaced at a time, and not soon after another: a fault that
+//! empties directories should be seen by somebody before it has been through all of them.
 //!
 //! **A disk that is lost again meanwhile** leaves two numbers at one address, and a directory of neither there. The one
 //! with a vote is replaced, whichever of the two it is by then; the other one is a learner, which is forgotten first.
@@ -19,6 +20,7 @@ use std::time::Duration;
 use keeper_registry::Level;
 use tokio::time::Instant;
 
+use super::mend::Mending;
 use super::{Members, Tell, quorum};
 use crate::clock;
 use crate::levels::release_of;
@@ -72,12 +74,15 @@ impl Steward {
 
     async fn work(&self) {
         let mut replaced_at: Option<Instant> = None;
+        let mut mending = Mending::default();
         let mut told = Told::new();
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if self.members.shared.leads().is_err() {
+                mending = Mending::default();
                 continue;
             }
+            mending.look(&self.members.shared.raft).await;
             self.complete().await;
             let rests = replaced_at.is_some_and(|at| at.elapsed() < REPLACE_EVERY);
             if !rests && self.replace_one(&mut told).await {

@@ -70,6 +70,7 @@ impl Turn<'_> {
             let message = format!("node {to} is a learner, and only a voter can lead: promote it first");
             return Err(Problem::Declined { reason: "learner", message });
         }
+        quorum::check_kept(&status, to)?;
         if !quorum::answers(&status, to, self.shared.silence_max) {
             let message = format!("node {to} ({}) does not answer", member.member.peer_endpoint);
             return Err(Problem::Declined { reason: "silent", message });

@@ -209,6 +209,7 @@ impl Turn<'_> {
         loop {
             self.shared.leads()?;
             let (status, member) = self.member(node)?;
+            quorum::check_kept(&status, node)?;
             if status.role == Role::NoQuorum {
                 return Err(Problem::Unknown { reason: "no majority of the voters answers the leader" });
             }

@@ -12,7 +12,7 @@ use crate::http::Readiness;
 use crate::members::Wiped;
 use crate::node::Addresses;
 use crate::problem::{Problem, excerpt};
-use crate::raft::{InitializeRefused, Member, RaftHandle, RaftStatus, Removed, Role, Standing};
+use crate::raft::{InitializeRefused, Member, MemberStatus, RaftHandle, RaftStatus, Removed, Role, Standing};
 use crate::replica::{Difference, Replica};
 use crate::rpc::{InitialMember, Node};
 use crate::settings::{Advertise, Settings};
@@ -175,9 +175,20 @@ fn is_uninitialized(status: &RaftStatus) -> bool {
 }
 
 fn no_quorum(status: &RaftStatus) -> String {
-    let silent = status.members.iter().filter(|(_, member)| member.voter && member.silent);
-    let silent: Vec<_> = silent.map(|(id, member)| format!("node {id} ({})", member.member.peer_endpoint)).collect();
-    format!("this node was elected, and no majority of the voters answers it; silent: {}", silent.join(", "))
+    let named = |is: fn(&MemberStatus) -> bool| {
+        let those = status.members.iter().filter(|(_, member)| member.voter && is(member));
+        those.map(|(id, member)| format!("node {id} ({})", member.member.peer_endpoint)).collect::<Vec<_>>().join(", ")
+    };
+    let silent = named(|member| member.silent && !member.took_back);
+    let took_back = named(|member| member.took_back);
+    let elected = "this node was elected, and no majority of the voters";
+    match (silent.as_str(), took_back.as_str()) {
+        (silent, "") => format!("{elected} answers it; silent: {silent}"),
+        ("", took_back) => format!("{elected} has what it had acknowledged; lacking: {took_back}"),
+        (silent, took_back) => {
+            format!("{elected} answers it and has what it had acknowledged; silent: {silent}; lacking: {took_back}")
+        }
+    }
 }
 
 fn others(removed: Removed) -> Vec<wire::Member> {

@@ -27,6 +27,7 @@ mod proposal;
 mod read_rounds;
 mod removal;
 mod restore;
+mod send_again;
 mod snapshot_builder;
 mod snapshot_copy;
 mod snapshot_data;

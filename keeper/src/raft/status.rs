@@ -24,7 +24,8 @@ pub enum Role {
     Candidate,
     /// Leads.
     Leader,
-    /// Was elected, and no quorum answers it any more: it leads nobody.
+    /// Was elected, and no quorum answers it any more, or none is left without members that took back what they had
+    /// acknowledged: it can commit nothing.
     NoQuorum,
     /// Has stopped.
     Stopped,
@@ -111,7 +112,8 @@ impl fmt::Debug for StatusWatch {
 }
 
 fn status(seen: RaftMetrics<TypeConfig>, contact: &Contact, acknowledged: &Acknowledged) -> RaftStatus {
-    let leader = contact.leader(&seen);
+    let members = members(&seen, contact, acknowledged);
+    let leader = contact.leader(&seen).filter(|_| seen.state != ServerState::Leader || can_commit(&seen, &members));
     RaftStatus {
         id: seen.id,
         role: role(seen.state, leader),
@@ -124,8 +126,19 @@ fn status(seen: RaftMetrics<TypeConfig>, contact: &Contact, acknowledged: &Ackno
         purged: seen.purged.map(|id| id.index),
         membership: seen.membership_config.log_id().map(|id| id.index),
         changing: seen.membership_config.membership().get_joint_config().len() > 1,
-        members: members(&seen, contact, acknowledged),
+        members,
     }
+}
+
+/// On the leader: whether a majority of the voters is left where some took back what they had acknowledged. Those
+/// answer, so that openraft counts on them; nothing is committed by them.
+fn can_commit(seen: &RaftMetrics<TypeConfig>, members: &BTreeMap<u64, MemberStatus>) -> bool {
+    if !members.values().any(|member| member.took_back) {
+        return true;
+    }
+    let is_lost = |id: &&u64| members.get(id).is_none_or(|member| member.silent);
+    let configs = seen.membership_config.membership().get_joint_config();
+    configs.iter().all(|voters| voters.iter().filter(is_lost).count() * 2 < voters.len())
 }
 
 const fn role(state: ServerState, leader: Option<u64>) -> Role {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use keeper::raft::{RaftOptions, Role};
+use keeper::raft::{RaftOptions, RaftStatus, Role};
 use tempfile::TempDir;
 
 use crate::cluster::{Cluster, document};
@@ -104,4 +104,49 @@ async fn what_a_follower_took_back_is_not_lost_with_the_third_node_down() {
     has_everything(&cluster, third).await;
     let status = cluster.nodes[&leader].handle.status();
     assert_eq!((status.role, status.term), (Role::Leader, term));
+}
+
+#[tokio::test]
+async fn a_majority_that_took_back_what_it_acknowledged_is_sent_it_again() {
+    let mut cluster = Cluster::on_files(patient()).await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let third = 6 - leader - follower;
+    let olds = [copied(&mut cluster, follower).await, copied(&mut cluster, third).await];
+    for (id, old) in [follower, third].into_iter().zip(&olds) {
+        assert!(!cluster.nodes[&leader].handle.send_again(id).await, "it lacks nothing");
+        put_back(&mut cluster, id, old).await;
+        is_found(&cluster, leader, id).await;
+    }
+    let node = &cluster.nodes[&leader];
+    let term = node.reaches("that it can commit nothing", |status| status.role == Role::NoQuorum).await.term;
+    let waiting = node.handle.submit(document("after", "1")).await.expect("a leader");
+    for id in [follower, third] {
+        assert!(node.handle.send_again(id).await);
+    }
+    waiting.outcome().await.expect("an acknowledgement");
+    let mended = |status: &RaftStatus| status.role == Role::Leader && status.members.values().all(|it| !it.took_back);
+    assert_eq!(node.reaches("that all have everything", mended).await.term, term);
+    for id in [leader, follower, third] {
+        has_everything(&cluster, id).await;
+    }
+}
+
+#[tokio::test]
+async fn who_is_put_back_again_while_it_is_sent_everything_stops_nobody() {
+    let mut cluster = Cluster::on_files(patient()).await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let old = copied(&mut cluster, follower).await;
+    for _ in 0..3 {
+        put_back(&mut cluster, follower, &old).await;
+        let term = is_found(&cluster, leader, follower).await;
+        assert!(cluster.nodes[&leader].handle.send_again(follower).await);
+        let last = cluster.propose("after", "1").await.revision;
+        let node = &cluster.nodes[&leader];
+        let has_all = |status: &RaftStatus| {
+            let member = &status.members[&follower];
+            !member.took_back && member.matched >= Some(last)
+        };
+        assert_eq!(node.reaches("that it has everything", has_all).await.term, term);
+    }
+    has_everything(&cluster, follower).await;
 }

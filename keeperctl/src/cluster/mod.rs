@@ -8,6 +8,7 @@ mod diagnosis;
 mod majority;
 mod members;
 mod problems;
+mod put_back;
 mod report;
 mod survey;
 mod upgrade;

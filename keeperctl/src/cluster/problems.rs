@@ -11,6 +11,7 @@ use keeper_client_sdk::{Divergence, Endpoint, Member, NodeStatus, Role};
 use crate::{
     cluster::{
         majority::{self, Majority},
+        put_back,
         survey::Survey,
         upgrade,
     },
@@ -32,7 +33,7 @@ pub(super) fn problems(survey: &Survey) -> Vec<String> {
     problems.extend(doubles(survey));
     problems.extend(divergences(survey, &answers));
     problems.extend(differences(&answers));
-    problems.extend(took_back(survey));
+    problems.extend(put_back::took_back(survey));
     problems.extend(survey.absent().map(|(member, why)| {
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
         format!("{} does not answer{why}", named(member))
@@ -111,6 +112,9 @@ fn leaderless(survey: &Survey) -> Option<String> {
     }
     if let Some(unseen) = leads_unseen(survey) {
         return Some(unseen);
+    }
+    if let Some(lack) = put_back::no_majority(survey) {
+        return Some(lack);
     }
     let elected = survey.leader().or_else(|| survey.leader_without_quorum());
     let majority = Majority::of(survey, elected);
@@ -244,20 +248,6 @@ fn cut_off(survey: &Survey) -> Vec<String> {
         Some(format!("{node} {lack}: repair the network between its peer port and that of node {leader}"))
     };
     leader.members.iter().filter_map(one).collect()
-}
-
-/// Members that lack what they had acknowledged, whether they answer here or not.
-fn took_back(survey: &Survey) -> Vec<String> {
-    let Some(leader) = survey.leader() else { return Vec::new() };
-    let one = |member: &Member| {
-        format!(
-            "{} lacks entries that it had acknowledged, and is sent nothing any more: its directory was put back from \
-             an older copy, or lost its log. Stop it, set its data aside with `keeper forget --config FILE` on its \
-             machine, and start it: it is taken in anew",
-            named(member)
-        )
-    };
-    leader.members.iter().filter(|member| member.took_back).map(one).collect()
 }
 
 /// Members whose directory is empty.

@@ -25,6 +25,7 @@ mod members_cut_off;
 mod monitoring;
 mod presence;
 mod processes;
+mod put_back;
 mod rebuild;
 mod removed;
 mod replicas;

@@ -23,7 +23,8 @@ impl Drop for Clone {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a directory to where there is none.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for file in fs::read_dir(from).unwrap() {
         let source = file.unwrap().path();

@@ -3,7 +3,7 @@
 use openraft::alias::{LeaderIdOf, LogIdOf};
 use openraft::raft::{StreamAppendError, StreamAppendResult};
 
-use super::acknowledged::{Acknowledged, TakenBack};
+use super::acknowledged::{Acknowledged, Asked, TakenBack};
 use super::peers::{CallError, Class, Peer};
 use crate::raft::type_config::TypeConfig;
 
@@ -31,7 +31,9 @@ impl<'s> Witness<'s> {
         match &answer {
             Ok(Some(upto)) => self.acknowledged.note(leader, self.peer.directory(), *upto),
             Err(StreamAppendError::Conflict(lacks)) => {
-                if let Some(taken_back) = self.acknowledged.taken_back(leader, self.peer.directory(), *lacks) {
+                let asked = if self.class == Class::Control { Asked::Heartbeat } else { Asked::Entries };
+                let member = self.peer.directory();
+                if let Some(taken_back) = self.acknowledged.taken_back(leader, member, *lacks, asked) {
                     return self.without(taken_back, *lacks);
                 }
             }
@@ -54,8 +56,8 @@ impl<'s> Witness<'s> {
                 lacks = lacks.index,
                 acknowledged = upto,
                 "a member lacks entries that it had acknowledged: its directory was put back from an older copy, or \
-                 lost its log; it is sent nothing any more. Stop it, set its data aside with `keeper forget --config \
-                 FILE` on its machine, and start it: the leader takes it in anew"
+                 lost its log; it is sent nothing any more, as long as a majority is left without it. `keeperctl \
+                 cluster status` says what to do"
             );
         }
         match self.class {

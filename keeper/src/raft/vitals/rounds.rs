@@ -14,7 +14,6 @@ use super::judge::{self, Disk, Finding};
 use super::{MemberVitals, Question, Report, Vitals};
 use crate::clock;
 use crate::metrics::Metrics;
-use crate::raft::contact::Contact;
 use crate::raft::handle::RaftHandle;
 use crate::raft::leadership::Leadership;
 use crate::raft::limits::{VITALS_INTERVAL, VITALS_MAX, VITALS_SILENCE_MAX};
@@ -22,6 +21,7 @@ use crate::raft::machine::RaftNode;
 use crate::raft::network::{CallError, Class, Peers};
 use crate::raft::own_address::OwnAddress;
 use crate::raft::removal::Removal;
+use crate::raft::status::StatusWatch;
 use crate::raft::type_config::Member;
 use crate::replica::Difference;
 use crate::store::Room;
@@ -34,7 +34,7 @@ pub(in crate::raft) struct VitalsRounds {
     raft: RaftNode,
     peers: Arc<Peers>,
     leadership: watch::Receiver<Leadership>,
-    contact: Arc<Contact>,
+    status: StatusWatch,
     metrics: Arc<Metrics>,
 }
 
@@ -65,7 +65,7 @@ impl VitalsRounds {
             raft: handle.raft.clone(),
             peers: Arc::clone(&handle.peers),
             leadership: handle.leadership.clone(),
-            contact: Arc::clone(&handle.contact),
+            status: handle.watch_status(),
             metrics,
         }
     }
@@ -134,7 +134,7 @@ impl VitalsRounds {
         let membership = seen.membership_config.membership();
         let own = *self.raft.node_id();
         let others = membership.nodes().filter(|(id, _)| **id != own).map(|(id, member)| (*id, member.clone()));
-        let quorum_lost = self.contact.leader(&seen).is_none();
+        let quorum_lost = self.status.status().leader.is_none();
         Group { own, voters: membership.voter_ids().collect(), others: others.collect(), quorum_lost }
     }
 

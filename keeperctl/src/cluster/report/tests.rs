@@ -463,3 +463,29 @@ fn a_member_that_took_back_what_it_acknowledged_is_not_blamed_on_the_network() {
     assert_eq!(problems(vec![leader.clone(), status(2, Role::Follower), status(3, Role::Follower)], &[]), [expected]);
     assert_eq!(problems(vec![leader, status(3, Role::Follower)], &[2]), [expected.to_owned(), dead(2)]);
 }
+
+#[test]
+fn nobody_is_told_to_set_aside_what_a_majority_needs() {
+    let found = |role, silent: &[usize], took_back: &[usize]| {
+        let mut leader = status(1, role);
+        for at in silent.iter().chain(took_back) {
+            leader.members[*at].is_silent = true;
+        }
+        for at in took_back {
+            leader.members[*at].took_back = true;
+        }
+        problems(vec![leader, status(2, Role::Follower), status(3, Role::Follower)], &[])
+    };
+    let both = found(Role::NoQuorum, &[], &[1, 2]);
+    let expected = "no node leads: node 1 was elected, and has no majority that can commit anything: node 2 (10.0.0.2:7400) \
+                    lacks what it had acknowledged, node 3 (10.0.0.3:7400) lacks what it had acknowledged";
+    assert_eq!(both[0], expected);
+    let one = found(Role::NoQuorum, &[2], &[1]);
+    assert!(one[0].ends_with("acknowledged, node 3 (10.0.0.3:7400) does not answer it"), "{one:?}");
+    // Also of a leader that does not know that it can commit nothing.
+    for told in [both, one, found(Role::Leader, &[], &[1, 2])].concat() {
+        assert!(!told.contains("keeper forget"), "{told}");
+    }
+    let expected = "set its data aside with `keeper forget --config FILE` on its machine";
+    assert!(found(Role::Leader, &[], &[1])[0].contains(expected));
+}
