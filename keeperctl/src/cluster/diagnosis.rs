@@ -12,7 +12,7 @@ use crate::{
     admin::Admin,
     cluster::{
         majority::{self, Majority},
-        problems,
+        problems, put_back,
         survey::Survey,
     },
     failure::{Failure, Kind},
@@ -92,6 +92,9 @@ fn lack(survey: &Survey) -> Option<String> {
     if let Some(empty) = problems::without_data(survey) {
         return Some(empty);
     }
+    if let Some(lack) = put_back::no_majority(survey) {
+        return Some(lack);
+    }
     let majority = Majority::of(survey, None);
     let elected = survey.leader().or_else(|| survey.leader_without_quorum());
     Some(match (elected, majority.is_there()) {
@@ -110,6 +113,17 @@ mod tests {
 
     fn late() -> Failure {
         Failure::unserved("no answer to lookup within 3s").remedy("it may have happened")
+    }
+
+    #[test]
+    fn a_majority_that_was_put_back_is_not_said_to_choose_a_leader() {
+        let mut elected = status(1, Role::NoQuorum);
+        for member in &mut elected.members[1..] {
+            (member.is_silent, member.took_back) = (true, true);
+        }
+        let answers = vec![elected, status(2, Role::Follower), status(3, Role::Follower)];
+        let failure = told(late(), &survey(answers, &[]), Duration::from_secs(3));
+        assert!(failure.message.starts_with("no node leads: node 1 was elected, and has no majority that can commit"));
     }
 
     #[test]
