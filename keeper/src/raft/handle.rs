@@ -15,7 +15,7 @@ use super::join::Standing;
 use super::leadership::Leadership;
 use super::limits::READ_INDEX_MAX;
 use super::machine::RaftNode;
-use super::network::{Acknowledged, CallError, Class, Peers};
+use super::network::{Acknowledged, CallError, Peers};
 use super::offload::Offload;
 use super::own_address::OwnAddress;
 use super::proposal::{self, PendingProposal, ProposeError, Proposed};
@@ -266,7 +266,7 @@ impl RaftHandle {
     }
 
     async fn introduce(&self, id: u64, member: &Member) -> Result<Introduction, CallError> {
-        let peer = self.peers.peer(Class::Control, id, member);
+        let peer = self.peers.stranger(id, member);
         let answer = peer.call(Kind::Identify, bytes::Bytes::new(), READ_INDEX_MAX).await?;
         Introduction::decode(answer).map_err(|error| peer.malformed(error))
     }

@@ -96,7 +96,7 @@ pub(super) const DOUBT_INTERVAL: Duration = Duration::from_millis(250);
 /// How long an answer to that may take.
 pub(super) const MEMBERSHIP_MAX: Duration = Duration::from_millis(500);
 
-/// How often a node asks who is at its own address. One question on a connection that stays.
+/// How often a node asks who is at its own address: one connection and one question.
 pub(super) const OWN_ADDRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The same while somebody else is there.

@@ -23,7 +23,7 @@ use openraft::raft::Precondition;
 use super::handle::RaftHandle;
 use super::introduction::Introduction;
 use super::limits::READ_INDEX_MAX;
-use super::network::{CallError, Class};
+use super::network::CallError;
 use super::type_config::{Member, TypeConfig};
 use crate::codec::{DecodeError, Input, Output};
 
@@ -72,7 +72,7 @@ impl RaftHandle {
     /// It is not reached, belongs to another cluster, or answers something else.
     pub async fn meet(&self, peer_endpoint: &str) -> Result<Introduction, MeetError> {
         let stranger = Member { peer_endpoint: peer_endpoint.to_owned(), ..Member::default() };
-        let peer = self.peers.peer(Class::Control, 0, &stranger);
+        let peer = self.peers.stranger(0, &stranger);
         let answer = peer.call(Kind::Identify, Bytes::new(), READ_INDEX_MAX).await.map_err(MeetError)?;
         Introduction::decode(answer).map_err(|error| MeetError(peer.malformed(error)))
     }
@@ -84,7 +84,7 @@ impl RaftHandle {
     pub async fn adopt(&self, newcomer: &Introduction, number: u64) -> Result<(), MeetError> {
         let peer_endpoint = newcomer.peer_endpoint.clone();
         let member = Member { peer_endpoint, disk_id: newcomer.disk_id, ..Member::default() };
-        let peer = self.peers.peer(Class::Control, newcomer.node, &member);
+        let peer = self.peers.stranger(newcomer.node, &member);
         peer.call(Kind::Adopt, adoption(number), ADOPT_MAX).await.map(drop).map_err(MeetError)
     }
 

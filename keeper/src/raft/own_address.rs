@@ -3,7 +3,8 @@
 //! Two processes must never run one data directory: under one number both could lead in one term, and be acknowledged
 //! different entries. A lock keeps them apart on one machine. A clone of a machine has the directory, the settings and
 //! with them the address, and to the others it is the member. But the address leads to one of the two. So a node asks
-//! there who it is, and each answer names the process that gave it. What is found:
+//! there who it is, on a connection of its own each time, because a name may have moved since the last one was made;
+//! and each answer names the process that gave it. What is found:
 //!
 //! - **This process.** All is well.
 //! - **Another process with this directory.** This one stands for no election from then on, which is all that it could
@@ -24,7 +25,7 @@ use tokio::time::Instant;
 use super::handle::RaftHandle;
 use super::introduction::Introduction;
 use super::limits::{DOUBTED_MAX, OWN_ADDRESS_AGAIN, OWN_ADDRESS_INTERVAL, READ_INDEX_MAX};
-use super::network::{CallError, Class};
+use super::network::CallError;
 use super::type_config::Member;
 use crate::clock;
 
@@ -168,7 +169,7 @@ impl OwnAddressRounds {
 
     async fn ask(&self, address: &str) -> Result<Found, CallError> {
         let somebody = Member { peer_endpoint: address.to_owned(), ..Member::default() };
-        let peer = self.handle.peers.peer(Class::Control, 0, &somebody);
+        let peer = self.handle.peers.stranger(0, &somebody);
         let answer = peer.exchange(Kind::Identify, Bytes::new(), READ_INDEX_MAX).await?;
         let process = answer.process;
         let said = Introduction::decode(peer.open(answer, Kind::Identify)?).map_err(|error| peer.malformed(error))?;

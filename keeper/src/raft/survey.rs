@@ -14,7 +14,7 @@ use openraft::async_runtime::watch::WatchReceiver as _;
 use super::handle::RaftHandle;
 use super::limits::READ_INDEX_MAX;
 use super::members::MeetError;
-use super::network::{CallError, Class};
+use super::network::{CallError, Class, Peer};
 use super::type_config::Member;
 
 /// What a member says of its binary.
@@ -40,7 +40,8 @@ impl RaftHandle {
                 let release = env!("CARGO_PKG_VERSION").to_owned();
                 return (id, Ok(Announced { level_max: self.levels.most(), release }));
             }
-            (id, self.announced(id, &member).await.map_err(|error| error.to_string()))
+            let peer = self.peers.peer(Class::Control, id, &member);
+            (id, announced(&peer).await.map_err(|error| error.to_string()))
         });
         join_all(asked).await.into_iter().collect()
     }
@@ -57,15 +58,13 @@ impl RaftHandle {
     /// It is not reached, belongs to another cluster, or answers something else.
     pub async fn announced_at(&self, peer_endpoint: &str) -> Result<Announced, MeetError> {
         let stranger = Member { peer_endpoint: peer_endpoint.to_owned(), ..Member::default() };
-        self.announced(0, &stranger).await.map_err(MeetError)
+        announced(&self.peers.stranger(0, &stranger)).await.map_err(MeetError)
     }
+}
 
-    async fn announced(&self, id: u64, member: &Member) -> Result<Announced, CallError> {
-        let peer = self.peers.peer(Class::Control, id, member);
-        let answer = peer.exchange(Kind::Identify, Bytes::new(), READ_INDEX_MAX).await?;
-        let announced =
-            Announced { level_max: Level(answer.level_max).max(Level::FIRST), release: answer.release.clone() };
-        peer.open(answer, Kind::Identify)?;
-        Ok(announced)
-    }
+async fn announced(peer: &Peer) -> Result<Announced, CallError> {
+    let answer = peer.exchange(Kind::Identify, Bytes::new(), READ_INDEX_MAX).await?;
+    let announced = Announced { level_max: Level(answer.level_max).max(Level::FIRST), release: answer.release.clone() };
+    peer.open(answer, Kind::Identify)?;
+    Ok(announced)
 }

@@ -23,6 +23,7 @@ mod majority;
 mod members;
 mod members_cut_off;
 mod monitoring;
+mod name;
 mod presence;
 mod processes;
 mod put_back;

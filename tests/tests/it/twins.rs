@@ -1,7 +1,7 @@
 //! A data directory that runs twice at once, and an address that leads elsewhere.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -9,6 +9,8 @@ use keeper::settings::Listen;
 use keeper_client_sdk::{Edit, Keeper};
 use keeper_tests::{InProcess, Processes, binary, until, until_some};
 use tempfile::TempDir;
+
+use crate::name::Name;
 
 /// A machine with another address, and the directory and settings of a node. Its process ends with the test.
 struct Clone {
@@ -40,6 +42,11 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 impl Clone {
     /// The disk of a clone of a node that does not run.
     fn disk(cluster: &Processes, at: usize) -> TempDir {
+        Self::disk_reached_at(cluster, at, cluster.listen(at).peer)
+    }
+
+    /// The same, where both say that they are reached by another address than that they listen on.
+    fn disk_reached_at(cluster: &Processes, at: usize, peer_advertised: SocketAddr) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         copy(&cluster.data(at), &folder.path().join("data"));
         let Listen { client, peer, http } = cluster.listen(at);
@@ -47,7 +54,7 @@ impl Clone {
         let settings = format!(
             "cluster = \"test\"\ndata_dir = \"{}\"\nallow_insecure = true\n\
              [listen]\nclient = \"{}\"\npeer = \"{}\"\nhttp = \"{}\"\n\
-             [advertise]\nclient = \"{client}\"\npeer = \"{peer}\"\n",
+             [advertise]\nclient = \"{client}\"\npeer = \"{peer_advertised}\"\n",
             folder.path().join("data").display(),
             elsewhere(client.port()),
             elsewhere(peer.port()),
@@ -101,6 +108,24 @@ async fn a_cloned_machine_with_the_same_advertised_address_does_not_go_on() {
     assert!(!said.contains("raft has failed"), "{said}");
     cluster.leader_among(&[original, other]).await;
     keeper.configs().publish(Edit::put("a.json", "{}")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clone_is_noticed_when_the_name_moves_to_it() {
+    let mut cluster = Processes::start(1).await;
+    let Listen { peer, .. } = cluster.listen(0);
+    let name = Name::leading_to(peer).await;
+    cluster.kill(0);
+    cluster.write_settings(0, &format!("[advertise]\npeer = \"{}\"\n", name.address));
+    let disk = Clone::disk_reached_at(&cluster, 0, name.address);
+    cluster.launch(0);
+    until("the original has asked", async || name.made() > 0).await;
+    name.lead_to(SocketAddr::new(Ipv4Addr::new(127, 0, 0, 2).into(), peer.port()));
+    let _clone = Clone::start(disk);
+    // It had heard itself on a connection that still leads to it.
+    let said = async || fs::read_to_string(cluster.log(0)).unwrap();
+    until("it knows", async || said().await.contains("another process with this data directory answers")).await;
+    until("it ends", async || said().await.contains("the node cannot go on")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 pub(super) use acknowledged::Acknowledged;
 pub use dial::{Connection, Dial, TcpDial};
 pub(super) use peer_network::PeerNetwork;
-pub(super) use peers::{CallError, Class, Peers};
+pub(super) use peers::{CallError, Class, Peer, Peers};
 
 use super::offload::Offload;
 use super::type_config::{Member, TypeConfig};

@@ -1,7 +1,9 @@
 //! The connections to the other nodes.
 //!
 //! Three a peer, so that none waits behind another's bytes: log entries; heartbeats, votes and read rounds; snapshots.
-//! A connection is made when first used and made again after it broke, by whoever uses it next.
+//! A connection is made when first used and made again after it broke, by whoever uses it next. Those to members stay.
+//! One to a stranger ends with what it was made for: nothing here bounds how many addresses are asked about, and a name
+//! may lead elsewhere the next time.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -88,15 +90,24 @@ impl Peers {
         self.identity.disk_id
     }
 
-    /// A peer; nothing is connected yet.
+    /// A member; nothing is connected yet.
     pub(crate) fn peer(self: &Arc<Self>, class: Class, id: u64, member: &Member) -> Peer {
-        let address = member.peer_endpoint.clone();
+        let address = &member.peer_endpoint;
         let mut channels = self.channels.lock();
-        let channel = channels.entry((class, address.clone())).or_insert_with(|| self.channel(class, &address)).clone();
+        let channel = channels.entry((class, address.clone())).or_insert_with(|| self.channel(class, address)).clone();
+        self.over(channel, id, member)
+    }
+
+    /// Whoever is found at an address now, on a connection that ends with what this returns.
+    pub(crate) fn stranger(self: &Arc<Self>, id: u64, member: &Member) -> Peer {
+        self.over(self.channel(Class::Control, &member.peer_endpoint), id, member)
+    }
+
+    fn over(self: &Arc<Self>, channel: Channel, id: u64, member: &Member) -> Peer {
         let client = PeerClient::new(channel)
             .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
-        Peer { id, address, disk_id: member.disk_id, peers: Arc::clone(self), client }
+        Peer { id, address: member.peer_endpoint.clone(), disk_id: member.disk_id, peers: Arc::clone(self), client }
     }
 
     fn channel(&self, class: Class, address: &str) -> Channel {
@@ -242,19 +253,54 @@ mod tests {
         }
     }
 
+    fn dialing(dial: Arc<Silent>) -> Arc<Peers> {
+        let identity =
+            Identity { cluster: "east".to_owned(), group: 0, node: 1, disk_id: 10, level_max: Level::NEWEST };
+        Arc::new(Peers::new(identity, dial))
+    }
+
+    fn at(address: &str) -> Member {
+        Member { peer_endpoint: address.to_owned(), ..Member::default() }
+    }
+
+    async fn ask(peer: Peer) -> Result<Bytes, CallError> {
+        peer.call(Kind::Identify, Bytes::new(), Duration::from_millis(10)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_met_at_ever_new_addresses_leaves_nothing_behind() {
+        let dial = Arc::new(Silent::default());
+        let peers = dialing(Arc::clone(&dial));
+        for number in 10..26 {
+            let answer = ask(peers.stranger(0, &at(&format!("10.0.0.{number}:7401")))).await;
+            assert!(matches!(answer, Err(CallError::Silent { .. })), "{answer:?}");
+        }
+        assert_eq!(peers.channels.lock().len(), 0);
+        let readers = std::mem::take(&mut *dial.readers.lock());
+        assert_eq!(readers.join_all().await.len(), 16, "and every connection has ended");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stranger_is_dialed_anew_each_time() {
+        let dial = Arc::new(Silent::default());
+        let peers = dialing(Arc::clone(&dial));
+        for asked in 1..=3 {
+            drop(ask(peers.stranger(0, &at("node2:7401"))).await);
+            assert_eq!(dial.readers.lock().len(), asked, "the name may lead elsewhere by now");
+        }
+        for _ in 0..3 {
+            drop(ask(peers.peer(Class::Control, 2, &at("node2:7401"))).await);
+            assert_eq!(dial.readers.lock().len(), 4, "a member is kept");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn connections_to_peers_end_in_one_order() {
         let dial = Arc::new(Silent::default());
         let (readers, ended) = (Arc::clone(&dial.readers), Arc::clone(&dial.ended));
-        let identity =
-            Identity { cluster: "east".to_owned(), group: 0, node: 1, disk_id: 10, level_max: Level::NEWEST };
-        let peers = Arc::new(Peers::new(identity, dial));
+        let peers = dialing(dial);
         let addresses: Vec<_> = (10..26).map(|number| format!("10.0.0.{number}:7401")).collect();
-        let calls = addresses.iter().rev().map(|address| {
-            let member = Member { peer_endpoint: address.clone(), ..Member::default() };
-            let peer = peers.peer(Class::Control, 2, &member);
-            async move { peer.call(Kind::Identify, Bytes::new(), Duration::from_millis(10)).await }
-        });
+        let calls = addresses.iter().rev().map(|address| ask(peers.peer(Class::Control, 2, &at(address))));
         let answers = join_all(calls).await;
         assert!(answers.iter().all(|answer| matches!(answer, Err(CallError::Silent { .. }))), "{answers:?}");
         assert!(ended.lock().is_empty(), "all of them are connected");

@@ -1,5 +1,6 @@
 //! Connections without end, and without a word.
 
+use keeper_client_sdk::Rank;
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::cluster_client::ClusterClient;
 use keeper_proto::v1::sessions_client::SessionsClient;
@@ -10,6 +11,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::silent::problem;
 use super::{get, metric};
+use crate::name::Name;
 use crate::wire as raw;
 
 async fn connect(cluster: &InProcess) -> Channel {
@@ -97,4 +99,20 @@ async fn whoever_says_nothing_is_let_go_and_keeps_nobody_out() {
         let ended = tokio::time::timeout(std::time::Duration::from_secs(30), stream.read_to_end(&mut read)).await;
         drop(ended.expect("it is let go"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_asked_about_ever_new_addresses_keeps_none() {
+    let cluster = InProcess::start(1).await;
+    let keeper = cluster.keeper().await;
+    // It speaks HTTP/2 and is no peer: nothing but whoever made a connection to it would end that.
+    let client = cluster.settings(0).listen.client;
+    let mut names = Vec::new();
+    for _ in 0..8 {
+        let name = Name::leading_to(client).await;
+        keeper.cluster().add(name.address.to_string(), Rank::Voter).done().await.expect_err("it is no peer");
+        assert!(name.made() > 0);
+        names.push(name);
+    }
+    until("every connection has ended", async || names.iter().all(|name| name.open() == 0)).await;
 }
