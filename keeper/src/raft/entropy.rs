@@ -39,9 +39,9 @@ impl Entropy {
         Self { next: AtomicU64::new(seed) }
     }
 
-    /// Names whoever has this source; it has drawn nothing when this is asked.
+    /// Names whoever has this source; it has drawn nothing when this is asked. Never 0, which names nobody.
     pub(super) fn name(&self) -> u64 {
-        self.next.load(Ordering::Relaxed)
+        self.next.load(Ordering::Relaxed).max(1)
     }
 
     /// Runs `work`, and whatever openraft spawns in it, on seeds of its own.

@@ -131,17 +131,17 @@ impl RaftHandle {
     /// The first half of [`RaftHandle::propose`]. Batches enter the log in the order of these calls' returns.
     ///
     /// # Errors
-    /// Only [`ProposeError::Stopped`].
+    /// [`ProposeError::Stopped`], and [`ProposeError::NotLeader`] where another process has this node's directory.
     pub async fn submit(&self, batch: Batch) -> Result<PendingProposal, ProposeError> {
-        proposal::submit(&self.raft, batch, None).await
+        proposal::submit(self, batch, None).await
     }
 
     /// The first half of [`RaftHandle::propose_in_term`].
     ///
     /// # Errors
-    /// Only [`ProposeError::Stopped`].
+    /// As [`RaftHandle::submit`].
     pub async fn submit_in_term(&self, batch: Batch, term: u64) -> Result<PendingProposal, ProposeError> {
-        proposal::submit(&self.raft, batch, Some(term)).await
+        proposal::submit(self, batch, Some(term)).await
     }
 
     /// Waits until this node's state has everything that was acknowledged anywhere before this call, and returns an

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use super::contact::Contact;
 use super::machine::RaftNode;
+use super::own_address::OwnAddress;
 use super::type_config::{Member, TypeConfig};
 
 /// Who leads. A view, not a proof: a leader that was cut off goes on believing for a while. Proof is
@@ -45,22 +46,29 @@ impl Leadership {
     }
 }
 
-/// Keeps [`Leadership`] up to date until the node stops; then nobody leads.
+/// Keeps [`Leadership`] up to date until the node stops; then nobody leads. Nobody does either while another process
+/// with this node's directory is found: neither this node's word counts, nor what it hears.
 pub(super) struct LeadershipWatch {
     pub(super) raft: RaftNode,
     /// Who led when the newest applied entry was proposed.
     pub(super) applied: watch::Receiver<Option<LeaderIdOf<TypeConfig>>>,
     pub(super) leadership: Arc<watch::Sender<Leadership>>,
     pub(super) contact: Arc<Contact>,
+    pub(super) own_address: Arc<OwnAddress>,
 }
 
 impl LeadershipWatch {
     pub(super) async fn run(mut self) {
         let mut metrics = self.raft.server_metrics();
+        let mut found = self.own_address.watch();
         loop {
+            found.mark_unchanged();
             let seen = metrics.borrow_watched().clone();
             let applied = *self.applied.borrow_and_update();
-            let now = leadership(&seen, applied);
+            let mut now = leadership(&seen, applied);
+            if self.own_address.is_doubted() {
+                now = Leadership { term: now.term, ..Leadership::default() };
+            }
             if now.own {
                 self.contact.took_office(seen.vote.leader_id);
             }
@@ -72,6 +80,7 @@ impl LeadershipWatch {
             let going_on = tokio::select! {
                 changed = metrics.changed() => changed.is_ok(),
                 changed = self.applied.changed() => changed.is_ok(),
+                changed = found.changed() => changed.is_ok(),
             };
             if !going_on {
                 self.leadership.send_modify(|last| *last = Leadership { term: last.term, ..Leadership::default() });

@@ -106,6 +106,9 @@ pub(super) const OWN_ADDRESS_AGAIN: Duration = Duration::from_millis(500);
 /// still leading to it.
 pub(super) const DOUBTED_MAX: Duration = Duration::from_secs(5);
 
+/// How often it must have said so by then, half of the times that it was asked: one answer may be late, or a lie.
+pub(super) const DOUBTED_ANSWERS_MIN: u32 = 5;
+
 /// Hashes in one answer: a follower may be that many times 64 entries behind what it said last.
 pub(super) const CHECKPOINTS_TOLD: usize = 32;
 

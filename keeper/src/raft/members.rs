@@ -93,6 +93,9 @@ impl RaftHandle {
     /// # Errors
     /// See [`ChangeError`].
     pub async fn change_members(&self, change: MemberChange, seen: Option<u64>) -> Result<(), ChangeError> {
+        if self.own_address.is_doubted() {
+            return Err(ChangeError::NotLeader { leader: None });
+        }
         let (at, term) = {
             let metrics = self.raft.metrics();
             let now = metrics.borrow_watched();

@@ -7,25 +7,31 @@
 //! and each answer names the process that gave it. What is found:
 //!
 //! - **This process.** All is well.
-//! - **Another process with this directory.** This one stands for no election from then on, which is all that it could
-//!   do: what others send reaches the other one. It stops if that has not changed after [`DOUBTED_MAX`]; until then it
-//!   may be an old process on its way down.
+//! - **Another process with this directory.** From then on this one is none of the group: it stands for no election,
+//!   grants no vote, takes no entries, and acknowledges nothing, neither writes nor reads nor renewals. If it leads it
+//!   hands over to a voter that has what was acknowledged. It ends if it has been told so for [`DOUBTED_MAX`], and is
+//!   still; until then it may be an old process on its way down. One answer proves little: it may be late, or a lie.
 //! - **Another node.** The address is wrong. That harms nobody but this node, which says so and is not ready.
-//! - **Nobody.** Many nodes do not reach themselves by the name that others use. It is said once, and the node goes on.
-//!   So a clone that starts while its original is down is found only when that is back.
+//! - **Nobody.** Many nodes do not reach themselves by the name that others use. It is said once, and the node goes on;
+//!   also one that was in doubt, once it has been told nothing for so long. So a clone that starts while its original
+//!   is down, or cut off from it, is found only when that is back.
 //!
 //! Until it has asked once a node stands for no election. Where the address is the very one that it listens on there is
-//! nothing to ask: nobody else listens there. A node of a release that names no process is believed to be this one.
+//! nothing to ask: nobody else listens there. Every process of this release names itself, so one that names none is
+//! another one, of an older release.
+//!
+//! **Left out.** Nobody proves here who he is: whoever holds a node's address can say that he is that node, and end it.
 
 use bytes::Bytes;
 use keeper_proto::peer::envelope::Kind;
-use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::handle::RaftHandle;
 use super::introduction::Introduction;
-use super::limits::{DOUBTED_MAX, OWN_ADDRESS_AGAIN, OWN_ADDRESS_INTERVAL, READ_INDEX_MAX};
+use super::limits::{DOUBTED_ANSWERS_MIN, DOUBTED_MAX, OWN_ADDRESS_AGAIN, OWN_ADDRESS_INTERVAL, READ_INDEX_MAX};
 use super::network::CallError;
+use super::status::Role;
 use super::type_config::Member;
 use crate::clock;
 
@@ -33,39 +39,54 @@ use crate::clock;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "at {address}, where this node says that it is reached (its setting advertise.peer), another process answers with \
-     the same data directory, as node {node}: one directory must never run twice. If this machine is a clone, set its \
-     copy aside with `keeper forget --config FILE`, and give it an address of its own; if it is to take over from the \
-     other one, stop that one first"
+     the same data directory, as node {node}: one directory must never run twice, and this process ends, which may be \
+     the copy or the original. Before anything is set aside, find out which has the newer data: here {}; what answers \
+     at {address} says its own in `keeperctl cluster status` (APPLIED). Keep the newer. The other machine, if it is a \
+     clone, sets its copy aside with `keeper forget --config FILE` and gets an address of its own; if this one is to \
+     take over, stop the other one first",
+    newest(*.applied)
 )]
 pub struct TwinFound {
     /// Where it answers.
     pub address: String,
     /// The number that both have.
     pub node: u64,
+    /// The last entry applied here.
+    pub applied: Option<u64>,
+}
+
+fn newest(index: Option<u64>) -> String {
+    index.map_or_else(|| "nothing was applied".to_owned(), |index| format!("entry {index} was the last one applied"))
 }
 
 /// What this node knows of its own address.
 #[derive(Debug)]
 pub(super) struct OwnAddress {
-    /// Names this process.
+    /// Names this process; never 0.
     process: u64,
     /// None: it is the one that it listens on.
     address: Option<String>,
-    found: Mutex<Found>,
+    found: watch::Sender<Found>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Found {
+pub(super) enum Found {
     /// It was not asked yet.
     Unasked,
     Itself,
     Nobody,
     /// Said in words.
     Another(String),
-    Twin {
-        node: u64,
-        since: Instant,
-    },
+    Twin(Twin),
+}
+
+/// Another process with this directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Twin {
+    node: u64,
+    since: Instant,
+    heard_at: Instant,
+    answers: u32,
 }
 
 /// Asks at this node's own address, for as long as it runs.
@@ -74,8 +95,8 @@ pub(super) struct OwnAddressRounds {
 }
 
 impl OwnAddress {
-    pub(super) const fn new(process: u64, address: Option<String>) -> Self {
-        Self { process, address, found: Mutex::new(Found::Unasked) }
+    pub(super) fn new(process: u64, address: Option<String>) -> Self {
+        Self { process, address, found: watch::Sender::new(Found::Unasked) }
     }
 
     /// Names this process in its answers.
@@ -85,18 +106,31 @@ impl OwnAddress {
 
     /// Whether nothing is known that speaks against standing for election.
     pub(super) fn is_clear(&self) -> bool {
-        match &*self.found.lock() {
+        match &*self.found.borrow() {
             Found::Unasked => self.address.is_none(),
             Found::Itself | Found::Nobody | Found::Another(_) => true,
-            Found::Twin { .. } => false,
+            Found::Twin(_) => false,
         }
+    }
+
+    /// Whether another process was found with this directory: nothing may be acknowledged.
+    pub(super) fn is_doubted(&self) -> bool {
+        matches!(&*self.found.borrow(), Found::Twin(_))
+    }
+
+    /// Follows what is found.
+    pub(super) fn watch(&self) -> watch::Receiver<Found> {
+        self.found.subscribe()
     }
 
     /// What an answer says.
     fn judge(&self, disk_id: u64, process: u64, said: &Introduction) -> Found {
-        match (said.disk_id == disk_id, process == self.process || process == 0) {
+        match (said.disk_id == disk_id, process == self.process) {
             (true, true) => Found::Itself,
-            (true, false) => Found::Twin { node: said.node, since: clock::now() },
+            (true, false) => {
+                let now = clock::now();
+                Found::Twin(Twin { node: said.node, since: now, heard_at: now, answers: 1 })
+            }
             (false, _) if said.node == 0 => Found::Another("a node that waits for a number".to_owned()),
             (false, _) => Found::Another(format!("node {}, with another data directory,", said.node)),
         }
@@ -104,16 +138,17 @@ impl OwnAddress {
 
     /// Remembers what was found, and says it if it is news.
     fn note(&self, address: &str, found: Found, why: Option<&CallError>) {
-        let mut known = self.found.lock();
-        // Who was there is not forgotten because it is silent now.
-        let found = match (&*known, found) {
-            (Found::Twin { .. }, Found::Nobody) => return,
-            (Found::Twin { since, .. }, Found::Twin { node, .. }) => Found::Twin { node, since: *since },
+        let known = self.found.borrow().clone();
+        let found = match (known, found) {
+            // Who was there is not forgotten because it is silent for a moment.
+            (Found::Twin(known), Found::Nobody) if known.heard_at.elapsed() < DOUBTED_MAX => return,
+            (Found::Twin(known), Found::Twin(heard)) => {
+                Found::Twin(Twin { since: known.since, answers: known.answers.saturating_add(1), ..heard })
+            }
             (_, found) => found,
         };
-        let before = std::mem::replace(&mut *known, found.clone());
-        drop(known);
-        if before == found {
+        let before = self.found.send_replace(found.clone());
+        if before == found || matches!((&before, &found), (Found::Twin(_), Found::Twin(_))) {
             return;
         }
         match found {
@@ -130,23 +165,28 @@ impl OwnAddress {
                 address,
                 "{who} answers at this node's own address: correct advertise.peer, or who that name leads to"
             ),
-            Found::Twin { node, .. } => tracing::error!(
+            Found::Twin(Twin { node, .. }) => tracing::error!(
                 address,
                 node,
-                "another process with this data directory answers at this node's own address: this one stands for no \
-                 election, and stops unless the other one does"
+                "another process with this data directory answers at this node's own address: this one acknowledges \
+                 nothing, stands for no election, and stops unless the other one does"
             ),
         }
     }
 
-    /// Another process has had this node's address and directory for too long.
-    fn twin(&self, address: &str) -> Option<TwinFound> {
-        match &*self.found.lock() {
-            Found::Twin { node, since } if since.elapsed() >= DOUBTED_MAX => {
-                Some(TwinFound { address: address.to_owned(), node: *node })
-            }
-            Found::Unasked | Found::Itself | Found::Nobody | Found::Another(_) | Found::Twin { .. } => None,
+    /// Another process has had this node's address and directory for too long, and has just said so again.
+    fn twin(&self) -> Option<u64> {
+        match &*self.found.borrow() {
+            Found::Twin(twin) => twin.is_proven().then_some(twin.node),
+            Found::Unasked | Found::Itself | Found::Nobody | Found::Another(_) => None,
         }
+    }
+}
+
+impl Twin {
+    fn is_proven(self) -> bool {
+        let is_fresh = self.heard_at.elapsed() < OWN_ADDRESS_AGAIN;
+        is_fresh && self.answers >= DOUBTED_ANSWERS_MIN && self.since.elapsed() >= DOUBTED_MAX
     }
 }
 
@@ -160,10 +200,29 @@ impl OwnAddressRounds {
                 Ok(found) => own.note(address, found, None),
                 Err(error) => own.note(address, Found::Nobody, Some(&error)),
             }
-            if let Some(twin) = own.twin(address) {
-                return twin;
+            if let Some(node) = own.twin() {
+                return TwinFound { address: address.to_owned(), node, applied: self.handle.status().applied };
+            }
+            if own.is_doubted() {
+                self.hand_over().await;
             }
             tokio::time::sleep(if own.is_clear() { OWN_ADDRESS_INTERVAL } else { OWN_ADDRESS_AGAIN }).await;
+        }
+    }
+
+    /// Has a voter lead that others reach, and that has most of what was acknowledged here.
+    async fn hand_over(&self) {
+        self.handle.raft.runtime_config().elect(false);
+        let status = self.handle.status();
+        if !matches!(status.role, Role::Leader | Role::NoQuorum) {
+            return;
+        }
+        let others = status.members.iter().filter(|(id, member)| **id != status.id && member.voter && !member.silent);
+        let Some((next, _)) = others.max_by_key(|(_, member)| member.matched) else { return };
+        tracing::warn!(to = next, "this node hands leadership over, because it may run twice");
+        // Raft that has stopped says so elsewhere; one that did not hand over is asked again in the next round.
+        if let Err(error) = self.handle.hand_over(*next).await {
+            tracing::debug!(%error, "the leadership was not handed over");
         }
     }
 
@@ -182,9 +241,9 @@ impl RaftHandle {
     #[must_use]
     pub fn misaddressed(&self) -> Option<String> {
         let address = self.own_address.address.as_deref()?;
-        match &*self.own_address.found.lock() {
+        match &*self.own_address.found.borrow() {
             Found::Another(who) => Some(format!("{who} answers at {address}, this node's own address")),
-            Found::Twin { .. } => {
+            Found::Twin(_) => {
                 Some(format!("another process with this data directory answers at {address}, this node's own address"))
             }
             Found::Unasked | Found::Itself | Found::Nobody => None,
@@ -228,11 +287,20 @@ mod tests {
         assert!(!asked.is_clear());
         asked.note(AT, Found::Nobody, None);
         assert!(asked.is_clear(), "it cannot know better");
-        for (process, disk_id) in [(7, 20), (0, 20), (9, 21)] {
+        for (process, disk_id) in [(7, 20), (0, 21), (9, 21)] {
             hear(&asked, process, disk_id);
             assert!(asked.is_clear());
         }
         assert!(OwnAddress::new(7, None).is_clear(), "there is nothing to ask");
+    }
+
+    /// Asks again and again, and is answered so each time.
+    async fn hear_for(own: &OwnAddress, time: Duration, process: u64) {
+        let until = clock::now() + time;
+        while clock::now() < until {
+            tokio::time::advance(OWN_ADDRESS_AGAIN).await;
+            hear(own, process, 20);
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -240,15 +308,48 @@ mod tests {
         let asked = own();
         hear(&asked, 8, 20);
         assert!(!asked.is_clear());
-        tokio::time::advance(DOUBTED_MAX - Duration::from_millis(1)).await;
+        hear_for(&asked, DOUBTED_MAX - OWN_ADDRESS_AGAIN, 8).await;
         asked.note(AT, Found::Nobody, None);
-        assert!(!asked.is_clear(), "it may be silent");
-        assert_eq!(asked.twin(AT), None);
+        assert!(asked.is_doubted(), "it may be silent");
+        assert_eq!(asked.twin(), None);
         hear(&asked, 7, 20);
         assert!(asked.is_clear(), "that one was on its way down");
         hear(&asked, 8, 20);
+        hear_for(&asked, DOUBTED_MAX, 8).await;
+        assert_eq!(asked.twin(), Some(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_names_itself_takes_none_that_does_not_for_itself() {
+        let asked = own();
+        hear(&asked, 0, 20);
+        assert!(asked.is_doubted(), "the original is of a release that names no process");
+        hear_for(&asked, DOUBTED_MAX, 0).await;
+        assert_eq!(asked.twin(), Some(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_answer_and_silence_end_nobody() {
+        let asked = own();
+        hear(&asked, 8, 20);
+        while asked.is_doubted() {
+            tokio::time::advance(OWN_ADDRESS_AGAIN).await;
+            asked.note(AT, Found::Nobody, None);
+            assert_eq!(asked.twin(), None);
+        }
+        assert!(asked.is_clear(), "and it goes on");
+        hear(&asked, 8, 20);
         tokio::time::advance(DOUBTED_MAX).await;
         hear(&asked, 8, 20);
-        assert_eq!(asked.twin(AT), Some(TwinFound { address: AT.to_owned(), node: 2 }));
+        assert_eq!(asked.twin(), None, "nor do two");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_proven_and_then_silent_ends_nobody() {
+        let asked = own();
+        hear_for(&asked, DOUBTED_MAX - OWN_ADDRESS_AGAIN, 8).await;
+        tokio::time::advance(2 * OWN_ADDRESS_AGAIN).await;
+        asked.note(AT, Found::Nobody, None);
+        assert_eq!(asked.twin(), None);
     }
 }

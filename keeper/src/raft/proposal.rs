@@ -1,16 +1,22 @@
 //! What becomes of a proposal.
 //!
 //! Only two outcomes are certain not to have happened, and both are decided by the core before it appends: this node
-//! does not lead (or leads another term than asked for, hands leadership over, or has not heard from its quorum for a
-//! lease), and the core no longer takes messages. Every failure after that is [`ProposeError::Unknown`]:
+//! does not lead (or leads another term than asked for, hands leadership over, has not heard from its quorum for a
+//! lease, or may run twice), and the core no longer takes messages. Every failure after that is
+//! [`ProposeError::Unknown`]:
 //!
 //! - *discarded*: a new leader overwrote the entry here. Another replica may still hold it and win a later election,
 //!   and then commits it.
 //! - *dropped*: the core stopped, or died, between the append and the answer.
+//! - *in doubt*: another process with this directory was found meanwhile. The group may go on with that one, and
+//!   without what this one has.
 //!
 //! A proposal that is under way when the quorum is lost stays under way until there is a quorum again. There is no
 //! deadline here: it would only turn an outcome that will be known into one that is not. Callers bound what they have
 //! under way, and may stop waiting for it.
+
+use std::fmt;
+use std::sync::Arc;
 
 use openraft::alias::CommittedLeaderIdOf;
 use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader};
@@ -18,7 +24,8 @@ use openraft::impls::ProgressResponder;
 use openraft::raft::ClientWriteResult;
 use tokio::sync::oneshot;
 
-use super::machine::RaftNode;
+use super::handle::RaftHandle;
+use super::own_address::OwnAddress;
 use super::type_config::{Member, TypeConfig};
 use crate::batch::{Batch, Replies};
 
@@ -49,21 +56,29 @@ pub enum ProposeError {
 }
 
 /// A proposal that the core has taken, in the order of the calls.
-#[derive(Debug)]
 pub struct PendingProposal {
     answer: oneshot::Receiver<ClientWriteResult<TypeConfig>>,
+    own_address: Arc<OwnAddress>,
 }
 
 /// Hands a batch to the core. With a term, it is refused unless this node leads in that very term when it is appended.
-pub(super) async fn submit(raft: &RaftNode, batch: Batch, term: Option<u64>) -> Result<PendingProposal, ProposeError> {
+pub(super) async fn submit(
+    node: &RaftHandle,
+    batch: Batch,
+    term: Option<u64>,
+) -> Result<PendingProposal, ProposeError> {
+    let own_address = Arc::clone(&node.own_address);
+    if own_address.is_doubted() {
+        return Err(ProposeError::NotLeader { leader: None });
+    }
     let (responder, answer) = ProgressResponder::complete_only();
-    let mut write = raft.write(batch).responder(responder);
+    let mut write = node.raft.write(batch).responder(responder);
     if let Some(term) = term {
-        write = write.with_leader(CommittedLeaderIdOf::<TypeConfig> { term, node_id: *raft.node_id() });
+        write = write.with_leader(CommittedLeaderIdOf::<TypeConfig> { term, node_id: *node.raft.node_id() });
     }
     // The message was not taken if this fails.
     write.await.map_err(|_| ProposeError::Stopped)?;
-    Ok(PendingProposal { answer })
+    Ok(PendingProposal { answer, own_address })
 }
 
 impl PendingProposal {
@@ -76,6 +91,9 @@ impl PendingProposal {
             return Err(ProposeError::Unknown("the node stopped before the answer"));
         };
         match answer {
+            Ok(_) if self.own_address.is_doubted() => {
+                Err(ProposeError::Unknown("another process runs with this node's data directory"))
+            }
             Ok(written) => Ok(Proposed { revision: written.log_id.index, replies: written.data.0 }),
             Err(ClientWriteError::ForwardToLeader(forward)) => Err(ProposeError::NotLeader { leader: hint(forward) }),
             Err(ClientWriteError::LogEntryDiscarded(_)) => {
@@ -85,6 +103,12 @@ impl PendingProposal {
                 Err(ProposeError::Unknown("a batch was answered as a change of membership"))
             }
         }
+    }
+}
+
+impl fmt::Debug for PendingProposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a proposal under way")
     }
 }
 

@@ -177,7 +177,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         levels: replica.levels().clone(),
         contact: Arc::clone(&contact),
         acknowledged,
-        own_address,
+        own_address: Arc::clone(&own_address),
     };
     let vitals = VitalsRounds::of(&handle, metrics);
     let rounds = ReadRounds {
@@ -189,7 +189,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     };
     let leadership = Arc::new(leadership);
     let followed = Arc::clone(&leadership);
-    let leadership = LeadershipWatch { raft: raft.clone(), applied: applied_leader, leadership, contact };
+    let leadership = LeadershipWatch { raft: raft.clone(), applied: applied_leader, leadership, contact, own_address };
     let removal = RemovalRounds { handle: handle.clone() };
     let own_address = OwnAddressRounds { handle: handle.clone() };
     let driver = RaftDriver { raft, rounds, leadership, schedule, vitals, removal, own_address, stopping };

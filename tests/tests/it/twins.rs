@@ -111,6 +111,44 @@ async fn a_cloned_machine_with_the_same_advertised_address_does_not_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clone_that_leads_hands_over_what_it_acknowledged_once_its_original_is_back() {
+    let mut cluster = Processes::start(3).await;
+    let former = cluster.leader().await;
+    let (original, third) = ((former + 1) % 3, (former + 2) % 3);
+    cluster.kill(original);
+    let mut clone = Clone::start(Clone::disk(&cluster, original));
+    let at_clone = cluster.endpoint(original).replace("127.0.0.1", "127.0.0.2");
+    let keeper = until_some("the clone runs", async || Keeper::connect([at_clone.clone()]).await.ok()).await;
+    cluster.kill(former);
+    // Nobody else can be elected: the third reaches no other voter.
+    until("the clone leads", async || keeper.configs().publish(Edit::put("a/0.json", "{}")).await.is_ok()).await;
+    cluster.launch(original);
+    let mut acknowledged = vec!["a/0.json".to_owned()];
+    until("the clone knows", async || {
+        let path = format!("a/{}.json", acknowledged.len());
+        if keeper.configs().publish(Edit::put(path.as_str(), "{}")).await.is_ok() {
+            acknowledged.push(path);
+        }
+        clone.log().contains("this node hands leadership over")
+    })
+    .await;
+    cluster.leader_among(&[original, third]).await;
+    assert_eq!(clone.ended().await, Some(2), "{}", clone.log());
+    assert!(clone.log().contains("which may be the copy or the original"), "{}", clone.log());
+    // The original has all of it, too.
+    let others = Keeper::connect([cluster.endpoint(original), cluster.endpoint(third)]).await.unwrap();
+    others.configs().publish(Edit::put("after.json", "{}")).await.unwrap();
+    cluster.launch(former);
+    cluster.leader().await;
+    cluster.kill(third);
+    cluster.leader_among(&[original, former]).await;
+    let left = Keeper::connect([cluster.endpoint(original), cluster.endpoint(former)]).await.unwrap();
+    for path in acknowledged {
+        assert!(left.configs().get(path.as_str()).await.unwrap().is_some(), "{path} is lost");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clone_is_noticed_when_the_name_moves_to_it() {
     let mut cluster = Processes::start(1).await;
     let Listen { peer, .. } = cluster.listen(0);

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tonic::{Status, Streaming};
 
 use super::PeerService;
+use super::call::unavailable;
 use crate::clock;
 use crate::govern::Guest;
 use crate::raft::encode;
@@ -71,7 +72,8 @@ impl PeerService {
                 let from = message.from;
                 sender.store(from, Ordering::Relaxed);
                 service.vouch(&message, guest.as_ref());
-                match service.check_running().and_then(|()| service.append_request(message)) {
+                let checked = service.check_running().and_then(|()| service.check_alone());
+                match checked.and_then(|()| service.append_request(message)) {
                     Ok(request) => Some((request, requests)),
                     Err(refusal) => {
                         *ended.lock() = Some((from, refusal));
@@ -103,6 +105,15 @@ impl PeerService {
     /// Raft is told nothing any more while it stops: whoever asks, asks another node.
     pub(super) fn check_running(&self) -> Result<(), Refusal> {
         if self.handle.stopping.is_cancelled() { Err(Refusal::Stopping) } else { Ok(()) }
+    }
+
+    /// Nor while another process with this directory is found: two would vote, and acknowledge, as one.
+    pub(super) fn check_alone(&self) -> Result<(), Refusal> {
+        if !self.handle.own_address.is_doubted() {
+            return Ok(());
+        }
+        let node = self.identity.node;
+        Err(unavailable(format!("another process runs with the data directory of node {node}, at its address")))
     }
 
     /// A node that was taken in in the place of another one hears what is meant for that one until it is forgotten. One

@@ -24,6 +24,7 @@ impl PeerService {
             self.identity.check(&request)?;
         } else {
             self.check(&request)?;
+            self.check_alone()?;
         }
         self.check_running()?;
         if self.renamed.load(Ordering::Acquire) {

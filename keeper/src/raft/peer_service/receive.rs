@@ -26,6 +26,7 @@ impl PeerService {
         chunks: Streaming<Envelope>,
     ) -> Result<Envelope, Refusal> {
         let from = header.from;
+        self.check_alone()?;
         let body = self.accept(header, Kind::SnapshotHeader, "the header of a snapshot")?;
         let vote =
             encode::decode_vote(body).map_err(|source| Refusal::Malformed { what: "snapshot header", source })?;
