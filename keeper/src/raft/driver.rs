@@ -7,11 +7,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use openraft::async_runtime::watch::WatchReceiver;
+use openraft::errors::Fatal;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::LeadershipWatch;
 use super::limits::{LAST_WORDS_MAX, SNAPSHOT_RETRY, SNAPSHOT_ROOM_RETRY};
 use super::machine::RaftNode;
+use super::overwritten::{History, Overwritten};
 use super::own_address::{OwnAddressRounds, TwinFound};
 use super::read_rounds::ReadRounds;
 use super::removal::RemovalRounds;
@@ -27,6 +29,7 @@ pub struct RaftDriver {
     pub(super) vitals: VitalsRounds,
     pub(super) removal: RemovalRounds,
     pub(super) own_address: OwnAddressRounds,
+    pub(super) history: Arc<History>,
     pub(super) stopping: CancellationToken,
 }
 
@@ -42,6 +45,9 @@ pub enum RaftFailed {
     /// Another process runs with its data directory.
     #[error(transparent)]
     Twin(#[from] TwinFound),
+    /// The group went on without what it knows to be committed.
+    #[error(transparent)]
+    Overwritten(#[from] Overwritten),
 }
 
 impl RaftDriver {
@@ -50,40 +56,49 @@ impl RaftDriver {
     /// # Errors
     /// See [`RaftFailed`].
     pub async fn run(self) -> Result<(), RaftFailed> {
-        let Self { raft, rounds, leadership, schedule, vitals, removal, own_address, stopping } = self;
+        let Self { raft, rounds, leadership, schedule, vitals, removal, own_address, history, stopping } = self;
         let own = Arc::clone(&vitals.vitals);
         let queue = Arc::clone(&rounds.queue);
-        let twin = tokio::select! {
+        let found: Option<RaftFailed> = tokio::select! {
             () = leadership.run() => None,
             () = rounds.run() => None,
             () = take_snapshots(&raft, &schedule, &own) => None,
             () = vitals.run() => None,
             () = removal.run() => None,
-            twin = own_address.run() => Some(twin),
+            twin = own_address.run() => Some(twin.into()),
+            overwritten = history.overwritten() => Some(overwritten.into()),
         };
         queue.close();
         if stopping.is_cancelled() {
             return Ok(());
         }
-        if let Some(twin) = twin {
-            return Err(twin.into());
+        if let Some(found) = found {
+            return Err(found);
         }
-        Err(RaftFailed::Core { reason: reason(&raft).await.unwrap_or_else(|| "no reason given".to_owned()) })
+        let said = tokio::time::timeout(LAST_WORDS_MAX, reason(&raft)).await;
+        Err(RaftFailed::Core { reason: said.unwrap_or_else(|_| "no reason given".to_owned()) })
     }
 }
 
 /// Why the core has ended: it says so a moment after the parts of it that are noticed first.
-async fn reason(raft: &RaftNode) -> Option<String> {
+async fn reason(raft: &RaftNode) -> String {
     let mut metrics = raft.metrics();
-    let said = async {
-        loop {
-            if let Err(fatal) = &metrics.borrow_watched().running_state {
-                return Some(fatal.to_string());
-            }
-            metrics.changed().await.ok()?;
+    loop {
+        if let Err(fatal) = &metrics.borrow_watched().running_state {
+            return fatal.to_string();
         }
-    };
-    tokio::time::timeout(LAST_WORDS_MAX, said).await.ok().flatten()
+        if metrics.changed().await.is_err() {
+            break;
+        }
+    }
+    // It could say nothing itself.
+    match raft.with_raft_state(|_| ()).await {
+        Err(Fatal::Panicked) => "an assertion of it did not hold, which is told above: keep the data directory as it \
+                                 is, and report it"
+            .to_owned(),
+        Err(fatal) => fatal.to_string(),
+        Ok(()) => "it does not say why".to_owned(),
+    }
 }
 
 /// Has a snapshot built when it is due, and the log behind it purged when it is done. Ends when Raft stops.

@@ -17,6 +17,7 @@ use super::limits::READ_INDEX_MAX;
 use super::machine::RaftNode;
 use super::network::{Acknowledged, CallError, Peers};
 use super::offload::Offload;
+use super::overwritten::History;
 use super::own_address::OwnAddress;
 use super::proposal::{self, PendingProposal, ProposeError, Proposed};
 use super::read_rounds::{Confirmed, ReadError, ReadQueue, Want};
@@ -44,6 +45,7 @@ pub struct RaftHandle {
     pub(super) contact: Arc<Contact>,
     pub(super) acknowledged: Arc<Acknowledged>,
     pub(super) own_address: Arc<OwnAddress>,
+    pub(super) history: Arc<History>,
 }
 
 /// Why the group was not founded.

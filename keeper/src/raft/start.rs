@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use openraft::alias::LogIdOf;
 use openraft::storage::RaftLogStorage;
 use openraft::{Raft, StorageHelper};
 use tokio::sync::{Semaphore, watch};
@@ -19,6 +20,7 @@ use super::machine::Machine;
 use super::network::{Acknowledged, Dial, Network, Peers};
 use super::offload::Offload;
 use super::options::RaftOptions;
+use super::overwritten::History;
 use super::own_address::{OwnAddress, OwnAddressRounds};
 use super::peer_service::PeerService;
 use super::read_rounds::{ReadQueue, ReadRounds};
@@ -155,6 +157,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let (state, counts) = (Arc::clone(&replica), Arc::clone(&metrics));
     let mut machine = Machine::new(state, Arc::clone(&files), Arc::clone(&schedule), offload, counts);
     check_address(&mut log, &mut machine, &files, &identity, &home).await?;
+    let history = Arc::new(History::new(committed(&mut log, &files).await?));
     let applied_leader = machine.watch_leader();
     let network = Network::new(Arc::clone(&peers), Arc::clone(&acknowledged), offload);
     let starting = Raft::new(identity.node, Arc::new(config), network, log, machine);
@@ -178,6 +181,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
         contact: Arc::clone(&contact),
         acknowledged,
         own_address: Arc::clone(&own_address),
+        history: Arc::clone(&history),
     };
     let vitals = VitalsRounds::of(&handle, metrics);
     let rounds = ReadRounds {
@@ -192,7 +196,7 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let leadership = LeadershipWatch { raft: raft.clone(), applied: applied_leader, leadership, contact, own_address };
     let removal = RemovalRounds { handle: handle.clone() };
     let own_address = OwnAddressRounds { handle: handle.clone() };
-    let driver = RaftDriver { raft, rounds, leadership, schedule, vitals, removal, own_address, stopping };
+    let driver = RaftDriver { raft, rounds, leadership, schedule, vitals, removal, own_address, history, stopping };
     let service = PeerService {
         identity: Arc::new(identity),
         handle: handle.clone(),
@@ -219,6 +223,15 @@ fn unreadable(error: io::Error) -> RaftStartError {
         return RaftStartError::SnapshotDamaged { what: error };
     }
     RaftStartError::Snapshots(error)
+}
+
+/// What is committed for certain: a snapshot covers nothing else.
+async fn committed<L: RaftLogStorage<TypeConfig>>(
+    log: &mut L,
+    files: &SnapshotFiles,
+) -> Result<Option<LogIdOf<TypeConfig>>, RaftStartError> {
+    let logged = log.read_committed().await.map_err(|error| RaftStartError::Recover(error.to_string()))?;
+    Ok(logged.max(files.current().and_then(|snapshot| snapshot.meta.last_log_id)))
 }
 
 /// Whether the snapshot reaches the log.

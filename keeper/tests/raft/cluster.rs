@@ -10,9 +10,9 @@ use bytes::Bytes;
 use keeper::batch::Batch;
 use keeper::metrics::Metrics;
 use keeper::raft::{
-    Entropy, Home, Identity, Leadership, Member, Offload, ProposeError, Proposed, RaftGroup, RaftHandle, RaftLog,
-    RaftOptions, RaftParts, RaftStartError, RaftStatus, ReadError, RestoreError, RestoreParts, Restored, TcpDial,
-    restore, serve, start,
+    Entropy, Home, Identity, Leadership, Member, Offload, ProposeError, Proposed, RaftFailed, RaftGroup, RaftHandle,
+    RaftLog, RaftOptions, RaftParts, RaftStartError, RaftStatus, ReadError, RestoreError, RestoreParts, Restored,
+    TcpDial, restore, serve, start,
 };
 use keeper::replica::Replica;
 use keeper::store::memory::SyncPolicy;
@@ -25,6 +25,7 @@ use keeper_registry::{
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,7 @@ pub(crate) struct Node {
     pub(crate) replica: Arc<Replica>,
     /// Always there, until the node is dropped.
     runtime: Option<Runtime>,
+    ended: watch::Receiver<Option<Result<(), RaftFailed>>>,
 }
 
 /// What outlives a node's process.
@@ -240,13 +242,14 @@ impl Place {
             }
         };
         let RaftGroup { handle, service, driver } = group;
-        runtime.spawn(driver.run());
+        let (end, ended) = watch::channel(None);
+        runtime.spawn(async move { end.send_replace(Some(driver.run().await)) });
         let listener = self.listener.try_clone().expect("a listener");
         runtime.spawn(async move {
             let incoming = TcpListenerStream::new(tokio::net::TcpListener::from_std(listener)?);
             serve(service, incoming, CancellationToken::new()).await.map_err(std::io::Error::other)
         });
-        Ok(Node { handle, replica, runtime: Some(runtime) })
+        Ok(Node { handle, replica, runtime: Some(runtime), ended })
     }
 }
 
@@ -296,6 +299,14 @@ impl Node {
         let mut leadership = self.handle.leadership();
         let seen = tokio::time::timeout(PATIENCE, leadership.wait_for(wanted)).await;
         seen.unwrap_or_else(|_| panic!("the node never saw {what}")).expect("a running node").clone()
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn fails(&self) -> RaftFailed {
+        let mut ended = self.ended.clone();
+        let ended = tokio::time::timeout(PATIENCE, ended.wait_for(Option::is_some)).await.expect("the node goes on");
+        let ended = ended.expect("its last word").clone();
+        ended.expect("an end").expect_err("it was not told to stop")
     }
 
     /// Waits for a status.

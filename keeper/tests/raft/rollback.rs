@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use keeper::raft::{RaftOptions, RaftStatus, Role};
+use keeper::raft::{RaftFailed, RaftOptions, RaftStatus, Role};
 use tempfile::TempDir;
 
 use crate::cluster::{Cluster, document};
@@ -149,4 +149,36 @@ async fn who_is_put_back_again_while_it_is_sent_everything_stops_nobody() {
         assert_eq!(node.reaches("that it has everything", has_all).await.term, term);
     }
     has_everything(&cluster, follower).await;
+}
+
+#[tokio::test]
+async fn a_node_whose_committed_entries_were_written_anew_says_so_and_keeps_them() {
+    let mut cluster = Cluster::on_files(RaftOptions::default()).await;
+    let keeper = cluster.leader().await;
+    let others: Vec<_> = cluster.nodes.keys().copied().filter(|id| *id != keeper).collect();
+    let mut old = Vec::new();
+    for other in &others {
+        old.push(copied(&mut cluster, *other).await);
+    }
+    let mut committed = 0;
+    for number in 0..5 {
+        committed = cluster.propose(&format!("lost-{number}"), "1").await.revision;
+    }
+    cluster.nodes[&keeper].reaches("what is committed", |status| status.committed >= Some(committed)).await;
+    cluster.kill(keeper);
+    for (other, old) in others.iter().zip(&old) {
+        cluster.kill(*other);
+        copy(old.path(), cluster.directory(*other));
+    }
+    others.iter().for_each(|other| cluster.start(*other));
+    cluster.propose("other", "1").await;
+    for _start in 0..2 {
+        cluster.start(keeper);
+        let failed = cluster.nodes[&keeper].fails().await;
+        let RaftFailed::Overwritten(found) = &failed else { panic!("{failed}") };
+        assert!(found.committed >= committed && found.index <= committed, "{found:?}");
+        assert!(failed.to_string().contains("Keep its data directory"), "{failed}");
+        cluster.kill(keeper);
+    }
+    cluster.propose("after", "1").await;
 }

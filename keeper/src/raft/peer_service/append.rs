@@ -88,6 +88,7 @@ impl PeerService {
         let body = self.accept(message, Kind::Append, "an append request")?;
         let request =
             encode::decode_append_request(body).map_err(|source| Refusal::Malformed { what: "append", source })?;
+        self.handle.history.check_append(&self.handle.raft, &request).map_err(unavailable)?;
         self.handle.contact.heard(request.vote.leader_id);
         Ok(request)
     }

@@ -35,6 +35,7 @@ impl PeerService {
         let files = self.snapshots.clone();
         let (meta, received) = self.offload.short(move || thaw(&files, receiver)).await.map_err(unavailable)?;
         tracing::info!(from, bytes = received.file.size_bytes(), %meta, "received a snapshot");
+        self.handle.history.check(&self.handle.raft, meta.last_log_id.into_iter()).map_err(unavailable)?;
         let snapshot = SnapshotData::Received(Box::new(received));
         let snapshot = SnapshotOf::<TypeConfig, SnapshotData> { meta, snapshot };
         let response = self.handle.raft.install_full_snapshot(vote, snapshot).await.map_err(unavailable)?;
