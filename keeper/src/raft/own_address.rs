@@ -200,7 +200,9 @@ impl OwnAddressRounds {
                 Ok(found) => own.note(address, found, None),
                 Err(error) => own.note(address, Found::Nobody, Some(&error)),
             }
-            if let Some(node) = own.twin() {
+            if let Some(said) = own.twin() {
+                // A release that names no process does not say its number either; a directory has one.
+                let node = if said == 0 { *self.handle.raft.node_id() } else { said };
                 return TwinFound { address: address.to_owned(), node, applied: self.handle.status().applied };
             }
             if own.is_doubted() {
