@@ -27,12 +27,12 @@ type LogId = LogIdOf<TypeConfig>;
 /// The group went on without what this node knows to be committed. The process must stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the cluster has lost entries that were committed, and has gone on without them: here the entries up to {committed} \
-     were committed, the last of them in term {term}, and its leader, node {leader} in term {leader_term}, has another \
-     entry {index}. So a majority lost what it had acknowledged: data directories were put back from older copies, or \
-     one ran twice. This node cannot follow that leader, and ends. Keep its data directory: it may hold the only copy of \
-     what was lost. To go on without that, set it aside with `keeper forget --config FILE`, which keeps it, and start \
-     the node: the leader takes it in anew"
+    "the cluster has lost entries that were committed, and has gone on without them: here the entries up to \
+     {committed} were committed, the last of them in term {term}, and its leader has another entry {index}, of node \
+     {leader} in term {leader_term}. So a majority lost what it had acknowledged: data directories were put back from \
+     older copies, or one ran twice. This node cannot follow that leader, and ends. Keep its data directory: it may \
+     hold the only copy of what was lost. To go on without that, set it aside with `keeper forget --config FILE`, \
+     which keeps it, and start the node: the leader takes it in anew"
 )]
 pub struct Overwritten {
     /// The last entry that was committed here.
