@@ -11,6 +11,10 @@
 //! **What follows.** The node ends, each time that it is started, and says why. Its directory stays as it is: it may be
 //! the only one that has what was lost.
 //!
+//! **Who lost it too** may follow such a leader. But from the one before, a leader may know as committed what it does not
+//! have, and name it to them; openraft would then apply what their logs do not have either, and panic. What a leader
+//! names as committed and cannot have is passed over.
+//!
 //! **Left out.** Where the leader has no such entries in its log any more it sends a snapshot, which is refused if it
 //! ends at or below what is committed here. A later one may cover what was written anew and shows nothing of it.
 
@@ -88,6 +92,16 @@ impl History {
     }
 }
 
+/// Passes over what a leader names as committed and cannot have: it ends later than the log that it sends, and is of an
+/// earlier leader.
+pub(super) fn pass_over_unknown_commit(request: &mut AppendEntriesRequest<TypeConfig>) {
+    let last = request.entries.last().map(|entry| entry.log_id).or(request.prev_log_id);
+    let (Some(commit), Some(last)) = (request.leader_commit, last) else { return };
+    if commit.index > last.index && commit < last {
+        request.leader_commit = None;
+    }
+}
+
 fn contradiction(committed: Option<LogId>, log: impl Iterator<Item = LogId>) -> Option<Overwritten> {
     let committed = committed?;
     let other = log.take_while(|id| id.index <= committed.index).find(|id| *id > committed)?;
@@ -121,6 +135,21 @@ mod tests {
     fn an_entry_of_a_later_leader_below_what_is_committed_contradicts_it() {
         assert_eq!(found(entry(1, 8), &[(1, 4), (2, 5), (2, 6)]), Some(5));
         assert_eq!(found(entry(1, 8), &[(2, 8)]), Some(8));
+    }
+
+    #[test]
+    fn what_a_leader_names_as_committed_and_cannot_have_is_passed_over() {
+        let believed = |commit, last| {
+            let vote = openraft::Vote { leader_id: LeaderIdOf::<TypeConfig>::new(2, 1), committed: true };
+            let (prev_log_id, leader_commit) = (Some(last), Some(commit));
+            let mut request = AppendEntriesRequest { vote, prev_log_id, entries: Vec::new(), leader_commit };
+            pass_over_unknown_commit(&mut request);
+            request.leader_commit.is_some()
+        };
+        assert!(!believed(entry(1, 8), entry(2, 5)), "it was elected without it");
+        assert!(believed(entry(1, 4), entry(2, 5)));
+        assert!(believed(entry(2, 8), entry(2, 5)), "the rest is on its way");
+        assert!(believed(entry(1, 8), entry(1, 5)));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::govern::Guest;
 use crate::raft::encode;
 use crate::raft::identity::Refusal;
 use crate::raft::limits::REFUSAL_TOLD_EVERY;
+use crate::raft::overwritten::pass_over_unknown_commit;
 use crate::raft::status::RaftStatus;
 use crate::raft::type_config::TypeConfig;
 
@@ -86,9 +87,10 @@ impl PeerService {
 
     fn append_request(&self, message: Envelope) -> Result<AppendEntriesRequest<TypeConfig>, Refusal> {
         let body = self.accept(message, Kind::Append, "an append request")?;
-        let request =
+        let mut request =
             encode::decode_append_request(body).map_err(|source| Refusal::Malformed { what: "append", source })?;
         self.handle.history.check_append(&self.handle.raft, &request).map_err(unavailable)?;
+        pass_over_unknown_commit(&mut request);
         self.handle.contact.heard(request.vote.leader_id);
         Ok(request)
     }
