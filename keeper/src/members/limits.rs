@@ -18,10 +18,6 @@ pub(super) const STALLED_MAX: Duration = Duration::from_secs(300);
 /// How long to wait for a sign of life before a voter counts as silent: many heartbeats.
 pub(super) const SIGN_MAX: Duration = Duration::from_secs(2);
 
-/// How long a majority is waited for that took nothing back, before those that did are sent everything again: a process
-/// that was restarted is back within it, and so is a network that flaps. Until then nothing can be committed.
-pub(super) const RETURN_MAX: Duration = Duration::from_secs(10);
-
 /// Leadership that is handed over is taken up within an election or two, or not at all.
 pub(super) const HAND_OVER_MAX: Duration = Duration::from_secs(10);
 

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::limits::RETURN_MAX;
 use crate::problem::Problem;
 use crate::raft::{MemberStatus, RaftStatus, Role};
 
@@ -28,10 +27,9 @@ pub(super) fn check_kept(status: &RaftStatus, node: u64) -> Result<(), Problem> 
         return Ok(());
     }
     let cure = if status.role == Role::NoQuorum {
-        format!(
-            "no majority is left without it, and the leader sends it what it lacks within {} s: set no data aside until then",
-            2 * RETURN_MAX.as_secs()
-        )
+        "no majority is left without it, and the leader sends it what it lacks once no other voter is silent: set no data \
+         aside until then"
+            .to_owned()
     } else {
         "stop it, set its data aside with `keeper forget --config FILE` on its machine, and start it: it is taken in anew"
             .to_owned()
@@ -121,11 +119,11 @@ fn cure(lost: &[u64], members: &BTreeMap<u64, MemberStatus>) -> String {
 fn way_back(lost: &[u64], back: usize, members: &BTreeMap<u64, MemberStatus>) -> String {
     let (took_back, silent) = apart(lost, members);
     if !took_back.is_empty() {
-        let awaited = if silent.is_empty() { "" } else { ", if nobody else comes back," };
-        return format!(
-            "within {} s{awaited} the leader sends what is lacked again: set no data aside until then",
-            2 * RETURN_MAX.as_secs()
-        );
+        if silent.is_empty() {
+            return "the leader is sending what is lacked again: set no data aside until then".to_owned();
+        }
+        let which = if silent.len() == 1 { "it" } else { "them" };
+        return format!("bring {which} back, and set no data aside until then");
     }
     let which = match (silent.len(), back) {
         (1, _) => "it".to_owned(),
@@ -230,8 +228,7 @@ mod tests {
         three.members.get_mut(&3).expect("a member").heard_ago = None;
         let expected = "the cluster has no majority, and nothing can be changed without one, nobody removed either: \
                         node 2 (node2:7401) lacks entries that it had acknowledged, and node 3 (node3:7401) does not \
-                        answer; within 20 s, if nobody else comes back, the leader sends what is lacked again: set no \
-                        data aside until then";
+                        answer; bring it back, and set no data aside until then";
         assert_eq!(refused(&three, &[1, 3]), expected);
     }
 }

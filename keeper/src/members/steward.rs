@@ -20,7 +20,7 @@ use std::time::Duration;
 use keeper_registry::Level;
 use tokio::time::Instant;
 
-use super::mend::Mending;
+use super::mend;
 use super::{Members, Tell, quorum};
 use crate::clock;
 use crate::levels::release_of;
@@ -74,15 +74,13 @@ impl Steward {
 
     async fn work(&self) {
         let mut replaced_at: Option<Instant> = None;
-        let mut mending = Mending::default();
         let mut told = Told::new();
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if self.members.shared.leads().is_err() {
-                mending = Mending::default();
                 continue;
             }
-            mending.look(&self.members.shared.raft).await;
+            mend::look(&self.members.shared.raft).await;
             self.complete().await;
             let rests = replaced_at.is_some_and(|at| at.elapsed() < REPLACE_EVERY);
             if !rests && self.replace_one(&mut told).await {

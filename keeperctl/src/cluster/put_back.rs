@@ -7,18 +7,16 @@ use keeper_client_sdk::{Member, NodeStatus};
 
 use crate::cluster::{problems::named, survey::Survey};
 
-/// About how long the leader takes until it mends a majority by itself: it waits for those who are silent first.
-const MENDED_WITHIN_S: u64 = 20;
-
 /// Of each what is to be done, whether it answers here or not.
 pub(super) fn took_back(survey: &Survey) -> Vec<String> {
     let Some(judge) = judge(survey) else { return Vec::new() };
     let is_several = judge.members.iter().filter(|member| member.took_back).count() > 1;
     let cure = match (has_majority(judge), is_several) {
-        (false, _) => format!(
-            "No majority is left without it, so the leader sends it what it lacks within {MENDED_WITHIN_S} s: set no data \
-             aside until then"
-        ),
+        (false, _) => {
+            "No majority is left without it, so the leader sends it what it lacks, as soon as no other voter is \
+                       silent: bring those back that are, and set no data aside until then"
+                .to_owned()
+        }
         (true, false) => FORGET.to_owned(),
         (true, true) => format!("{FORGET}. One at a time: wait until this one is shown as a follower"),
     };
