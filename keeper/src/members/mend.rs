@@ -7,9 +7,9 @@
 //!
 //! **Why that is sound, and when.** What such a member has forgotten is in the leader's log, if it was acknowledged to
 //! this leader; what was acknowledged to a later one is on a voter that is silent here, or nowhere any more. So it is
-//! done only while no other voter is silent, however long that takes: such a one may depose this leader, or be a majority
-//! with it. Where nobody is silent there is nothing to wait for, and each moment of waiting is one in which the only copy
-//! can be lost.
+//! done only while no other voter is silent, however long that takes: such a one may depose this leader, or be a
+//! majority with it. Where nobody is silent there is nothing to wait for, and each moment of waiting is one in which
+//! the only copy can be lost.
 //!
 //! **Left out.** A member that took something back while a majority is left without it is never sent anything.
 

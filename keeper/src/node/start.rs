@@ -24,7 +24,7 @@ use crate::node::listeners::{Accepted, Listeners};
 use crate::node::tasks::{Tasks, fail};
 use crate::node::{Addresses, Node};
 use crate::propose::{AdmissionLimits, Beginning, Proposer};
-use crate::raft::{self, Dial, Entropy, Offload, RaftLog, RaftOptions, RaftParts, TcpDial};
+use crate::raft::{self, Dial, Entropy, Offload, RaftHandle, RaftLog, RaftOptions, RaftParts, TcpDial};
 use crate::replica::Replica;
 use crate::rpc::{self, ClusterService};
 use crate::settings::{self, Settings};
@@ -246,18 +246,8 @@ impl Node {
         consensus.spawn(&runtimes.raft, "peers", serving);
 
         let mut services = Tasks::new(failure.clone());
-        let (proposer, worker) = Proposer::new(raft.clone(), admission(&settings), Arc::clone(&metrics));
-        let (leases, lease_worker) =
-            Leases::new(Arc::clone(&replica), raft.clone(), proposer.clone(), Arc::clone(&metrics));
-        let rows_per_second = settings.limits.upkeep_rows_per_second;
         let (wall, wiped) = (beginning.wall.clone(), wiped(&settings.raft));
-        let upkeep = Upkeep::new(Arc::clone(&replica), raft.clone(), proposer.clone(), wall.clone(), rows_per_second);
-        services.spawn_service(&runtimes, "proposer", {
-            let replica = Arc::clone(&replica);
-            move |stop| worker.run(replica, beginning, stop)
-        });
-        services.spawn_service(&runtimes, "leases", move |stop| lease_worker.run(stop));
-        services.spawn_service(&runtimes, "upkeep", move |stop| upkeep.run(stop));
+        let (proposer, leases) = services.propose(&runtimes, &settings, &replica, &raft, &metrics, beginning);
 
         let mut streams = Tasks::new(failure.clone());
         let view = View::new(Arc::clone(&replica), raft.clone());
@@ -316,6 +306,30 @@ const fn wiped(raft: &settings::Raft) -> Wiped {
 }
 
 impl Tasks {
+    /// Proposes what clients ask for, what leases come to, and what time makes due.
+    fn propose(
+        &mut self,
+        runtimes: &Runtimes,
+        settings: &Settings,
+        replica: &Arc<Replica>,
+        raft: &RaftHandle,
+        metrics: &Arc<Metrics>,
+        beginning: Beginning,
+    ) -> (Proposer, Leases) {
+        let (proposer, worker) = Proposer::new(raft.clone(), admission(settings), Arc::clone(metrics));
+        let (leases, lease_worker) =
+            Leases::new(Arc::clone(replica), raft.clone(), proposer.clone(), Arc::clone(metrics));
+        let (wall, rows_per_second) = (beginning.wall.clone(), settings.limits.upkeep_rows_per_second);
+        let upkeep = Upkeep::new(Arc::clone(replica), raft.clone(), proposer.clone(), wall, rows_per_second);
+        self.spawn_service(runtimes, "proposer", {
+            let replica = Arc::clone(replica);
+            move |stop| worker.run(replica, beginning, stop)
+        });
+        self.spawn_service(runtimes, "leases", move |stop| lease_worker.run(stop));
+        self.spawn_service(runtimes, "upkeep", move |stop| upkeep.run(stop));
+        (proposer, leases)
+    }
+
     /// Does for the members what nobody has to ask for.
     fn look_after(&mut self, runtimes: &Runtimes, members: &Members, metrics: &Arc<Metrics>, wiped: Wiped) {
         let steward = Steward::new(members.clone(), Arc::clone(metrics), wiped);

@@ -11,9 +11,9 @@
 //! **What follows.** The node ends, each time that it is started, and says why. Its directory stays as it is: it may be
 //! the only one that has what was lost.
 //!
-//! **Who lost it too** may follow such a leader. But from the one before, a leader may know as committed what it does not
-//! have, and name it to them; openraft would then apply what their logs do not have either, and panic. What a leader
-//! names as committed and cannot have is passed over.
+//! **Who lost it too** may follow such a leader. But from the one before, a leader may know as committed what it does
+//! not have, and name it to them; openraft would then apply what their logs do not have either, and panic. What a
+//! leader names as committed and cannot have is passed over.
 //!
 //! **Left out.** Where the leader has no such entries in its log any more it sends a snapshot, which is refused if it
 //! ends at or below what is committed here. A later one may cover what was written anew and shows nothing of it.

@@ -106,8 +106,11 @@ async fn a_leader_whose_only_follower_was_put_back_says_so_and_waits_for_the_oth
     let from = (leader + 1).to_string();
     let saved = Ctl::of(&cluster).run(&["cluster", "backup", &backup, "--local", "--from", &from]).await;
     assert!(saved.status.success(), "a new cluster can be begun with it: {}", words(&saved));
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(member(&cluster, leader, follower).took_back, "the one that is dead may be the last to have more");
+    let configs = keeper.configs();
+    let unheard = configs.publish(Edit::put("after.json", "{}"));
+    let unheard = tokio::time::timeout(Duration::from_secs(1), unheard).await;
+    assert!(!matches!(unheard, Ok(Ok(_))), "the one that is dead may be the last to have more");
+    assert!(member(&cluster, leader, follower).took_back, "it was sent nothing");
     cluster.restart(dead).await;
     until("there is a majority", async || keeper.configs().publish(Edit::put("after.json", "{}")).await.is_ok()).await;
     let status = cluster.node(leader).raft().status();

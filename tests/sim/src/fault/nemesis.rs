@@ -191,11 +191,19 @@ fn has_measure(fault: Fault) -> bool {
 
 /// Both grow when the fault has an effect.
 fn measure(cluster: &Cluster, fault: Fault) -> [u64; 2] {
+    let [refused, ended] = cluster.history.shortage();
     if fault == Fault::DiskShort {
-        return cluster.history.shortage();
+        return [refused, ended];
     }
-    let is_of_disk = matches!(fault, Fault::DiskError | Fault::DiskFull);
-    [if is_of_disk { cluster.disk_failures() } else { cluster.world.net().held() }; 2]
+    let grows = if fault == Fault::DiskError {
+        cluster.disk_failures()
+    } else if fault == Fault::DiskFull {
+        // It is refused what it would write, or clients what they would have it take.
+        cluster.disk_failures() + refused
+    } else {
+        cluster.world.net().held()
+    };
+    [grows; 2]
 }
 
 fn has_grown(before: [u64; 2], now: [u64; 2]) -> bool {
