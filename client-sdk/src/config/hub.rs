@@ -116,7 +116,7 @@ impl Hub {
 
     fn hear(&self, changed: DocumentsChanged, joins: u64, selectors: &[String]) {
         let mut book = self.book.lock();
-        if changed.state_id != book.cursor.state_id {
+        if book.cursor.state_id != 0 && changed.state_id != book.cursor.state_id {
             // Revisions of another history say nothing about this one.
             book.entries.values_mut().for_each(|entry| entry.revision = 0);
         }
@@ -199,5 +199,47 @@ impl Drop for Pin {
 impl fmt::Debug for Entry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Entry").field("pins", &self.pins).field("revision", &self.revision).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{Format, config::slot::Slot};
+
+    fn document(revision: u64, value: &Value) -> Document {
+        Document {
+            path: "a.json".to_owned(),
+            format: Some(Format::Json),
+            text: value.to_string(),
+            canonical: value.to_string().into(),
+            revision,
+            version: revision,
+            author: String::new(),
+            message: String::new(),
+            published_at_ms: 0,
+            deleted: false,
+        }
+    }
+
+    fn frame(documents: Vec<Document>) -> DocumentsChanged {
+        DocumentsChanged { revision: 9, state_id: 7, reset: true, documents }
+    }
+
+    #[test]
+    fn what_was_read_before_the_first_frame_is_not_told_as_a_change() {
+        let hub = Arc::new(Hub::new());
+        let pin = hub.clone().pin("a.json").expect("there is room");
+        let read = document(4, &json!({"a": 1}));
+        let slot = Arc::new(Slot::<Value>::new(&read).expect("it fits"));
+        let mut seen = slot.seen();
+        seen.mark_unchanged();
+        pin.attach(slot.clone(), read.revision);
+        hub.hear(frame(vec![read]), 1, &["a.json".to_owned()]);
+        assert!(!seen.has_changed().expect("it is there"), "it was told again");
+        hub.hear(frame(vec![document(5, &json!({"a": 2}))]), 1, &["a.json".to_owned()]);
+        assert!(seen.has_changed().expect("it is there"));
     }
 }
