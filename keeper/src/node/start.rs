@@ -431,13 +431,17 @@ async fn start_raft(
 }
 
 /// Writes the number that an empty node was given into its directory, and ends this process's node so that it starts
-/// anew under it.
+/// anew under it; or because what it wrote may be there or not.
 fn keep_number(
     directory: Arc<DataDirectory>,
     failure: watch::Sender<Option<Failure>>,
 ) -> Arc<dyn Fn(u64) -> std::io::Result<()> + Send + Sync> {
     Arc::new(move |number| {
-        directory.renumber(number).map_err(|error| std::io::Error::other(crate::problem::chain(&error)))?;
+        if let Err(error) = directory.renumber(number) {
+            let reason = crate::problem::chain(&error);
+            fail(&failure, Failure { task: "identity", reason: reason.clone() });
+            return Err(std::io::Error::other(reason));
+        }
         fail(&failure, Failure::renumbered(number));
         Ok(())
     })

@@ -396,3 +396,20 @@ async fn a_learner_serves_watches_and_reads() {
     let local = near.lookup().consistency(Consistency::Local);
     until("the learner has it too", async || local.session(&user).await.unwrap().found.is_some()).await;
 }
+
+/// What it could not write may be there or not: it refused, and went on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_cannot_keep_the_number_it_is_given_ends() {
+    let mut cluster = InProcess::start(1).await;
+    let spare = cluster.spare().await;
+    let keeper = cluster.keeper().await;
+    let data_dir = cluster.settings(spare).data_dir.clone();
+    std::fs::rename(&data_dir, data_dir.with_extension("gone")).unwrap();
+    let ctl = keeper.cluster();
+    let added = ctl.add(cluster.peer_endpoint(spare), Rank::Learner).done();
+    let ended = tokio::select! {
+        ended = cluster.node(spare).stopped() => ended.to_string(),
+        added = added => panic!("it goes on: {added:?}"),
+    };
+    assert!(ended.contains("identity") && ended.contains("cannot be written"), "{ended}");
+}
