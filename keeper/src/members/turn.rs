@@ -165,10 +165,23 @@ impl Turn<'_> {
             disk_id: ready.disk_id,
         };
         self.change(MemberChange::Learner(node, member), &self.shared.raft.status()).await?;
+        self.seen(node).await;
         tracing::info!(node, "taken in as a learner");
         tell.tell(Progress::Joined(node));
         self.catch_up(node, tell).await?;
         Ok((node, true))
+    }
+
+    /// Waits until this node shows a member that was taken in: the change may be answered a moment before.
+    async fn seen(&self, node: u64) {
+        let mut watch = self.shared.raft.watch_status();
+        let shown = async {
+            while !watch.status().members.contains_key(&node) {
+                watch.changed().await;
+            }
+        };
+        // If somebody has left it out again, whoever looks for it next says so.
+        drop(tokio::time::timeout(SIGN_MAX, shown).await);
     }
 
     /// Gives an empty node its number, and waits until it is back under it.
