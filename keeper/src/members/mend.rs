@@ -41,31 +41,17 @@ fn due(status: &RaftStatus) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::Member;
+    use crate::members::quorum;
 
+    /// Of three voters and a learner.
     fn status(role: Role, silent: &[u64], took_back: &[u64]) -> RaftStatus {
-        let member = |id: u64| MemberStatus {
-            member: Member::default(),
-            voter: id < 4,
-            matched: None,
-            heard_ago: None,
-            silent: silent.contains(&id) || took_back.contains(&id),
-            took_back: took_back.contains(&id),
-        };
-        RaftStatus {
-            id: 1,
-            role,
-            term: 1,
-            leader: None,
-            last_log: None,
-            committed: None,
-            applied: None,
-            snapshot: None,
-            purged: None,
-            membership: None,
-            changing: false,
-            members: (1..=4).map(|id| (id, member(id))).collect(),
+        let mut status = RaftStatus { role, ..quorum::tests::status(&[1, 2, 3, 4].map(|id| (id, None))) };
+        for (id, member) in &mut status.members {
+            member.voter = *id < 4;
+            member.took_back = took_back.contains(id);
+            member.silent = member.took_back || silent.contains(id);
         }
+        status
     }
 
     #[test]

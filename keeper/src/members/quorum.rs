@@ -143,13 +143,14 @@ fn named(node: u64, members: &BTreeMap<u64, MemberStatus>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::raft::Member;
 
     const SILENCE_MAX: Duration = Duration::from_millis(600);
 
-    fn status(heard_ms: &[(u64, Option<u64>)]) -> RaftStatus {
+    /// Of a leader, node 1, and voters that it heard so long ago.
+    pub(in crate::members) fn status(heard_ms: &[(u64, Option<u64>)]) -> RaftStatus {
         let member = |(id, heard): &(u64, Option<u64>)| {
             let member = Member { peer_endpoint: format!("node{id}:7401"), ..Member::default() };
             let heard_ago = heard.map(Duration::from_millis);

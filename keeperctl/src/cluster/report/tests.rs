@@ -1,6 +1,10 @@
 //! Clusters in good and bad state, as they are printed.
 
+mod leading;
+mod without_data;
+
 use keeper_client_sdk::{Disk, Divergence};
+use without_data::emptied;
 
 use super::*;
 use crate::failure::Kind;
@@ -129,21 +133,6 @@ fn a_node_by_two_names_is_one_node() {
 }
 
 #[test]
-fn a_leader_of_an_older_term_leads_nobody() {
-    let newer = NodeStatus { term: 4, ..status(2, Role::Candidate) };
-    let expected = "no node leads: the voters that answer may be choosing one";
-    assert_eq!(problem(vec![status(1, Role::Leader), newer]), expected);
-}
-
-#[test]
-fn of_two_leaders_of_a_term_the_one_of_the_higher_number_leads() {
-    for nodes in [[1, 2], [2, 1]] {
-        let claims = nodes.map(|node| status(node, Role::Leader));
-        assert_eq!(survey(claims.to_vec(), &[]).leader().map(|it| it.node_id), Some(2));
-    }
-}
-
-#[test]
 fn replicas_that_differ_are_a_problem() {
     let other = NodeStatus { state_hash: 7, ..status(2, Role::Follower) };
     let expected = "the states of nodes 1 and 2 differ at index 118: keep their data and report it";
@@ -191,23 +180,6 @@ fn other_histories_are_a_problem_under_the_same_name_too() {
 }
 
 #[test]
-fn a_cluster_that_never_began_says_how_to_begin() {
-    let fresh = NodeStatus { term: 0, members: Vec::new(), ..status(1, Role::Uninitialized) };
-    let expected = "10.0.0.1:7400 has no data and knows of no cluster: a new one is founded with `keeper init`, and never \
-                    where one is running; to join that, name its nodes with `--endpoints` and `keeperctl cluster add \
-                    10.0.0.1:7401`, or if this was a member, wait until the leader takes it in anew";
-    assert_eq!(problem(vec![fresh]), expected);
-}
-
-#[test]
-fn a_node_without_data_whose_cluster_runs_is_not_sent_to_found_another() {
-    let forgotten = NodeStatus { term: 0, is_expected: true, members: Vec::new(), ..status(2, Role::Uninitialized) };
-    let expected = "10.0.0.2:7400 has no data, and its cluster expects a member there: a leader with a majority takes it \
-                    in anew; ask the nodes that have data, by `--endpoints`, how that is, and do not run `keeper init`";
-    assert_eq!(problem(vec![forgotten]), expected);
-}
-
-#[test]
 fn a_node_of_no_cluster_lags_nobody() {
     let fresh = NodeStatus { applied_index: 0, members: Vec::new(), ..status(2, Role::Uninitialized) };
     let table = Status::of(&survey(vec![status(1, Role::Leader), fresh], &[])).table();
@@ -218,53 +190,6 @@ fn a_node_of_no_cluster_lags_nobody() {
 fn silence_is_a_failure_and_no_verdict() {
     let failure = Status::of(&survey(Vec::new(), &[1, 2])).verdict().expect_err("silence");
     assert_eq!((failure.kind, failure.message.as_str()), (Kind::Unreachable, "no node answers"));
-}
-
-#[test]
-fn a_leader_without_its_majority_leads_nobody_and_names_who_is_silent() {
-    let mut alone = NodeStatus { leader_id: None, ..status(1, Role::NoQuorum) };
-    alone.members[1].is_silent = true;
-    alone.members[2].is_silent = true;
-    let expected = "no node leads: node 1 was elected, and 2 of 3 voters do not answer it: node 2 (10.0.0.2:7400), \
-                    node 3 (10.0.0.3:7400)";
-    assert_eq!(problems(vec![alone.clone()], &[2, 3]), [expected.to_owned(), dead(2), dead(3)]);
-    // The others may answer here, and not there.
-    let follower = |node| NodeStatus { leader_id: None, ..status(node, Role::Follower) };
-    assert_eq!(problems(vec![alone, follower(2), follower(3)], &[]), [expected]);
-}
-
-#[test]
-fn followers_without_a_leader_name_who_is_silent() {
-    let alone = NodeStatus { leader_id: None, ..status(3, Role::Follower) };
-    let expected = "no node leads: 2 of 3 voters do not answer: node 1 (10.0.0.1:7400), node 2 (10.0.0.2:7400)";
-    assert_eq!(problems(vec![alone], &[1, 2]), [expected.to_owned(), dead(1), dead(2)]);
-}
-
-#[test]
-fn a_leader_that_is_heard_by_the_others_only_leads() {
-    let deaf = NodeStatus { leader_id: None, ..status(3, Role::Follower) };
-    let expected = "node 1 leads, by the word of node 2, and does not answer at 10.0.0.1:7400";
-    assert_eq!(problems(vec![status(2, Role::Follower), deaf], &[1]), [expected.to_owned(), dead(1)]);
-    let both = vec![status(2, Role::Follower), status(3, Role::Follower)];
-    let expected = "node 1 leads, by the word of nodes 2, 3, and does not answer at 10.0.0.1:7400";
-    assert_eq!(problems(both, &[1]), [expected.to_owned(), dead(1)]);
-    // Who follows a leader of an older term says nothing of now.
-    let newer = NodeStatus { term: 4, leader_id: None, ..status(3, Role::Candidate) };
-    let found = problems(vec![status(2, Role::Follower), newer], &[1]);
-    assert_eq!(found, ["no node leads: the voters that answer may be choosing one".to_owned(), dead(1)]);
-}
-
-#[test]
-fn a_member_that_the_leader_does_not_reach_is_a_problem() {
-    let mut leader = status(1, Role::Leader);
-    leader.members[2].is_silent = true;
-    let deaf = NodeStatus { leader_id: None, ..status(2, Role::Follower) };
-    let repair = "repair the network between its peer port and that of node 1";
-    let expected = [
-        format!("node 2 (10.0.0.2:7400) hears no leader: {repair}"),
-        format!("node 3 (10.0.0.3:7400) is not heard by the leader: {repair}"),
-    ];
-    assert_eq!(problems(vec![leader, deaf, status(3, Role::Follower)], &[]), expected);
 }
 
 #[test]
@@ -303,129 +228,6 @@ fn a_stranger_under_the_number_of_a_member_keeps_nobody_from_asking_the_member()
 }
 
 #[test]
-fn a_member_whose_disk_is_gone_is_a_problem() {
-    let empty = NodeStatus { leader_id: None, members: Vec::new(), ..status(3, Role::Uninitialized) };
-    // Nor is there anything to be repaired between it and a leader that does not hear it.
-    let mut leader = status(1, Role::Leader);
-    leader.members[2].is_silent = true;
-    let found = problems(vec![leader, status(2, Role::Follower), empty], &[]);
-    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: it is taken in anew within seconds, or else by \
-                    `keeperctl cluster replace 3 10.0.0.3:7401`";
-    assert_eq!(found, [expected]);
-}
-
-#[test]
-fn an_empty_node_of_the_first_release_in_the_place_of_a_member_is_named_with_what_to_do() {
-    // It says neither where its peers reach it nor which directory it has.
-    let empty = NodeStatus {
-        leader_id: None,
-        members: Vec::new(),
-        peer_endpoint: String::new(),
-        disk_id: 0,
-        version: "0.1.0".into(),
-        ..status(3, Role::Uninitialized)
-    };
-    let found = problems(vec![status(1, Role::Leader), status(2, Role::Follower), empty], &[]);
-    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: it runs keeper 0.1.0, which cannot be taken in \
-                    anew: run a newer one there";
-    assert_eq!(found, [expected]);
-}
-
-#[test]
-fn too_many_that_were_forgotten_are_named_with_the_way_back() {
-    let mut alone = NodeStatus { leader_id: None, ..status(1, Role::NoQuorum) };
-    alone.members[1].is_silent = true;
-    alone.members[2].is_silent = true;
-    let empty =
-        |node_id| NodeStatus { leader_id: None, node_id, members: Vec::new(), ..status(3, Role::Uninitialized) };
-    let found = problems(vec![alone.clone(), empty(3), NodeStatus { disk_id: 2, ..empty(2) }], &[]);
-    let expected = "no node leads: node 1 was elected, and 2 of 3 voters have no data: put their directories back, or begin \
-                    with a backup (docs/operations.md, \"Backup and restore\")";
-    assert_eq!(found[0], expected);
-    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: only a leader can take it in anew: if its data was \
-                    set aside by `keeper forget`, put it back";
-    assert_eq!(found.last().map(String::as_str), Some(expected));
-    // One that was not told its number waits for one.
-    let mut survey = survey(vec![alone], &[2]);
-    survey.hear(endpoint(3), Ok(empty(0)));
-    let found = Status::of(&survey).problems;
-    let expected = "no node leads: node 1 was elected, and 1 of 3 voters do not answer it, and 1 has no data: node 2 \
-                    (10.0.0.2:7400), node 3 (10.0.0.3:7400)";
-    assert_eq!(found[0], expected);
-    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: only a leader can take it in anew: if its data was \
-                    set aside by `keeper forget`, put it back";
-    assert_eq!(found.last().map(String::as_str), Some(expected));
-}
-
-/// The survivor said that the voters which answer may be choosing a leader.
-#[test]
-fn a_majority_without_data_is_told_where_nobody_was_elected() {
-    let alone = NodeStatus { leader_id: None, ..status(1, Role::Candidate) };
-    let found = problems(vec![alone, emptied(2, 2), emptied(3, 3)], &[]);
-    let expected = "no node leads: 2 of 3 voters have no data: put their directories back, or begin with a backup \
-                    (docs/operations.md, \"Backup and restore\")";
-    assert_eq!(found[0], expected);
-    assert!(found.iter().all(|problem| !problem.contains("within seconds")), "{found:?}");
-}
-
-/// It said that they are taken in anew within seconds, until the leader had noticed.
-#[test]
-fn a_leader_that_has_not_noticed_that_its_majority_is_without_data_takes_nobody_in() {
-    let found = problems(vec![status(1, Role::Leader), emptied(2, 2), emptied(3, 3)], &[]);
-    let expected = "no node leads: node 1 was elected, and 2 of 3 voters have no data: put their directories back, or \
-                    begin with a backup (docs/operations.md, \"Backup and restore\")";
-    assert_eq!(found[0], expected);
-    assert!(found.iter().all(|problem| !problem.contains("within seconds")), "{found:?}");
-    let found = problems(vec![status(1, Role::Leader), status(2, Role::Follower), emptied(3, 3)], &[]);
-    assert!(found.len() == 1 && found[0].contains("within seconds"), "one of three is taken in: {found:?}");
-}
-
-/// A node without data at the place of a member; its settings name a number.
-fn emptied(place: u64, node_id: u64) -> NodeStatus {
-    let members = Vec::new();
-    NodeStatus { leader_id: None, node_id, level: 1, members, ..status(place, Role::Uninitialized) }
-}
-
-/// Its settings name the number that it began with, and the cluster knows it by another.
-#[test]
-fn a_disk_that_is_lost_again_is_told_as_the_first_time() {
-    let mut leader = status(1, Role::Leader);
-    (leader.members[2].node_id, leader.members[2].is_silent) = (9, true);
-    for number in [3, 0] {
-        let mut survey = survey(vec![leader.clone(), status(2, Role::Follower)], &[]);
-        survey.hear(endpoint(3), Ok(emptied(3, number)));
-        let status = Status::of(&survey);
-        let expected = "node 9 (10.0.0.3:7400) is a member and has no data: it is taken in anew within seconds, or else by \
-                        `keeperctl cluster replace 9 10.0.0.3:7401`";
-        assert_eq!(status.problems, [expected]);
-        let row =
-            "9     10.0.0.3:7400  uninitialized  3     118        118      -    0123456789abcdef  0.1.0    -      1000";
-        assert!(status.table().lines().any(|line| line == row), "{}", status.table());
-        assert_eq!(status.nodes.len(), 3, "it is one node");
-    }
-    // One that says it is another member, elsewhere, is taken for none.
-    let mut survey = survey(vec![leader, status(2, Role::Follower)], &[]);
-    survey.hear(endpoint(3), Ok(NodeStatus { disk_id: 7, ..emptied(3, 1) }));
-    let found = Status::of(&survey).problems;
-    let expected =
-        "several nodes answer as node 1: at 10.0.0.1:7400 and at 10.0.0.3:7400; stop the one that is not meant";
-    assert_eq!(found, [expected, "node 9 (10.0.0.3:7400) does not answer: a node without data is in its place"]);
-}
-
-#[test]
-fn who_is_not_taken_in_anew_by_itself_is_told_with_what_does() {
-    let told = |leader: NodeStatus| problems(vec![leader, status(2, Role::Follower), emptied(3, 3)], &[]);
-    let left = told(NodeStatus { leaves_wiped: true, ..status(1, Role::Leader) });
-    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: `keeperctl cluster replace 3 10.0.0.3:7401` takes it \
-                    in anew: raft.replace_wiped is off on node 1";
-    assert_eq!(left, [expected]);
-    let before = told(NodeStatus { level: 1, leaves_wiped: true, ..status(1, Role::Leader) });
-    let expected = "node 3 (10.0.0.3:7400) is a member and has no data: it is taken in anew once the cluster is at feature \
-                    level 2: run keeper 0.2.0 or newer on every node, then `keeperctl cluster upgrade`";
-    assert_eq!(before, [expected]);
-}
-
-#[test]
 fn an_upgrade_is_no_tip_while_something_is_wrong() {
     let at = |node, role| NodeStatus { level: 1, ..status(node, role) };
     let sound = vec![at(1, Role::Leader), at(2, Role::Follower), at(3, Role::Follower)];
@@ -451,41 +253,4 @@ fn log_time_that_stood_still_is_told() {
     for ms in [5_000, 0, -60_000] {
         assert_eq!(of(ms).tips, [""; 0]);
     }
-}
-
-#[test]
-fn a_member_that_took_back_what_it_acknowledged_is_not_blamed_on_the_network() {
-    let mut leader = status(1, Role::Leader);
-    (leader.members[1].is_silent, leader.members[1].took_back) = (true, true);
-    let expected = "node 2 (10.0.0.2:7400) lacks entries that it had acknowledged, and is sent nothing any more: its \
-                    directory was put back from an older copy, or lost its log. Stop it, set its data aside with \
-                    `keeper forget --config FILE` on its machine, and start it: it is taken in anew";
-    assert_eq!(problems(vec![leader.clone(), status(2, Role::Follower), status(3, Role::Follower)], &[]), [expected]);
-    assert_eq!(problems(vec![leader, status(3, Role::Follower)], &[2]), [expected.to_owned(), dead(2)]);
-}
-
-#[test]
-fn nobody_is_told_to_set_aside_what_a_majority_needs() {
-    let found = |role, silent: &[usize], took_back: &[usize]| {
-        let mut leader = status(1, role);
-        for at in silent.iter().chain(took_back) {
-            leader.members[*at].is_silent = true;
-        }
-        for at in took_back {
-            leader.members[*at].took_back = true;
-        }
-        problems(vec![leader, status(2, Role::Follower), status(3, Role::Follower)], &[])
-    };
-    let both = found(Role::NoQuorum, &[], &[1, 2]);
-    let expected = "no node leads: node 1 was elected, and has no majority that can commit anything: node 2 (10.0.0.2:7400) \
-                    lacks what it had acknowledged, node 3 (10.0.0.3:7400) lacks what it had acknowledged";
-    assert_eq!(both[0], expected);
-    let one = found(Role::NoQuorum, &[2], &[1]);
-    assert!(one[0].ends_with("acknowledged, node 3 (10.0.0.3:7400) does not answer it"), "{one:?}");
-    // Also of a leader that does not know that it can commit nothing.
-    for told in [both, one, found(Role::Leader, &[], &[1, 2])].concat() {
-        assert!(!told.contains("keeper forget"), "{told}");
-    }
-    let expected = "set its data aside with `keeper forget --config FILE` on its machine";
-    assert!(found(Role::Leader, &[], &[1])[0].contains(expected));
 }
