@@ -120,7 +120,7 @@ fn way_back(lost: &[u64], back: usize, members: &BTreeMap<u64, MemberStatus>) ->
     let (took_back, silent) = apart(lost, members);
     if !took_back.is_empty() {
         if silent.is_empty() {
-            return "the leader is sending what is lacked again: set no data aside until then".to_owned();
+            return "the leader is sending what is lacked again: set no data aside meanwhile".to_owned();
         }
         let which = if silent.len() == 1 { "it" } else { "them" };
         return format!("bring {which} back, and set no data aside until then");
@@ -231,5 +231,9 @@ pub(super) mod tests {
                         node 2 (node2:7401) lacks entries that it had acknowledged, and node 3 (node3:7401) does not \
                         answer; bring it back, and set no data aside until then";
         assert_eq!(refused(&three, &[1, 3]), expected);
+        three.members.get_mut(&3).expect("a member").took_back = true;
+        let expected = "nodes 2 (node2:7401) and 3 (node3:7401) lack entries that they had acknowledged; the leader is \
+                        sending what is lacked again: set no data aside meanwhile";
+        assert!(refused(&three, &[1, 3]).ends_with(expected));
     }
 }
