@@ -3,6 +3,8 @@
 //! Such a member is to be set aside and taken in anew, which takes a majority without it. Where there is none, setting
 //! it aside would be the end of the cluster: nothing is advised then, and the leader mends it by itself.
 
+use std::collections::BTreeSet;
+
 use keeper_client_sdk::{Member, NodeStatus};
 
 use crate::cluster::{problems::named, survey::Survey};
@@ -11,7 +13,7 @@ use crate::cluster::{problems::named, survey::Survey};
 pub(super) fn took_back(survey: &Survey) -> Vec<String> {
     let Some(judge) = judge(survey) else { return Vec::new() };
     let is_several = judge.members.iter().filter(|member| member.took_back).count() > 1;
-    let cure = match (has_majority(judge), is_several) {
+    let cure = match (has_majority(survey, judge), is_several) {
         (false, _) => {
             "No majority is left without it, so the leader sends it what it lacks, as soon as no other voter is \
                        silent: bring those back that are, and set no data aside until then"
@@ -57,8 +59,11 @@ fn judge(survey: &Survey) -> Option<&NodeStatus> {
     survey.leader().or_else(|| survey.leader_without_quorum())
 }
 
-/// Whether most voters count: those that took something back are told to be silent.
-fn has_majority(judge: &NodeStatus) -> bool {
+/// Whether most voters count: those that took something back are told to be silent. Nor do those count that have no data
+/// or do not answer here: the leader may not have noticed yet, and what is set aside meanwhile is out of its reach.
+fn has_majority(survey: &Survey, judge: &NodeStatus) -> bool {
+    let absent = survey.absent().map(|(member, _)| member.node_id);
+    let lost: BTreeSet<_> = absent.chain(survey.emptied().map(|(member, _)| member.node_id)).collect();
     let voters = || judge.members.iter().filter(|member| member.voter);
-    voters().filter(|member| !member.is_silent).count() * 2 > voters().count()
+    voters().filter(|member| !member.is_silent && !lost.contains(&member.node_id)).count() * 2 > voters().count()
 }

@@ -99,4 +99,14 @@ fn nobody_is_told_to_set_aside_what_a_majority_needs() {
     }
     let expected = "set its data aside with `keeper forget --config FILE` on its machine";
     assert!(found(Role::Leader, &[], &[1])[0].contains(expected));
+
+    // Nor before the leader has noticed that it can commit nothing.
+    let mut leader = status(1, Role::Leader);
+    (leader.members[1].is_silent, leader.members[1].took_back) = (true, true);
+    for told in [
+        problems(vec![leader.clone(), status(2, Role::Follower)], &[3]),
+        problems(vec![leader, status(2, Role::Follower), emptied(3, 3)], &[]),
+    ] {
+        assert!(told.iter().all(|problem| !problem.contains("keeper forget")), "{told:?}");
+    }
 }
