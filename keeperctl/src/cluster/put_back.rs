@@ -59,8 +59,9 @@ fn judge(survey: &Survey) -> Option<&NodeStatus> {
     survey.leader().or_else(|| survey.leader_without_quorum())
 }
 
-/// Whether most voters count: those that took something back are told to be silent. Nor do those count that have no data
-/// or do not answer here: the leader may not have noticed yet, and what is set aside meanwhile is out of its reach.
+/// Whether most voters count: those that took something back are told to be silent. Nor do those count that have no
+/// data or do not answer here: the leader may not have noticed yet, and what is set aside meanwhile is out of its
+/// reach.
 fn has_majority(survey: &Survey, judge: &NodeStatus) -> bool {
     let absent = survey.absent().map(|(member, _)| member.node_id);
     let lost: BTreeSet<_> = absent.chain(survey.emptied().map(|(member, _)| member.node_id)).collect();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keeper_client_sdk::{Consistency, Edit, Instance, Registration, SessionKey};
-use keeper_tests::{InProcess, until_some};
+use keeper_tests::InProcess;
 
 /// Users registered.
 const USERS: usize = 40;
@@ -49,9 +49,6 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn copy(from: &Path, to: &Path) {
-    if to.exists() {
-        fs::remove_dir_all(to).expect("the copy before is removed");
-    }
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
@@ -124,18 +121,6 @@ async fn written() -> (InProcess, Instance) {
     (cluster, room)
 }
 
-/// Starts the node on what `prepare` makes of its data.
-async fn start(cluster: &mut InProcess, prepare: impl Fn()) -> Result<(), String> {
-    until_some("the node that ended lets go of its files", async || {
-        prepare();
-        match cluster.try_start(0).await {
-            Err(said) if ["No locks available", "in use"].iter().any(|it| said.contains(it)) => None,
-            outcome => Some(outcome),
-        }
-    })
-    .await
-}
-
 /// Whether everything that was acknowledged is there, and as it was.
 async fn check(cluster: &InProcess, how: &str) {
     cluster.leader().await;
@@ -166,22 +151,21 @@ fn judge(said: &str, file: &Path, how: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_file_is_harmless_or_refused_by_its_name() {
     let (mut cluster, _room) = written().await;
-    let data = cluster.settings(0).data_dir.clone();
-    let kept = tempfile::tempdir().expect("a folder");
-    let pristine = kept.path().join("pristine");
-    copy(&data, &pristine);
+    let pristine = cluster.settings(0).data_dir.clone();
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     for path in files(&pristine) {
         let file = path.strip_prefix(&pristine).expect("a file of it").to_owned();
-        let kind = kind(&data.join(&file));
+        let kind = kind(&path);
         for damage in damages(&kind, &fs::read(&path).expect("its bytes")) {
             let how = format!("{} {damage:?}", file.display());
-            let prepare = || {
-                copy(&pristine, &data);
-                apply(&data.join(&file), damage);
-            };
+            // A folder of its own: a node that was stopped may still remove files of the one before.
+            let folder = tempfile::tempdir().expect("a folder");
+            let data = folder.path().join("data");
+            copy(&pristine, &data);
+            apply(&data.join(&file), damage);
+            cluster.change(0, |settings| settings.data_dir.clone_from(&data));
             let tally = tallies.entry(kind.clone()).or_default();
-            match start(&mut cluster, prepare).await {
+            match cluster.try_start(0).await {
                 Ok(()) => {
                     // What is read only when it is needed may stop a node that runs, with the same words.
                     let stopped = tokio::select! {
