@@ -19,7 +19,7 @@ use keeper_registry::{Level, State};
 use parking_lot::Mutex;
 
 /// The release that each level came with, the first one first. A line is added, never changed.
-const RELEASES: [(Level, &str); 2] = [(Level::FIRST, "0.1.0"), (Level::NAMED, "0.2.0")];
+const RELEASES: [(Level, &str); 3] = [(Level::FIRST, "0.1.0"), (Level::NAMED, "0.2.0"), (Level::CONFIGS, "0.3.0")];
 
 /// The release that a cluster of a level needs.
 #[must_use]
@@ -218,7 +218,7 @@ mod tests {
         let refused = Levels::unkept().enter(Level(7), "9.1.0").map_err(|error| error.to_string());
         let version = env!("CARGO_PKG_VERSION");
         let expected = format!(
-            "the cluster is at feature level 7, and this keeper {version} reaches 2: run keeper 9.1.0 or newer"
+            "the cluster is at feature level 7, and this keeper {version} reaches 3: run keeper 9.1.0 or newer"
         );
         assert_eq!(refused, Err(expected));
         let held = Levels::new(Some(Level::FIRST), |_| Ok(())).enter(Level::NAMED, "0.2.0");

@@ -3,7 +3,7 @@
 //! A client's mistakes are found by the proposer too, for a better message; what counts is found here, because an entry
 //! that is in the log is applied by every node, whatever proposed it.
 
-use crate::{Rejection, limits};
+use crate::{Layer, Level, Rejection, config::layer, limits};
 
 pub(crate) fn size(field: &'static str, actual: usize, limit: usize) -> Result<(), Rejection> {
     if actual <= limit {
@@ -39,8 +39,20 @@ pub(crate) fn path(text: &str) -> Result<(), Rejection> {
     if text.split('/').all(is_plain) { Ok(()) } else { Err(Rejection::BadName { field: "path" }) }
 }
 
+/// The key of a document: a path and, from level 3 on, perhaps a layer. What is the cluster's own has no layers: it is
+/// not for instances.
+pub(crate) fn key(text: &str, level: Level) -> Result<(), Rejection> {
+    let Some((base, _)) = text.split_once(layer::MARK).filter(|_| level >= Level::CONFIGS) else { return path(text) };
+    path(base)?;
+    let (_, layer) = Layer::of_key(text)?;
+    if layer == Layer::Base || base.starts_with(limits::OWN_PREFIX) {
+        return Err(Rejection::BadName { field: "layer" });
+    }
+    Ok(())
+}
+
 /// `.` and `..` are folders to whoever writes documents to a disk.
-fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     !matches!(text, "" | "." | "..") && text.bytes().all(is_plain)
 }

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Epoch, Incarnation, Level, NoticeCursor, SessionPolicy, Shortage, StateId, numbered::numbered};
+use crate::{
+    AdvanceRollout, Announce, Epoch, HistoryPolicy, Incarnation, Level, NoticeCursor, PromoteRollout, SessionPolicy,
+    Shortage, StartRollout, StateId, StepRollout, StopRollout, Witness, config::layer, numbered::numbered,
+};
 
 /// One change of the state. A log entry carries a list of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,20 @@ pub enum Command {
     Restore(StateId),
     /// Publishes documents, all or none.
     Publish(Publish),
+    /// Says which documents an incarnation reads.
+    Announce(Announce),
+    /// Begins to roll changes out.
+    StartRollout(StartRollout),
+    /// Opens the next stage of a rollout.
+    AdvanceRollout(AdvanceRollout),
+    /// Opens no further stage of a rollout until it is resumed.
+    PauseRollout(StepRollout),
+    /// Goes on with a rollout.
+    ResumeRollout(StepRollout),
+    /// Ends a rollout, and nobody has its changes.
+    StopRollout(StopRollout),
+    /// Ends a rollout, and everybody has its changes.
+    PromoteRollout(PromoteRollout),
     /// Addresses an action to instances.
     SendControl(SendControl),
     /// An instance's answer to an action.
@@ -53,9 +70,21 @@ pub enum Command {
 }
 
 impl Command {
-    /// The feature level it comes with: it is neither proposed nor taken below.
+    /// The feature level it comes with: it is not proposed below.
     #[must_use]
-    pub const fn level(&self) -> Level {
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Publish(publish) if publish.has_layers() => Level::CONFIGS,
+            other => other.encoding(),
+        }
+    }
+
+    /// The feature level that its encoding comes with: it is not taken below, for an older binary does not read it.
+    ///
+    /// A key with a layer is written as any other. Below its level it is the bad name that it was before, so that what
+    /// an older leader proposes is refused by every binary in the same words.
+    #[must_use]
+    pub fn encoding(&self) -> Level {
         match self {
             Self::Found(_)
             | Self::Frame(_)
@@ -67,12 +96,19 @@ impl Command {
             | Self::Sweep
             | Self::GiveUp(_)
             | Self::Restore(_)
-            | Self::Publish(_)
             | Self::SendControl(_)
             | Self::AcknowledgeControl(_)
             // It is what leads out of the first level.
             | Self::RaiseLevel(_) => Level::FIRST,
             Self::FrameSparing(..) | Self::ReserveNode(_) | Self::RetireNode(_) => Level::NAMED,
+            Self::Publish(publish) => publish.encoding(),
+            Self::Announce(_)
+            | Self::StartRollout(_)
+            | Self::AdvanceRollout(_)
+            | Self::PauseRollout(_)
+            | Self::ResumeRollout(_)
+            | Self::StopRollout(_)
+            | Self::PromoteRollout(_) => Level::CONFIGS,
         }
     }
 }
@@ -281,7 +317,7 @@ pub struct CloseInstance {
 }
 
 /// Publishes documents, all in one revision or none.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Publish {
     /// 1 to `limits::PUBLISH_DOCUMENTS_MAX`; each path once.
     pub changes: Vec<DocumentChange>,
@@ -291,6 +327,25 @@ pub struct Publish {
     pub message: String,
     /// For exactly-once.
     pub request: Option<RequestId>,
+    /// What the proposer looked at to judge it: at most `limits::WITNESSES_MAX`.
+    pub judged: Vec<Witness>,
+    /// Why it is published although schemas or consumers speak against it; none: they do not.
+    pub forced: Option<String>,
+}
+
+impl Publish {
+    /// The level that its encoding comes with.
+    fn encoding(&self) -> Level {
+        let is_history = |change: &DocumentChange| {
+            matches!(&change.action, DocumentAction::Put { policy: Some(Policy::History(_)), .. })
+        };
+        let is_new = !self.judged.is_empty() || self.forced.is_some() || self.changes.iter().any(is_history);
+        if is_new { Level::CONFIGS } else { Level::FIRST }
+    }
+
+    fn has_layers(&self) -> bool {
+        self.changes.iter().any(|change| change.path.contains(layer::MARK))
+    }
 }
 
 /// One document of a publish.
@@ -315,11 +370,21 @@ pub enum DocumentAction {
         text: Bytes,
         /// The canonical value, judged by the proposer.
         value: Bytes,
-        /// What the document at `limits::POLICY_PATH` says, read by the proposer.
-        policy: Option<Arc<SessionPolicy>>,
+        /// What the document decides, read by the proposer; none but for those at `limits::POLICY_PATH` and
+        /// `limits::HISTORY_PATH`.
+        policy: Option<Policy>,
     },
     /// Removes it; its history stays.
     Delete,
+}
+
+/// What a document of the cluster's own decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Policy {
+    /// About sessions.
+    Sessions(Arc<SessionPolicy>),
+    /// About past versions of documents.
+    History(Arc<HistoryPolicy>),
 }
 
 numbered! {

@@ -34,6 +34,11 @@ pub(crate) enum Kind {
     RebuildGateway = 19,
     Nodes = 30,
     Cluster = 20,
+    History = 31,
+    Schema = 32,
+    Announcement = 33,
+    Consumers = 34,
+    Rollout = 35,
 }
 
 /// A digest in the making: order and length of what is fed matter.
@@ -139,6 +144,10 @@ impl Digest {
             Reply::Restored(state) => self.number(12).number(state.0),
             Reply::NodeReserved { node } => self.number(20).number(*node),
             Reply::NodeRetired => self.number(21),
+            Reply::Announced => self.number(22),
+            Reply::Rollout { rollout, state, stage } => {
+                self.number(23).number(*rollout).number(state.number().into()).number(u64::from(*stage))
+            }
             Reply::LevelRaised { level } => self.number(13).number(level.0.into()),
         }
     }
@@ -175,6 +184,11 @@ impl Digest {
             Rejection::LevelTooLow { needed, present } => {
                 self.number(21).number(needed.0.into()).number(present.0.into())
             }
+            Rejection::RollingOut { path, rollout } => self.number(23).text(path).number(*rollout),
+            Rejection::RolloutIs { rollout, state, stage } => {
+                self.number(24).number(*rollout).number(state.number().into()).number(u64::from(*stage))
+            }
+            Rejection::Moved { what, present } => what.digest(self.number(22)).number(present.0),
             Rejection::Quota { limit, present, max } => self.number(19).text(limit).number(*present).number(*max),
         }
     }

@@ -7,9 +7,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Cluster, FrameRecord, Graces, Header, Incarnation, InstanceRecord, KeptAnswer, KickJob, Level, Nodes, NoticeCursor,
-    PresenceCursor, PresenceRing, Rebuild, Record, SessionPolicy, State,
+    Cluster, FrameRecord, Graces, Header, HistoryPolicy, Incarnation, InstanceRecord, KeptAnswer, KickJob, Level, Nodes, NoticeCursor,
+    PresenceCursor, PresenceRing, Rebuild, Record, Revision, Rollout, SessionPolicy, State,
     config::History,
+    consumer::FrozenConsumers,
     control::Control,
     instance::{Closed, Closing, Frames, Instance, KeptFrame, Owner},
     notice::Notice,
@@ -23,6 +24,10 @@ pub struct Frozen {
     header: Header,
     cluster: Cluster,
     policy: Arc<SessionPolicy>,
+    history: Arc<HistoryPolicy>,
+    consumers: FrozenConsumers,
+    rollouts: Vec<Arc<Rollout>>,
+    rollouts_last: (u64, Revision),
     graces: Arc<Graces>,
     /// By owner number, which is what the frozen sessions say.
     owners: Vec<Option<FrozenOwner>>,
@@ -56,6 +61,10 @@ impl State {
             header: self.header(presence.floor()),
             cluster: self.cluster.clone(),
             policy: Arc::clone(&self.policies.current),
+            history: Arc::clone(self.history_policy()),
+            consumers: self.consumers.freeze(),
+            rollouts: self.rollouts.iter().cloned().collect(),
+            rollouts_last: (self.rollouts.last, self.rollouts.floor),
             graces: Arc::clone(&self.policies.graces),
             owners: self.instances.owners().map(|owner| owner.map(FrozenOwner::of)).collect(),
             closings: self.instances.closings().clone(),
@@ -119,6 +128,9 @@ impl Frozen {
         if *self.policy != SessionPolicy::default() {
             visit(Record::Policy(&self.policy))?;
         }
+        if *self.history != HistoryPolicy::default() {
+            visit(Record::History(&self.history))?;
+        }
         self.all_graces().values().map(Record::Graces).try_for_each(&mut visit)?;
         for owner in self.owners.iter().flatten() {
             owner.visit(&mut visit)?;
@@ -143,6 +155,13 @@ impl Frozen {
         drop(self.presence);
         for job in self.kicks.values() {
             visit(Record::Kick(job))?;
+        }
+        self.consumers.visit(&mut visit)?;
+        if self.rollouts_last != Default::default() {
+            visit(Record::Rollouts(self.rollouts_last.0, self.rollouts_last.1))?;
+        }
+        for rollout in self.rollouts {
+            visit(Record::Rollout(&rollout))?;
         }
         for (_, history) in self.configs {
             history.oldest_first().try_for_each(|document| visit(Record::Document(document)))?;

@@ -16,6 +16,7 @@ mod clock;
 mod cluster;
 mod command;
 mod config;
+mod consumer;
 mod control;
 mod digest;
 mod epoch;
@@ -34,6 +35,7 @@ mod rebuild;
 mod record;
 mod request;
 mod ring;
+mod rollout;
 mod session;
 mod shortage;
 mod stamp;
@@ -43,10 +45,11 @@ mod thaw;
 pub use cluster::{Cluster, Level, LevelRaised};
 pub use command::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, GiveUp,
-    Kick, KickTarget, OpenInstance, Publish, RaiseLevel, Register, RequestId, SendControl, SessionKey,
+    Kick, KickTarget, OpenInstance, Policy, Publish, RaiseLevel, Register, RequestId, SendControl, SessionKey,
     SessionOperation, SessionSelector, Unregister, UnregisterCause,
 };
-pub use config::Document;
+pub use config::{Document, HistoryPolicy, Keep, Layer, LayerError, LayerLabels, VersionAt, Witness};
+pub use consumer::{Announce, AnnouncementRecord, Consumed, ConsumerGroup, ConsumersOfGroup, Schema, SchemaHash};
 pub use control::{Addressed, AnswerState, Control, ControlAnswer};
 pub use epoch::{Epoch, Incarnation, StateId};
 pub use freeze::Frozen;
@@ -65,6 +68,10 @@ pub use record::{
     ClosedRecord, FrameRecord, Header, InstanceRecord, LingerRecord, RebuildHeader, Record, SessionRecord,
 };
 pub use request::{KeptAnswer, RequestKind};
+pub use rollout::{
+    AdvanceRollout, AppliedLayer, Candidate, ConfigFor, Gates, InstanceSelector, PromoteRollout, Rollout, RolloutState,
+    Stage, StartRollout, StepRollout, StopCause, StopRollout, rollout_place,
+};
 pub use session::{
     Dropped, FormerState, Formerly, KickConfirmation, KickGateway, KickJob, Part, Pass, ScanPosition, SessionFilter,
     SessionPage, SessionView, TopicSize, Walked,

@@ -49,12 +49,51 @@ pub const GIVE_UP_MAX: usize = 1_024;
 /// The longest TTL that a rebuild reckons with at least: what an instance asks for by default.
 pub const REBUILD_TTL_MS_MIN: u32 = 10_000;
 
+/// Where documents lie that are the cluster's own.
+pub const OWN_PREFIX: &str = "keeper/";
 /// Where the session policy is published.
 pub const POLICY_PATH: &str = "keeper/sessions";
 /// Topics a policy names. A close settles the bound of each, so that their number bounds its work.
 pub const POLICY_TOPICS_MAX: usize = 64;
 /// Instances a policy names, and gateways it expects.
 pub const POLICY_INSTANCES_MAX: usize = 4_096;
+/// Where the history policy is published.
+pub const HISTORY_PATH: &str = "keeper/history";
+/// Prefixes a history policy names: each is compared with a path whenever one of its versions comes or goes.
+pub const HISTORY_PREFIXES_MAX: usize = 64;
+/// Shortest time a past version is kept: below it there is nothing to go back to when a mistake shows.
+pub const HISTORY_AGE_MS_MIN: u64 = 60_000;
+/// Longest: ten years, beyond which a number is a mistake.
+pub const HISTORY_AGE_MS_MAX: u64 = 315_576_000_000;
+/// Past versions dropped by policy with one entry: their memory, 2 MiB each at most, is freed within milliseconds.
+pub const HISTORY_SLICE: usize = 64;
+/// Where the schemas lie that admins attach.
+pub const SCHEMA_PREFIX: &str = "keeper/schemas/";
+
+/// Documents one instance reads.
+pub const CONSUMED_MAX: usize = 256;
+/// Documents that all kinds of processes read, each kind's counted by itself: a thousand kinds of the largest.
+pub const CONSUMED_TOTAL_MAX: usize = 1 << 18;
+/// A schema that a process announces: a structure of a thousand fields with their documentation.
+pub const SCHEMA_BYTES_MAX: usize = 64 << 10;
+/// Bytes of the schemas in one announcement: it is one log entry.
+pub const ANNOUNCE_BYTES_MAX: usize = 2 << 20;
+/// Schemas that open instances read by: each version of each structure of a large fleet, while versions are mixed.
+pub const SCHEMAS_MAX: usize = 4_096;
+/// Bytes of them: they live in memory on every node.
+pub const SCHEMA_BYTES_TOTAL_MAX: usize = 64 << 20;
+
+/// Stages of a rollout.
+pub const STAGES_MAX: usize = 16;
+/// Longest time a stage is watched: thirty days.
+pub const STAGE_HOLD_MS_MAX: u64 = 2_592_000_000;
+/// Rollouts under way at a time: beyond it a new one is refused.
+pub const ROLLOUTS_UNDER_WAY_MAX: usize = 64;
+/// Rollouts remembered; the oldest that is finished goes first.
+pub const ROLLOUTS_KEPT: usize = 256;
+/// Bytes of the changes of all of them: they live in memory on every node.
+pub const ROLLOUT_BYTES_KEPT: usize = 64 << 20;
+
 /// Longest grace: half an hour is no flash disconnect any more.
 pub const GRACE_MS_MAX: u32 = 1_800_000;
 /// Versions of graces that sessions still linger by: each has its own sweeps. Beyond it a change of graces is refused
@@ -118,6 +157,14 @@ pub const HISTORY_KEPT: usize = 100;
 pub const HISTORY_BYTES_KEPT: usize = 8 << 20;
 /// Bytes of past versions kept over all paths; beyond it the oldest go first.
 pub const HISTORY_BYTES_TOTAL_KEPT: usize = 256 << 20;
+/// What stands behind the `@` of a document's key: three labels of full length, or a dozen short ones.
+pub const LAYER_BYTES_MAX: usize = 256;
+/// Layers of one path beside its base: each is judged alone whenever one of them is published.
+pub const LAYERS_MAX: usize = 64;
+/// A document's key: a path, and a layer behind a mark.
+pub const KEY_BYTES_MAX: usize = PATH_BYTES_MAX + 1 + LAYER_BYTES_MAX;
+/// What one publish was judged by: every document of it, the layers and the consumers of each path, and the schemas.
+pub const WITNESSES_MAX: usize = 256;
 /// Deleted paths remembered, for watchers that were away and for `history`.
 pub const DELETIONS_KEPT: usize = 4_096;
 

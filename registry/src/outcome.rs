@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Epoch, Incarnation, Level, Revision, SessionKey, Shortage, StateId};
+use crate::{Epoch, Incarnation, Level, Revision, RolloutState, SessionKey, Shortage, StateId, Witness};
 
 /// What one command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +88,17 @@ pub enum Reply {
     },
     /// To `RetireNode`.
     NodeRetired,
+    /// To `Announce`.
+    Announced,
+    /// To everything about a rollout: where it stands now.
+    Rollout {
+        /// Which.
+        rollout: u64,
+        /// How far it is.
+        state: RolloutState,
+        /// Its last open stage.
+        stage: u32,
+    },
 }
 
 /// The result of one operation of a frame.
@@ -219,6 +230,29 @@ pub enum Rejection {
         /// What is; `Revision(0)`: there is no such document.
         present: Revision,
     },
+    /// Something has moved since the publish was judged by it.
+    Moved {
+        /// As it was looked at.
+        what: Witness,
+        /// Where it stands.
+        present: Revision,
+    },
+    /// The document is part of a rollout that is under way.
+    RollingOut {
+        /// Which document.
+        path: String,
+        /// Which rollout.
+        rollout: u64,
+    },
+    /// The rollout is not where it was thought to be.
+    RolloutIs {
+        /// Which.
+        rollout: u64,
+        /// How far it is.
+        state: RolloutState,
+        /// Its last open stage.
+        stage: u32,
+    },
     /// The disks have no room for the state to grow.
     Shortage(Shortage),
     /// It comes with a feature level that the cluster has not reached.
@@ -266,6 +300,8 @@ pub enum Event {
     Kick,
     /// The registry began to be filled again, went on with it, or is whole.
     Rebuild,
+    /// A rollout began, went a step on, or ended: what instances are to run with may have changed.
+    Rollout(u64),
     /// There are controls for an incarnation.
     Control(Incarnation),
 }

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::{
-    ClosingCause, Cluster, Epoch, Graces, Incarnation, KeptAnswer, KickJob, LogTime, Nodes, NoticeCursor,
-    OperationResult, PresenceCursor, PresenceFact, RebuildGateway, Revision, SessionPolicy, StateId,
+    AnnouncementRecord, ClosingCause, Cluster, Epoch, Graces, HistoryPolicy, Incarnation, KeptAnswer, KickJob, LogTime, Nodes, NoticeCursor,
+    OperationResult, PresenceCursor, PresenceFact, RebuildGateway, Revision, Rollout, Schema, SessionPolicy, StateId,
     config::Document,
     control::Control,
     instance::{Closing, Instance},
@@ -25,6 +25,8 @@ pub enum Record<'a> {
     Cluster(&'a Cluster),
     /// The session policy in force; absent: nothing was ever decided.
     Policy(&'a Arc<SessionPolicy>),
+    /// How much of the past of documents is kept; absent: nothing was ever decided.
+    History(&'a Arc<HistoryPolicy>),
     /// A version of graces that is in force, or that sessions still linger by.
     Graces(&'a Arc<Graces>),
     /// An incarnation that is open or has rows left.
@@ -49,6 +51,16 @@ pub enum Record<'a> {
     Presence(PresenceFact<'a>),
     /// A kick; oldest first.
     Kick(&'a Arc<KickJob>),
+    /// A schema that an open incarnation reads by.
+    Schema(&'a Schema),
+    /// Since when a path's readers are of the kinds they are.
+    Readers(&'a str, Revision),
+    /// What some open incarnations read.
+    Announcement(AnnouncementRecord<'a>),
+    /// The last number given to a rollout, and up to where ends of rollouts may be forgotten; absent: there was none.
+    Rollouts(u64, Revision),
+    /// A rollout; oldest first.
+    Rollout(&'a Arc<Rollout>),
     /// A version of a document; each path's oldest first.
     Document(&'a Arc<Document>),
     /// A control.

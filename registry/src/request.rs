@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 
 use crate::{
     DocumentAction, DocumentChange, Kick, KickTarget, Kicked, LogTime, OpenInstance, Publish, Rejection, Reply,
-    RequestId, SendControl, State,
+    RequestId, SendControl, Stage, StartRollout, State,
     digest::{Digest, Kind, Sum},
     limits,
     numbered::numbered,
@@ -26,6 +26,8 @@ numbered! {
         Publish = 3,
         /// `SendControl`
         SendControl = 4,
+        /// `StartRollout`
+        StartRollout = 5,
     }
 }
 
@@ -60,7 +62,7 @@ impl KeptAnswer {
     fn bytes(&self) -> usize {
         let names = match &self.answer {
             Ok(Reply::Kicked { job: _, kicked }) => kicked.iter().map(kicked_bytes).sum(),
-            Err(Rejection::RevisionMismatch { path, .. }) => path.len(),
+            Err(Rejection::RevisionMismatch { path, .. } | Rejection::RollingOut { path, .. }) => path.len(),
             Ok(_) | Err(_) => 0,
         };
         limits::REQUEST_BYTES_FIXED + names
@@ -147,6 +149,10 @@ impl State {
             return Err(Rejection::Full { what: "request ids", limit: limits::REQUESTS_KEPT as u64 });
         }
         let answer = act(self);
+        // Meant for the proposer, which judges anew and asks again under the same id.
+        if matches!(answer, Err(Rejection::Moved { .. })) {
+            return answer;
+        }
         self.requests.keep(KeptAnswer { request, kind, asked, answered_at: self.clock.time, answer: answer.clone() });
         answer
     }
@@ -189,9 +195,18 @@ impl OpenInstance {
 
 impl Publish {
     pub(crate) fn fingerprint(&self) -> u64 {
-        let Self { changes, author, message, request: _ } = self;
+        let Self { changes, author, message, request: _, judged: _, forced } = self;
         let digest = Digest::of(Kind::Request).text(author).text(message);
-        changes.iter().fold(digest, DocumentChange::fingerprint).finish()
+        let digest = changes.iter().fold(digest, DocumentChange::fingerprint);
+        forced.iter().fold(digest, |digest, reason| digest.text(reason)).finish()
+    }
+}
+
+impl StartRollout {
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let Self { publish, stages, gates } = self;
+        let digest = Digest::of(Kind::Request).number(publish.fingerprint()).number(stages.len() as u64);
+        stages.iter().fold(digest, Stage::digest).number(gates.applied_bps.into()).finish()
     }
 }
 

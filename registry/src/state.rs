@@ -5,6 +5,7 @@ use crate::{
     clock::Clock,
     cluster::Cluster,
     config::Configs,
+    consumer::Consumers,
     control::Controls,
     digest::{Digest, Kind},
     instance::Instances,
@@ -14,6 +15,7 @@ use crate::{
     presence::{PresenceLimits, PresenceRing},
     rebuild::Rebuild,
     request::{RequestKind, Requests},
+    rollout::Rollouts,
     session::{Kicks, Sessions},
 };
 
@@ -28,6 +30,8 @@ pub struct State {
     pub(crate) presence: PresenceRing,
     pub(crate) policies: Policies,
     pub(crate) configs: Configs,
+    pub(crate) consumers: Consumers,
+    pub(crate) rollouts: Rollouts,
     pub(crate) controls: Controls,
     pub(crate) requests: Requests,
     pub(crate) kicks: Kicks,
@@ -90,6 +94,17 @@ impl State {
                     state.publish(publish, events)
                 })
             }
+            Command::Announce(announce) => self.announce(announce),
+            Command::StartRollout(start) => {
+                self.once(start.publish.request, RequestKind::StartRollout, start.fingerprint(), |state| {
+                    state.start_rollout(start, events)
+                })
+            }
+            Command::AdvanceRollout(advance) => self.advance_rollout(advance, events),
+            Command::PauseRollout(step) => self.pause_rollout(step, events),
+            Command::ResumeRollout(step) => self.resume_rollout(step, events),
+            Command::StopRollout(stop) => self.stop_rollout(stop, events),
+            Command::PromoteRollout(promote) => self.promote_rollout(promote, events),
             Command::SendControl(send) => {
                 self.once(send.request, RequestKind::SendControl, send.fingerprint(), |state| {
                     state.send_control(send, events)
@@ -164,8 +179,9 @@ impl State {
             self.sessions.seed(),
             self.rebuild.as_ref().map_or(0, Rebuild::digest),
         ];
-        // Neither adds anything before it was used: binaries from before there were such things make the same hash.
+        // None of these adds anything before it was used: binaries from before there were such things make the same hash.
         let parts = parts.into_iter().chain(self.nodes.digest()).chain(self.cluster.digest());
+        let parts = parts.chain(self.configs.retention_digest()).chain(self.consumers.digest()).chain(self.rollouts.digest());
         parts.fold(Digest::of(Kind::Clock), Digest::number).finish()
     }
 }

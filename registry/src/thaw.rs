@@ -48,7 +48,7 @@ pub enum ThawError {
 /// A state in the making.
 #[derive(Debug, Default)]
 pub struct Thawing {
-    state: State,
+    pub(crate) state: State,
     header: Option<Header>,
     owners: BTreeMap<Incarnation, OwnerId>,
     topics: BTreeMap<u32, TopicId>,
@@ -77,6 +77,7 @@ impl Thawing {
             Record::Header(header) => self.header(header)?,
             Record::Cluster(cluster) => self.state.cluster = cluster.clone(),
             Record::Policy(policy) => self.state.enforce(Arc::clone(policy)),
+            Record::History(policy) => configs.retain_by(Arc::clone(policy)),
             Record::Graces(graces) => self.graces(graces)?,
             Record::Instance(record) => self.instance(record)?,
             Record::Nodes(nodes) => self.state.nodes = nodes,
@@ -89,6 +90,13 @@ impl Thawing {
             Record::Notice(notice) => notices.append(instances, notice.clone()),
             Record::Presence(fact) => self.fact(&fact)?,
             Record::Kick(job) => self.state.kicks.insert(Arc::clone(job)),
+            Record::Schema(schema) => self.schema(schema)?,
+            Record::Readers(path, changed) => self.readers(path, changed)?,
+            Record::Announcement(record) => self.announcement(&record)?,
+            Record::Rollouts(last, floor) => {
+                (self.state.rollouts.last, self.state.rollouts.floor) = (last, floor);
+            }
+            Record::Rollout(rollout) => self.state.restore_rollout(rollout)?,
             Record::Document(document) => configs.push(Arc::clone(document)),
             Record::Control(control) => {
                 self.waiting(control);

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use keeper_registry::{Holder, Incarnation, Kicked, Level, OperationResult, Rejection, Reply, Revision, StateId};
+use keeper_registry::{Holder, Incarnation, Kicked, Level, OperationResult, Rejection, Reply, Revision, RolloutState, StateId};
 
-use crate::codec::command::{read_epoch, read_key, unknown, write_epoch, write_key};
+use crate::codec::command::{read_epoch, read_key, read_numbered, unknown, write_epoch, write_key};
 use crate::codec::rejection::{read_rejection, write_rejection};
 use crate::codec::{DecodeError, Input, Output};
 
@@ -27,6 +27,8 @@ mod tag {
     pub(super) const NODE_RESERVED: u8 = 20;
     pub(super) const NODE_RETIRED: u8 = 21;
     pub(super) const LEVEL_RAISED: u8 = 13;
+    pub(super) const ANNOUNCED: u8 = 30;
+    pub(super) const ROLLOUT: u8 = 31;
 
     pub(super) const REGISTERED: u8 = 1;
     pub(super) const DONE: u8 = 2;
@@ -106,6 +108,11 @@ fn write_reply(out: &mut Output, reply: &Reply) {
             out.u32(*instances);
         }
         Reply::Acknowledged => out.u8(tag::ACKNOWLEDGED),
+        Reply::Announced => out.u8(tag::ANNOUNCED),
+        Reply::Rollout { rollout, state, stage } => {
+            out.u8(tag::ROLLOUT);
+            write_standing(out, *rollout, *state, *stage);
+        }
         Reply::NodeRetired => out.u8(tag::NODE_RETIRED),
         Reply::NodeReserved { node } => {
             out.u8(tag::NODE_RESERVED);
@@ -132,10 +139,27 @@ fn read_reply(input: &mut Input) -> Decoded<Reply> {
         tag::PUBLISHED => Reply::Published { revision: Revision(input.u64()?), changed: input.flag()? },
         tag::CONTROL_SENT => Reply::ControlSent { control: input.u64()?, instances: input.u32()? },
         tag::ACKNOWLEDGED => Reply::Acknowledged,
+        tag::ANNOUNCED => Reply::Announced,
+        tag::ROLLOUT => {
+            let (rollout, state, stage) = read_standing(input)?;
+            Reply::Rollout { rollout, state, stage }
+        }
         tag::NODE_RETIRED => Reply::NodeRetired,
         tag::NODE_RESERVED => Reply::NodeReserved { node: input.u64()? },
         _ => return Err(unknown(input, "the tag of a reply")),
     })
+}
+
+/// Where a rollout stands.
+pub(super) fn write_standing(out: &mut Output, rollout: u64, state: RolloutState, stage: u32) {
+    out.u64(rollout);
+    out.u8(state.number());
+    out.u32(stage);
+}
+
+/// The same on its way back.
+pub(super) fn read_standing(input: &mut Input) -> Decoded<(u64, RolloutState, u32)> {
+    Ok((input.u64()?, read_numbered(input, "how far a rollout is")?, input.u32()?))
 }
 
 /// Writes the results of a frame.

@@ -9,6 +9,7 @@ mod answer;
 pub mod batch;
 mod cluster;
 mod command;
+mod consumer;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod kick;
@@ -21,6 +22,7 @@ pub mod record;
 mod record_read;
 mod record_write;
 mod rejection;
+mod rollout;
 #[cfg(test)]
 mod tests;
 
@@ -31,13 +33,21 @@ use keeper_registry::Level;
 /// Of batches and snapshots that a binary from before there were feature levels reads.
 const VERSION_FIRST: u8 = 1;
 
-/// Of those that hold what came with level 2 or later. One more version comes with each level that adds a command or a
-/// record.
+/// Of those that hold what came with level 2. One more version comes with each level that adds a command or a record.
 const VERSION_LEVELS: u8 = 2;
 
-const VERSION_NEWEST: u8 = VERSION_LEVELS;
+/// Of those that hold what came with level 3: consumers, rollouts, and how a publish was judged.
+const VERSION_CONFIGS: u8 = 3;
+
+const VERSION_NEWEST: u8 = VERSION_CONFIGS;
 
 /// The version that a cluster of a level writes.
 fn version_at(level: Level) -> u8 {
-    if level >= Level::NAMED { VERSION_LEVELS } else { VERSION_FIRST }
+    if level >= Level::CONFIGS {
+        VERSION_CONFIGS
+    } else if level >= Level::NAMED {
+        VERSION_LEVELS
+    } else {
+        VERSION_FIRST
+    }
 }

@@ -1,9 +1,9 @@
-//! What an admin decided about sessions, and the graces that follow from it.
+//! What an admin decided about sessions, the graces that follow from it, and what was decided about histories.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keeper_registry::{Graces, SessionPolicy, TopicPolicy};
+use keeper_registry::{Graces, HistoryPolicy, Keep, SessionPolicy, TopicPolicy};
 
 use crate::codec::command::{read_name, write_name};
 use crate::codec::{DecodeError, Input, Output};
@@ -43,6 +43,32 @@ fn read_topic_policy(input: &mut Input) -> Decoded<TopicPolicy> {
 
 fn read_topic(input: &mut Input) -> Decoded<Arc<[u8]>> {
     Ok(Arc::from(&input.bytes()?[..]))
+}
+
+/// Writes a history policy.
+pub(super) fn write_history(out: &mut Output, policy: &HistoryPolicy) {
+    write_keep(out, policy.all);
+    out.list(policy.prefixes.iter(), |out, (prefix, keep)| {
+        out.str(prefix);
+        write_keep(out, *keep);
+    });
+}
+
+/// Reads a history policy.
+pub(super) fn read_history(input: &mut Input) -> Decoded<HistoryPolicy> {
+    Ok(HistoryPolicy {
+        all: read_keep(input)?,
+        prefixes: BTreeMap::from_iter(input.list(|input| Ok((input.str()?.into(), read_keep(input)?)))?),
+    })
+}
+
+fn write_keep(out: &mut Output, keep: Keep) {
+    out.option(keep.versions_max, Output::u32);
+    out.option(keep.age_ms_max, Output::u64);
+}
+
+fn read_keep(input: &mut Input) -> Decoded<Keep> {
+    Ok(Keep { versions_max: input.option(Input::u32)?, age_ms_max: input.option(Input::u64)? })
 }
 
 /// Writes a version of graces.

@@ -13,7 +13,7 @@ use crate::codec::command::{read_cursor, read_epoch, read_format, read_key, read
 use crate::codec::presence::Places;
 use crate::codec::record::ReadError;
 use crate::codec::record_write::tag;
-use crate::codec::{DecodeError, Input, answer, cluster, kick, policy, presence, rebuild};
+use crate::codec::{DecodeError, Input, answer, cluster, consumer, kick, policy, presence, rebuild, rollout};
 
 type Decoded<T> = Result<T, DecodeError>;
 
@@ -45,6 +45,17 @@ pub(super) fn read(input: &mut Input, places: &mut Places, thawing: &mut Thawing
         tag::PRESENCE => presence::read_fact(input, places, |fact| thawing.push(Record::Presence(fact)))??,
         tag::KICK => thawing.push(Record::Kick(&Arc::new(kick::read(input)?)))?,
         tag::DOCUMENT => thawing.push(Record::Document(&Arc::new(read_document(input)?)))?,
+        tag::DOCUMENT_FORCED => {
+            let document = read_document(input)?;
+            let forced = Some(input.str()?.into());
+            thawing.push(Record::Document(&Arc::new(Document { forced, ..document })))?;
+        }
+        tag::HISTORY => thawing.push(Record::History(&Arc::new(policy::read_history(input)?)))?,
+        tag::SCHEMA => thawing.push(Record::Schema(&consumer::read_schema(input)?))?,
+        tag::READERS => thawing.push(Record::Readers(&input.str()?, Revision(input.u64()?)))?,
+        tag::ANNOUNCEMENT => consumer::read_announcement(input, thawing)?,
+        tag::ROLLOUTS => thawing.push(Record::Rollouts(input.u64()?, Revision(input.u64()?)))?,
+        tag::ROLLOUT => thawing.push(Record::Rollout(&Arc::new(rollout::read(input)?)))?,
         tag::CONTROL => thawing.push(Record::Control(&Arc::new(read_control(input)?)))?,
         tag::ANSWER => thawing.push(Record::Answer(&read_kept(input)?))?,
         _ => return Err(unknown(input, "the tag of a record").into()),
@@ -213,6 +224,7 @@ fn read_document(input: &mut Input) -> Decoded<Document> {
         message: input.str()?.into(),
         published_at: LogTime(input.u64()?),
         deleted: input.flag()?,
+        forced: None,
     })
 }
 

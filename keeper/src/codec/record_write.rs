@@ -6,7 +6,7 @@ use keeper_registry::{
 };
 
 use crate::codec::command::{write_cursor, write_epoch, write_key, write_labels};
-use crate::codec::{Output, answer, cluster, kick, policy, presence, rebuild};
+use crate::codec::{Output, answer, cluster, consumer, kick, policy, presence, rebuild, rollout};
 
 /// The tags of records. They are on disk: they never change and are never used again.
 pub(super) mod tag {
@@ -28,6 +28,13 @@ pub(super) mod tag {
     pub(in crate::codec) const REBUILD: u8 = 16;
     pub(in crate::codec) const NODES: u8 = 20;
     pub(in crate::codec) const CLUSTER: u8 = 17;
+    pub(in crate::codec) const HISTORY: u8 = 30;
+    pub(in crate::codec) const SCHEMA: u8 = 31;
+    pub(in crate::codec) const READERS: u8 = 32;
+    pub(in crate::codec) const ANNOUNCEMENT: u8 = 33;
+    pub(in crate::codec) const ROLLOUTS: u8 = 34;
+    pub(in crate::codec) const ROLLOUT: u8 = 35;
+    pub(in crate::codec) const DOCUMENT_FORCED: u8 = 36;
 
     pub(in crate::codec) const DISPLACED: u8 = 1;
     pub(in crate::codec) const KICKED: u8 = 2;
@@ -91,6 +98,32 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
         Record::Kick(job) => {
             out.u8(tag::KICK);
             kick::write(out, job);
+        }
+        Record::History(policy) => {
+            out.u8(tag::HISTORY);
+            policy::write_history(out, policy);
+        }
+        Record::Schema(schema) => {
+            out.u8(tag::SCHEMA);
+            out.bytes(&schema.bytes);
+        }
+        Record::Readers(path, changed) => {
+            out.u8(tag::READERS);
+            out.str(path);
+            out.u64(changed.0);
+        }
+        Record::Announcement(record) => {
+            out.u8(tag::ANNOUNCEMENT);
+            consumer::write_announcement(out, &record);
+        }
+        Record::Rollouts(last, floor) => {
+            out.u8(tag::ROLLOUTS);
+            out.u64(last);
+            out.u64(floor.0);
+        }
+        Record::Rollout(rollout) => {
+            out.u8(tag::ROLLOUT);
+            rollout::write(out, rollout);
         }
         Record::Document(document) => write_document(out, document),
         Record::Control(control) => write_control(out, control),
@@ -204,7 +237,7 @@ fn write_session(out: &mut Output, session: &SessionRecord<'_>) {
 }
 
 fn write_document(out: &mut Output, document: &Document) {
-    out.u8(tag::DOCUMENT);
+    out.u8(if document.forced.is_some() { tag::DOCUMENT_FORCED } else { tag::DOCUMENT });
     out.str(&document.path);
     out.u8(document.format.number());
     out.bytes(&document.text);
@@ -215,6 +248,9 @@ fn write_document(out: &mut Output, document: &Document) {
     out.str(&document.message);
     out.u64(document.published_at.0);
     out.flag(document.deleted);
+    if let Some(reason) = &document.forced {
+        out.str(reason);
+    }
 }
 
 fn write_cause(out: &mut Output, cause: &NoticeCause) {

@@ -3,8 +3,8 @@
 
 use keeper_registry::{Incarnation, Level, Rejection, Revision, StateId};
 
-use crate::codec::answer::{read_holder, write_holder};
-use crate::codec::command::{read_shortage, unknown, write_shortage};
+use crate::codec::answer::{read_holder, read_standing, write_holder, write_standing};
+use crate::codec::command::{read_shortage, read_witness, unknown, write_shortage, write_witness};
 use crate::codec::{DecodeError, Input, Output, names};
 
 type Decoded<T> = Result<T, DecodeError>;
@@ -30,6 +30,9 @@ mod tag {
     pub(super) const QUOTA: u8 = 18;
     pub(super) const SHORTAGE: u8 = 19;
     pub(super) const LEVEL_TOO_LOW: u8 = 20;
+    pub(super) const MOVED: u8 = 30;
+    pub(super) const ROLLING_OUT: u8 = 31;
+    pub(super) const ROLLOUT_IS: u8 = 32;
 }
 
 /// Writes a decision against.
@@ -74,6 +77,16 @@ pub(super) fn write_rejection(out: &mut Output, rejection: &Rejection) {
             out.u8(tag::LEVEL_TOO_LOW);
             out.u32(needed.0);
             out.u32(present.0);
+        }
+        Rejection::Moved { what, present } => {
+            out.u8(tag::MOVED);
+            write_witness(out, what);
+            out.u64(present.0);
+        }
+        Rejection::RollingOut { path, rollout } => write_named(out, tag::ROLLING_OUT, path, &[*rollout]),
+        Rejection::RolloutIs { rollout, state, stage } => {
+            out.u8(tag::ROLLOUT_IS);
+            write_standing(out, *rollout, *state, *stage);
         }
         Rejection::Quota { limit, present, max } => write_named(out, tag::QUOTA, limit, &[*present, *max]),
         Rejection::Full { what, limit } => write_named(out, tag::FULL, what, &[*limit]),
@@ -125,6 +138,12 @@ pub(super) fn read_rejection(input: &mut Input) -> Decoded<Rejection> {
         },
         tag::SHORTAGE => Rejection::Shortage(read_shortage(input)?),
         tag::LEVEL_TOO_LOW => Rejection::LevelTooLow { needed: Level(input.u32()?), present: Level(input.u32()?) },
+        tag::MOVED => Rejection::Moved { what: read_witness(input)?, present: Revision(input.u64()?) },
+        tag::ROLLING_OUT => Rejection::RollingOut { path: input.str()?, rollout: input.u64()? },
+        tag::ROLLOUT_IS => {
+            let (rollout, state, stage) = read_standing(input)?;
+            Rejection::RolloutIs { rollout, state, stage }
+        }
         tag::QUOTA => Rejection::Quota { limit: input.str()?.into(), present: input.u64()?, max: input.u64()? },
         tag::FULL => Rejection::Full { what: names::read(input)?, limit: input.u64()? },
         _ => return Err(unknown(input, "the tag of a rejection")),

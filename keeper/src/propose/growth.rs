@@ -9,7 +9,7 @@
 //! level 2. Before, a frame is proposed as it is: to refuse all of it would leave a gap in its gateway's numbers, and
 //! nothing could end.
 
-use keeper_registry::{Command, DocumentAction, Level, Publish, Rejection, Shortage};
+use keeper_registry::{Command, DocumentAction, Level, Publish, Rejection, Shortage, StartRollout};
 
 use crate::problem::Problem;
 
@@ -18,7 +18,11 @@ pub(super) fn spare(command: Command, shortage: Shortage, level: Level) -> Resul
     match command {
         Command::Frame(frame) if level < Level::NAMED => Ok(Command::Frame(frame)),
         Command::Frame(frame) | Command::FrameSparing(frame, _) => Ok(Command::FrameSparing(frame, shortage)),
-        Command::Publish(publish) if writes(&publish) => Err(Problem::Rejected(Rejection::Shortage(shortage))),
+        Command::StartRollout(StartRollout { ref publish, .. }) | Command::Publish(ref publish) if writes(publish) => {
+            Err(Problem::Rejected(Rejection::Shortage(shortage)))
+        }
+        // It publishes what is held twice from then on.
+        Command::PromoteRollout(_) => Err(Problem::Rejected(Rejection::Shortage(shortage))),
         Command::Found(_)
         | Command::Kick(_)
         | Command::KickStep
@@ -33,7 +37,13 @@ pub(super) fn spare(command: Command, shortage: Shortage, level: Level) -> Resul
         | Command::AcknowledgeControl(_)
         | Command::ReserveNode(_)
         | Command::RetireNode(_)
-        | Command::RaiseLevel(_) => Ok(command),
+        | Command::RaiseLevel(_)
+        | Command::Announce(_)
+        | Command::StartRollout(_)
+        | Command::AdvanceRollout(_)
+        | Command::PauseRollout(_)
+        | Command::ResumeRollout(_)
+        | Command::StopRollout(_) => Ok(command),
     }
 }
 
@@ -56,7 +66,7 @@ mod tests {
     fn publish(actions: Vec<DocumentAction>) -> Command {
         let change = |action| DocumentChange { path: "app".to_owned(), expected: None, action };
         let changes = actions.into_iter().map(change).collect();
-        Command::Publish(Publish { changes, author: String::new(), message: String::new(), request: None })
+        Command::Publish(Publish { changes, author: String::new(), message: String::new(), ..Publish::default() })
     }
 
     fn put() -> DocumentAction {

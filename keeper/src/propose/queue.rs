@@ -107,7 +107,14 @@ impl Waiting {
             | Command::AcknowledgeControl(_)
             | Command::ReserveNode(_)
             | Command::RetireNode(_)
-            | Command::RaiseLevel(_) => None,
+            | Command::RaiseLevel(_)
+            | Command::Announce(_)
+            | Command::StartRollout(_)
+            | Command::AdvanceRollout(_)
+            | Command::PauseRollout(_)
+            | Command::ResumeRollout(_)
+            | Command::StopRollout(_)
+            | Command::PromoteRollout(_) => None,
         }
     }
 
@@ -130,7 +137,14 @@ impl Waiting {
             | Command::AcknowledgeControl(_)
             | Command::ReserveNode(_)
             | Command::RetireNode(_)
-            | Command::RaiseLevel(_) => 1,
+            | Command::RaiseLevel(_)
+            | Command::Announce(_)
+            | Command::StartRollout(_)
+            | Command::AdvanceRollout(_)
+            | Command::PauseRollout(_)
+            | Command::ResumeRollout(_)
+            | Command::StopRollout(_)
+            | Command::PromoteRollout(_) => 1,
         }
     }
 }

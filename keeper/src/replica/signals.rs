@@ -82,7 +82,7 @@ impl Signals {
     pub(super) fn tell(&self, revision: Revision, events: &[Event]) {
         for event in events {
             let sender = match event {
-                Event::Config { .. } => &self.configs,
+                Event::Config { .. } | Event::Rollout(_) => &self.configs,
                 Event::Instances => &self.instances,
                 Event::Presence => &self.presence,
                 Event::Kick => &self.kicks,

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::configs_server::Configs;
 use keeper_registry::{
-    Command, DocumentAction, DocumentChange, Format, Publish, Reply, Revision, SessionPolicy, StateId,
+    Command, DocumentAction, DocumentChange, Format, Policy, Publish, Reply, Revision, StateId,
 };
 use tonic::{Request, Response, Status};
 
@@ -145,6 +145,7 @@ impl ConfigService {
             author: request.author,
             message: request.message,
             request: from_proto::request_id(&request.request_id)?,
+            ..Publish::default()
         };
         let proposal = Proposal::new(Command::Publish(publish), text_bytes * 2 + OVERHEAD_BYTES);
         let Committed { reply, .. } = self.proposer.propose(Lane::Config, proposal).await?;
@@ -200,12 +201,12 @@ fn value(field: &str, format: Format, text: &str) -> Result<Bytes, Problem> {
 }
 
 /// What the document that holds the session policy says.
-fn policy(field: &str, path: &str, format: Format, text: &str) -> Result<Option<Arc<SessionPolicy>>, Problem> {
+fn policy(field: &str, path: &str, format: Format, text: &str) -> Result<Option<Policy>, Problem> {
     if path != keeper_registry::limits::POLICY_PATH {
         return Ok(None);
     }
     let policy = policy::parse(format, text).map_err(|error| invalid(field, error.to_string()))?;
-    Ok(Some(Arc::new(policy)))
+    Ok(Some(Policy::Sessions(Arc::new(policy))))
 }
 
 fn consistency(request: &wire::GetConfigRequest) -> Consistency {

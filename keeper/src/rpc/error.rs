@@ -2,7 +2,7 @@
 
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::problem::{Class, Happened};
-use keeper_registry::{Holder, Rejection, Shortage, limits};
+use keeper_registry::{Holder, Rejection, RolloutState, Shortage, Witness, limits};
 use prost::Message;
 use tonic::{Code, Status};
 
@@ -125,6 +125,9 @@ fn rejection_field(rejection: &Rejection) -> &'static str {
         | Rejection::NotFound { .. }
         | Rejection::RevisionMismatch { .. }
         | Rejection::LevelTooLow { .. }
+        | Rejection::Moved { .. }
+        | Rejection::RollingOut { .. }
+        | Rejection::RolloutIs { .. }
         | Rejection::Quota { .. }
         | Rejection::Shortage(_)
         | Rejection::Full { .. } => "",
@@ -168,6 +171,7 @@ fn rejection_code(rejection: &Rejection) -> Code {
         | Rejection::BadName { .. }
         | Rejection::Repeated { .. } => Code::InvalidArgument,
         Rejection::NotFound { .. } => Code::NotFound,
+        Rejection::Moved { .. } => Code::Aborted,
         Rejection::Quota { .. } | Rejection::Shortage(_) | Rejection::Full { .. } => Code::ResourceExhausted,
         Rejection::AlreadyFounded(_) => Code::AlreadyExists,
         Rejection::ForeignState { .. }
@@ -180,6 +184,8 @@ fn rejection_code(rejection: &Rejection) -> Code {
         | Rejection::TooManySlots { .. }
         | Rejection::NotBound { .. }
         | Rejection::LevelTooLow { .. }
+        | Rejection::RollingOut { .. }
+        | Rejection::RolloutIs { .. }
         | Rejection::RevisionMismatch { .. } => Code::FailedPrecondition,
     }
 }
@@ -204,6 +210,9 @@ pub(crate) fn rejection_reason(rejection: &Rejection) -> &'static str {
         Rejection::NotFound { .. } => "not-found",
         Rejection::RevisionMismatch { .. } => "revision-mismatch",
         Rejection::LevelTooLow { .. } => "level-too-low",
+        Rejection::Moved { .. } => "moved",
+        Rejection::RollingOut { .. } => "rolling-out",
+        Rejection::RolloutIs { .. } => "rollout-is",
         Rejection::Quota { .. } => "quota",
         Rejection::Shortage(_) => "disk-full",
         Rejection::Full { .. } => "full",
@@ -221,6 +230,13 @@ fn rejection_message(rejection: &Rejection) -> String {
         // Bytes of any kind, but not none.
         Rejection::BadName { field: field @ ("user" | "topic" | "topics" | "label" | "endpoint") } => {
             format!("`{field}` is empty")
+        }
+        Rejection::BadName { field: "layer" } => "the layer of a document is written behind its path as @zone=ZONE, \
+             @service=SERVICE, or @label.NAME=VALUE with more labels behind commas, sorted by name; documents below \
+             keeper/ have none"
+            .to_owned(),
+        Rejection::BadName { field: "changes" } => {
+            "documents below keeper/ are the cluster's own, and are for no instance: publish them".to_owned()
         }
         Rejection::BadName { field } => format!("`{field}` is empty or has characters outside [A-Za-z0-9._-]"),
         Rejection::Repeated { field } => format!("`{field}` names the same thing twice"),
@@ -263,6 +279,18 @@ fn rejection_message(rejection: &Rejection) -> String {
              newer, `keeperctl cluster upgrade` raises it",
             levels::release_of(*needed)
         ),
+        Rejection::Moved { what, present } => format!(
+            "{} changed while the publish was judged, from revision {} to {}: publish again",
+            moved(what),
+            what.revision().0,
+            present.0
+        ),
+        Rejection::RollingOut { path, rollout } => format!(
+            "`{path}` is part of rollout {rollout}, which is under way: promote or stop it, and publish then"
+        ),
+        Rejection::RolloutIs { rollout, state, stage } => {
+            format!("rollout {rollout} is {}, its last open stage being {stage}", standing(*state))
+        }
         Rejection::Quota { limit, present, max } => {
             format!("the session policy allows {max} sessions by `{limit}`, and there are {present}")
         }
@@ -276,6 +304,26 @@ fn rejection_message(rejection: &Rejection) -> String {
             format!("there are {limit} {what}, which is the limit: wait until one of them has finished")
         }
         Rejection::Full { what, limit } => format!("there is no room for more {what}; the limit is {limit}"),
+    }
+}
+
+/// What a publish was judged by.
+fn moved(what: &Witness) -> String {
+    match what {
+        Witness::Document { path, .. } => format!("`{path}`"),
+        Witness::Layers { path, .. } => format!("a layer of `{path}`"),
+        Witness::Schemas { .. } => "a schema".to_owned(),
+        Witness::Consumers { path, .. } => format!("what reads `{path}`"),
+    }
+}
+
+fn standing(state: RolloutState) -> &'static str {
+    match state {
+        RolloutState::Running => "running",
+        RolloutState::Paused => "paused",
+        RolloutState::Promoted => "promoted",
+        RolloutState::Aborted => "aborted",
+        RolloutState::Stopped => "stopped",
     }
 }
 

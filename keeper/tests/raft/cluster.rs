@@ -337,6 +337,6 @@ pub(crate) fn document(path: &str, text: &str) -> Batch {
     let text = Bytes::copy_from_slice(text.as_bytes());
     let action = DocumentAction::Put { format: Format::Json, value: text.clone(), text, policy: None };
     let change = DocumentChange { path: path.to_owned(), expected: None, action };
-    let publish = Publish { changes: vec![change], author: String::new(), message: String::new(), request: None };
+    let publish = Publish { changes: vec![change], ..Publish::default() };
     Batch::new(LogTime(1), vec![Command::Publish(publish)])
 }

@@ -24,8 +24,10 @@ impl Level {
     pub const FIRST: Self = Self(1);
     /// Of a cluster that knows its level, and of files that name the release they need.
     pub const NAMED: Self = Self(2);
+    /// Of a cluster whose documents have layers, consumers and rollouts.
+    pub const CONFIGS: Self = Self(3);
     /// The newest that this crate knows.
-    pub const NEWEST: Self = Self::NAMED;
+    pub const NEWEST: Self = Self::CONFIGS;
 }
 
 impl Default for Level {
@@ -92,7 +94,7 @@ impl State {
 
     /// What comes with a level is refused below it, whoever proposed it.
     pub(crate) fn check_level(&self, command: &Command) -> Result<(), Rejection> {
-        let (needed, present) = (command.level(), self.level());
+        let (needed, present) = (command.encoding(), self.level());
         if needed <= present { Ok(()) } else { Err(Rejection::LevelTooLow { needed, present }) }
     }
 

@@ -32,16 +32,19 @@ pub struct Document {
     pub published_at: LogTime,
     /// This version deleted the document.
     pub deleted: bool,
+    /// Why it was published against the judgement of schemas or consumers; none: it was not.
+    pub forced: Option<Arc<str>>,
 }
 
 impl Document {
     /// As every node counts it.
     pub(super) fn bytes(&self) -> usize {
-        self.path.len() + self.text.len() + self.value.len() + self.author.len() + self.message.len()
+        let forced = self.forced.as_ref().map_or(0, |reason| reason.len());
+        self.path.len() + self.text.len() + self.value.len() + self.author.len() + self.message.len() + forced
     }
 
     pub(super) fn digest(&self) -> u64 {
-        Digest::of(Kind::Document)
+        let digest = Digest::of(Kind::Document)
             .text(&self.path)
             .number(u64::from(self.format.number()))
             .bytes(&self.text)
@@ -51,7 +54,8 @@ impl Document {
             .text(&self.author)
             .text(&self.message)
             .number(self.published_at.0)
-            .number(u64::from(self.deleted))
-            .finish()
+            .number(u64::from(self.deleted));
+        // Nothing for one that was not forced: it hashes as it did before there was such a thing.
+        self.forced.iter().fold(digest, |digest, reason| digest.text(reason)).finish()
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::Document;
-use crate::{Revision, limits};
+use crate::{LogTime, Revision, limits};
 
 /// A version, and its digest, so that a megabyte of text is hashed once.
 #[derive(Debug, Clone)]
@@ -46,6 +46,16 @@ impl History {
 
     pub(super) fn has_past(&self) -> bool {
         !self.past.is_empty()
+    }
+
+    pub(super) fn past_versions(&self) -> usize {
+        self.past.len()
+    }
+
+    /// When the oldest past version ceased to be what is published.
+    pub(super) fn oldest_replaced_at(&self) -> Option<LogTime> {
+        self.past.front()?;
+        Some(self.past.get(1).unwrap_or(&self.newest).document.published_at)
     }
 
     pub(super) fn pop(&mut self) -> Option<Version> {

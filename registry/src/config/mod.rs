@@ -10,18 +10,33 @@
 //! - Past versions never crowd out a publish: they are dropped, oldest first, per path and over all.
 
 mod document;
+mod families;
 mod history;
+pub(crate) mod layer;
+mod layers;
 mod publish;
 mod query;
+mod retention;
+mod witness;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-pub use self::document::Document;
-pub(crate) use self::history::History;
-use self::history::Version;
+pub(crate) use self::{history::History, publish::Authorship};
+pub use self::{
+    document::Document,
+    layer::{Layer, LayerError, LayerLabels},
+    query::VersionAt,
+    retention::{HistoryPolicy, Keep},
+    witness::Witness,
+};
+use self::{
+    families::Families,
+    history::Version,
+    retention::Retention,
+};
 use crate::{Revision, digest::Sum, limits};
 
 /// In the order of publication. The version tells two publishes of one log entry apart.
@@ -37,6 +52,10 @@ pub(crate) struct Configs {
     deletions: BTreeSet<Published>,
     /// Past versions: which to forget first.
     past: BTreeSet<Published>,
+    families: Families,
+    retention: Retention,
+    /// The newest change of a schema that an admin attached.
+    schemas_changed: Revision,
     past_bytes: usize,
     present_bytes: usize,
     /// Deletions up to here may be forgotten.
@@ -61,6 +80,11 @@ impl Configs {
         &self.paths
     }
 
+    /// As for layers, the floor stands for every deletion that was forgotten.
+    pub(crate) fn schemas_revision(&self) -> Revision {
+        self.schemas_changed.max(self.floor)
+    }
+
     fn present(&self, path: &str) -> Option<&Arc<Document>> {
         self.paths.get(path)?.present()
     }
@@ -80,6 +104,12 @@ impl Configs {
             self.present_bytes += version.document.bytes();
         }
         self.newest.insert(published);
+        let path = Arc::clone(&version.document.path);
+        self.unschedule(&path);
+        if path.starts_with(limits::SCHEMA_PREFIX) {
+            self.schemas_changed = self.schemas_changed.max(version.document.revision);
+        }
+        self.families.note(&version.document);
         match self.paths.get_mut(&version.document.path) {
             None => {
                 self.paths.insert(Arc::clone(&version.document.path), Arc::new(History::new(version)));
@@ -89,6 +119,7 @@ impl Configs {
                 self.retire(&former);
             }
         }
+        self.schedule(&path);
     }
 
     /// Books a version that has become past.
@@ -119,7 +150,9 @@ impl Configs {
     }
 
     fn forget_oldest_of(&mut self, path: &str) {
+        self.unschedule(path);
         let Some(version) = self.paths.get_mut(path).and_then(|history| Arc::make_mut(history).pop()) else { return };
+        self.schedule(&version.document.path);
         self.past.remove(&published(&version.document));
         self.past_bytes -= version.document.bytes();
         self.sum.subtract(version.digest);
@@ -134,6 +167,7 @@ impl Configs {
         let published = published(&history.newest.document);
         self.newest.remove(&published);
         self.deletions.remove(&published);
+        self.families.forget(path);
         self.sum.subtract(history.newest.digest);
     }
 }

@@ -3,39 +3,65 @@
 //! Everything is judged before anything changes. A text that is already what is published changes nothing and gets no
 //! new revision; a publish of nothing but such texts answers where they stand.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Configs, Document};
-use crate::{DocumentAction, DocumentChange, Event, Format, Publish, Rejection, Reply, Revision, State, check, limits};
+use super::{Configs, Document, layer};
+use crate::{DocumentAction, DocumentChange, Event, Format, Level, Publish, Rejection, Reply, Revision, State, check, limits};
 
 impl State {
     pub(crate) fn publish(&mut self, publish: &Publish, events: &mut Vec<Event>) -> Result<Reply, Rejection> {
-        check_publish(publish)?;
-        for change in &publish.changes {
-            self.configs.check_expected(change)?;
-            self.check_policy(change)?;
-        }
-        let changed: Vec<_> = publish.changes.iter().filter(|change| self.configs.is_changed_by(change)).collect();
-        self.configs.check_room(&changed)?;
+        let changed = self.judge_publish(publish)?;
         if changed.is_empty() {
             let present = publish.changes.iter().filter_map(|change| self.configs.present(&change.path));
             let revision = present.map(|document| document.revision).max().unwrap_or_default();
             return Ok(Reply::Published { revision, changed: false });
         }
-        let (author, message): (Arc<str>, Arc<str>) = (publish.author.as_str().into(), publish.message.as_str().into());
-        for change in changed {
-            let document = Arc::new(self.document(change, &author, &message));
+        self.write(&changed, &Authorship::of(publish), events);
+        Ok(Reply::Published { revision: self.clock.revision, changed: true })
+    }
+
+    /// Those of its changes that would change something, if all of it may be published.
+    pub(crate) fn judge_publish<'a>(&self, publish: &'a Publish) -> Result<Vec<&'a DocumentChange>, Rejection> {
+        check_publish(publish, self.level())?;
+        self.rollouts.check_free(&publish.changes)?;
+        for change in &publish.changes {
+            self.configs.check_expected(change)?;
+            self.check_policy(change)?;
+        }
+        self.check_judged(&publish.judged)?;
+        let changed: Vec<_> = publish.changes.iter().filter(|change| self.configs.is_changed_by(change)).collect();
+        self.configs.check_room(&changed, publish.forced.as_deref().unwrap_or_default())?;
+        Ok(changed)
+    }
+
+    /// Writes changes that were judged before, and for which nothing else can have been published since.
+    pub(crate) fn write_judged(
+        &mut self,
+        changes: &[&DocumentChange],
+        authorship: &Authorship,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Rejection> {
+        self.configs.check_room(changes, authorship.forced.as_deref().unwrap_or_default())?;
+        self.write(changes, authorship, events);
+        Ok(())
+    }
+
+    /// Writes changes that were judged, all at this entry's revision.
+    fn write(&mut self, changes: &[&DocumentChange], authorship: &Authorship, events: &mut Vec<Event>) {
+        for change in changes {
+            let document = Arc::new(self.document(change, authorship));
             events.push(Event::Config { path: Arc::clone(&document.path) });
             self.configs.push(document);
             self.configs.forget(&change.path);
             self.take_policy(change, events);
         }
-        Ok(Reply::Published { revision: self.clock.revision, changed: true })
+        self.configs.retain(self.clock.time);
     }
 
-    fn document(&self, change: &DocumentChange, author: &Arc<str>, message: &Arc<str>) -> Document {
+    fn document(&self, change: &DocumentChange, authorship: &Authorship) -> Document {
+        let Authorship { author, message, forced } = authorship;
         let known = self.configs.paths.get_key_value(change.path.as_str());
         let newest = known.map(|(_, history)| &history.newest.document);
         let (format, text, value, deleted) = match &change.action {
@@ -57,7 +83,23 @@ impl State {
             message: Arc::clone(message),
             published_at: self.clock.time,
             deleted,
+            forced: forced.clone(),
         }
+    }
+}
+
+/// Who published, and why; shared by all documents of a publish.
+#[derive(Debug)]
+pub(crate) struct Authorship {
+    pub(crate) author: Arc<str>,
+    pub(crate) message: Arc<str>,
+    pub(crate) forced: Option<Arc<str>>,
+}
+
+impl Authorship {
+    fn of(publish: &Publish) -> Self {
+        let Publish { author, message, forced, .. } = publish;
+        Self { author: author.as_str().into(), message: message.as_str().into(), forced: forced.as_deref().map(Arc::from) }
     }
 }
 
@@ -86,7 +128,7 @@ impl Configs {
     }
 
     /// Whether what is published fits once these changes are made.
-    fn check_room(&self, changes: &[&DocumentChange]) -> Result<(), Rejection> {
+    fn check_room(&self, changes: &[&DocumentChange], forced: &str) -> Result<(), Rejection> {
         let (mut documents, mut bytes) = (self.documents(), self.present_bytes);
         for change in changes {
             if let Some(present) = self.present(&change.path) {
@@ -97,9 +139,10 @@ impl Configs {
         for change in changes {
             if let DocumentAction::Put { text, value, .. } = &change.action {
                 documents += 1;
-                bytes += change.path.len() + text.len() + value.len() + AUTHORSHIP_BYTES_MAX;
+                bytes += change.path.len() + text.len() + value.len() + AUTHORSHIP_BYTES_MAX + forced.len();
             }
         }
+        self.check_layers(changes)?;
         if documents > limits::DOCUMENTS_MAX && documents > self.documents() {
             return Err(Rejection::Full { what: "documents", limit: limits::DOCUMENTS_MAX as u64 });
         }
@@ -110,19 +153,45 @@ impl Configs {
     }
 }
 
+impl Configs {
+    /// Whether no path gets more layers than it may have.
+    fn check_layers(&self, changes: &[&DocumentChange]) -> Result<(), Rejection> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let layered = |change: &&&DocumentChange| change.path.contains(layer::MARK);
+        let present = |change: &&&DocumentChange| self.present(&change.path).is_some();
+        for change in changes.iter().filter(layered) {
+            let Some((path, _)) = change.path.split_once(layer::MARK) else { continue };
+            let count = counts.entry(path).or_insert_with(|| self.families.len(path));
+            match (&change.action, present(&change)) {
+                (DocumentAction::Put { .. }, false) => *count += 1,
+                (DocumentAction::Delete, true) => *count -= 1,
+                (DocumentAction::Put { .. }, true) | (DocumentAction::Delete, false) => {}
+            }
+        }
+        let is_too_many = |(path, count): (&str, usize)| count > limits::LAYERS_MAX.max(self.families.len(path));
+        if counts.into_iter().any(is_too_many) {
+            return Err(Rejection::Full { what: "layers of a document", limit: limits::LAYERS_MAX as u64 });
+        }
+        Ok(())
+    }
+}
+
 /// Room for who and why, counted in full so that the judgement does not depend on them.
 const AUTHORSHIP_BYTES_MAX: usize = limits::AUTHOR_BYTES_MAX + limits::MESSAGE_BYTES_MAX;
 
-fn check_publish(publish: &Publish) -> Result<(), Rejection> {
+fn check_publish(publish: &Publish, level: Level) -> Result<(), Rejection> {
     check::author(&publish.author)?;
     check::size("message", publish.message.len(), limits::MESSAGE_BYTES_MAX)?;
+    if let Some(reason) = &publish.forced {
+        check::bytes("forced", reason.as_bytes(), limits::MESSAGE_BYTES_MAX)?;
+    }
     if publish.changes.is_empty() {
         return Err(Rejection::NotFound { what: "changes" });
     }
     check::size("changes", publish.changes.len(), limits::PUBLISH_DOCUMENTS_MAX)?;
     let (mut texts, mut values) = (0, 0);
     for (place, change) in publish.changes.iter().enumerate() {
-        check::path(&change.path)?;
+        check::key(&change.path, level)?;
         if publish.changes[..place].iter().any(|other| other.path == change.path) {
             return Err(Rejection::Repeated { field: "path" });
         }

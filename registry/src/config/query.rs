@@ -5,6 +5,20 @@ use std::{ops::Bound, sync::Arc};
 use super::{Configs, Document};
 use crate::{Revision, State};
 
+/// What is known of a path at a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionAt<'a> {
+    /// What was published then, or that it was deleted.
+    Kept(&'a Arc<Document>),
+    /// Nothing had been published by then.
+    Never,
+    /// What there was is no longer kept.
+    Pruned {
+        /// The revision of the oldest version that is; none: the path is not known at all.
+        oldest: Option<Revision>,
+    },
+}
+
 impl State {
     /// The document as published now.
     #[must_use]
@@ -17,6 +31,22 @@ impl State {
     #[must_use]
     pub fn config_at(&self, path: &str, revision: Revision) -> Option<&Arc<Document>> {
         self.configs.paths.get(path)?.at(revision)
+    }
+
+    /// What is known of a path at a revision: a version, that there was none, or that it is no longer known.
+    #[must_use]
+    pub fn version_at(&self, path: &str, revision: Revision) -> VersionAt<'_> {
+        let history = self.configs.paths.get(path);
+        if let Some(document) = history.and_then(|history| history.at(revision)) {
+            return VersionAt::Kept(document);
+        }
+        let oldest = history.and_then(|history| history.oldest_first().next());
+        // A path that was deleted and forgotten begins anew at its first version.
+        let is_first = oldest.is_none_or(|oldest| oldest.version == 1);
+        if is_first && revision >= self.configs.floor {
+            return VersionAt::Never;
+        }
+        VersionAt::Pruned { oldest: oldest.map(|oldest| oldest.revision) }
     }
 
     /// Versions of a path, newest first, deletions included.

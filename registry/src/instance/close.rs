@@ -1,7 +1,8 @@
 //! Closing an incarnation.
 //!
 //! One entry, whatever it holds: the mark on the owner is what makes its sessions answer nothing, and its sweeps begin
-//! with one note of when. Only the topics that the policy bounds are looked at one by one.
+//! with one note of when. Only the topics that the policy bounds are looked at one by one, and the paths it read if
+//! nobody else of its kind is left.
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ impl State {
                 self.instances.names.remove(&instance.service);
             }
         }
+        self.consumers.leave(instance.incarnation, self.clock.revision);
         self.instances.change(id, |owner| owner.close(closed));
         self.instances.live -= rows;
         self.instances.await_sweep(id);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Graces, Policies, SessionPolicy};
-use crate::{DocumentAction, DocumentChange, Event, Rejection, State, limits};
+use crate::{DocumentAction, DocumentChange, Event, Level, Policy, Rejection, State, limits};
 
 impl State {
     /// The session policy in force.
@@ -15,10 +15,16 @@ impl State {
     /// Only the document at the policy's path brings one, and it always does.
     pub(crate) fn check_policy(&self, change: &DocumentChange) -> Result<(), Rejection> {
         let DocumentAction::Put { policy, .. } = &change.action else { return Ok(()) };
-        if policy.is_some() != (change.path == limits::POLICY_PATH) {
-            return Err(Rejection::BadName { field: "policy" });
-        }
-        let Some(policy) = policy else { return Ok(()) };
+        let policy = match (change.path.as_str(), policy) {
+            (limits::POLICY_PATH, Some(Policy::Sessions(policy))) => policy,
+            (limits::HISTORY_PATH, Some(Policy::History(policy))) => return policy.check(),
+            // Before its level, a document at that path was one like any other.
+            (limits::HISTORY_PATH, None) if self.level() < Level::CONFIGS => return Ok(()),
+            (limits::POLICY_PATH | limits::HISTORY_PATH, _) | (_, Some(_)) => {
+                return Err(Rejection::BadName { field: "policy" });
+            }
+            (_, None) => return Ok(()),
+        };
         policy.check()?;
         let is_new = self.policies.graces_of(policy).number != self.policies.graces.number;
         if is_new && self.sessions.graces_in_use() >= limits::GRACES_KEPT {
@@ -29,12 +35,14 @@ impl State {
 
     /// Brings into force what a published change says.
     pub(crate) fn take_policy(&mut self, change: &DocumentChange, events: &mut Vec<Event>) {
-        if change.path != limits::POLICY_PATH {
-            return;
-        }
-        let policy = match &change.action {
-            DocumentAction::Put { policy, .. } => policy.clone().unwrap_or_default(),
-            DocumentAction::Delete => Arc::default(),
+        let policy = match (&change.action, change.path.as_str()) {
+            (DocumentAction::Put { policy: Some(Policy::Sessions(policy)), .. }, _) => Arc::clone(policy),
+            (DocumentAction::Put { policy: Some(Policy::History(policy)), .. }, _) => {
+                return self.configs.retain_by(Arc::clone(policy));
+            }
+            (DocumentAction::Delete, limits::POLICY_PATH) => Arc::default(),
+            (DocumentAction::Delete, limits::HISTORY_PATH) => return self.configs.retain_by(Arc::default()),
+            (DocumentAction::Put { policy: None, .. } | DocumentAction::Delete, _) => return,
         };
         self.policies.graces = self.policies.graces_of(&policy);
         self.flush_expected(&policy, events);

@@ -28,6 +28,7 @@ impl State {
         for id in self.instances.open_ids() {
             self.close(id, ClosingCause::Restored, "", events);
         }
+        self.pause_rollouts(events);
         self.clock.state = Some(state);
         self.rebuild = Some(rebuild);
         let policy = Arc::clone(&self.policies.current);

@@ -2,7 +2,7 @@
 //!
 //! A sweep is proposed when [`State::next_sweep`] has passed, in an idle cluster too. It goes over a bounded number of
 //! rows and leaves the rest to the next one: first what a rebuild left unconfirmed, then sessions that linger, then
-//! those of closed incarnations. A pass tells the subscribers that wait for one grace; the pass of a session's longest
+//! those of closed incarnations; and past versions of documents go with it, by their policy. A pass tells the subscribers that wait for one grace; the pass of a session's longest
 //! grace tells everybody else and removes it.
 //!
 //! A sweep and a register of the same session never both tell: the one that comes second finds the row gone, or taken
@@ -46,6 +46,7 @@ enum Whose {
 impl State {
     pub(crate) fn sweep(&mut self, events: &mut Vec<Event>) -> Reply {
         self.settle_rebuild(events);
+        self.configs.retain(self.clock.time);
         let (mut rows, mut work) = (0, 0);
         while work < limits::SWEEP_SLICE as usize {
             let Some(batch) = self.batch(limits::SWEEP_SLICE as usize - work) else { break };
@@ -62,7 +63,8 @@ impl State {
         let unconfirmed = self.instances.first_unconfirmed().filter(|_| !self.is_rebuilding()).map(|_| self.clock.time);
         let closed = self.instances.first_due().map(|(due, _)| due);
         let lingering = self.sessions.lingering.due(&self.sessions.rows);
-        [unconfirmed, closed, lingering, self.rebuild_due()].into_iter().flatten().min()
+        let past = self.configs.next_retention();
+        [unconfirmed, closed, lingering, past, self.rebuild_due()].into_iter().flatten().min()
     }
 
     /// The first rows that are due.

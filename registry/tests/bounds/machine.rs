@@ -60,7 +60,7 @@ impl Machine {
     pub(crate) fn publish(&mut self, path: &str, action: DocumentAction) -> Result<Reply, Rejection> {
         let change = DocumentChange { path: path.to_owned(), expected: None, action };
         let (author, message) = (String::new(), String::new());
-        self.apply(Command::Publish(Publish { changes: vec![change], author, message, request: None }))
+        self.apply(Command::Publish(Publish { changes: vec![change], author, message, ..Publish::default() }))
     }
 
     pub(crate) fn put(&mut self, path: &str, text: String) {

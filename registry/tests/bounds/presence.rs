@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use keeper_registry::{
-    Command, DocumentAction, Format, Incarnation, LogTime, PresenceCursor, PresenceLimits, PresenceWhat, Rejection,
+    Command, DocumentAction, Format, Incarnation, Policy, LogTime, PresenceCursor, PresenceLimits, PresenceWhat, Rejection,
     Reply, Revision, SessionKey, SessionOperation, SessionPolicy, Stamp, State, StateId, TopicPolicy, Unregister,
     UnregisterCause, limits,
 };
@@ -29,7 +29,7 @@ fn decide(machine: &mut Machine, grace_ms: u32, topics: &[(&str, u32)]) -> Resul
     });
     let policy = SessionPolicy { grace_ms, topics: named.collect(), ..SessionPolicy::default() };
     let text = Bytes::from(format!("{policy:?}"));
-    let policy = Some(Arc::new(policy));
+    let policy = Some(Policy::Sessions(Arc::new(policy)));
     machine
         .publish(limits::POLICY_PATH, DocumentAction::Put { format: Format::Json, value: text.clone(), text, policy })
 }

@@ -156,7 +156,7 @@ pub(crate) fn command() -> BoxedStrategy<Command> {
         1 => incarnation().prop_map(Command::Expire),
         1 => Just(Command::Sweep),
         2 => publish.prop_map(|(changes, author, message, request)| {
-            Command::Publish(Publish { changes, author, message, request })
+            Command::Publish(Publish { changes, author, message, request, ..Publish::default() })
         }),
         1 => send().prop_map(Command::SendControl).boxed(),
         1 => number().prop_map(Command::ReserveNode),

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use keeper_registry::{
     BindTopics, Command, DocumentAction, Epoch, Frame, Incarnation, Kick, KickTarget, Kicked, OperationResult, Outcome,
-    Publish, Register, Reply, RequestId, Revision, SessionKey, SessionOperation, SessionPolicy, SessionSelector, Stamp,
+    Policy, Publish, Register, Reply, RequestId, Revision, SessionKey, SessionOperation, SessionPolicy, SessionSelector, Stamp,
     State, limits,
 };
 
@@ -251,7 +251,9 @@ impl Model {
             match &change.action {
                 DocumentAction::Put { text, policy, .. } if present.is_none_or(|(present, _)| present != text) => {
                     really = true;
-                    self.policy = policy.as_deref().cloned().unwrap_or_else(|| self.policy.clone());
+                    if let Some(Policy::Sessions(policy)) = policy {
+                        self.policy = SessionPolicy::clone(policy);
+                    }
                     self.documents.insert(change.path.clone(), (text.clone(), at.revision));
                 }
                 DocumentAction::Put { .. } => {}
@@ -338,6 +340,7 @@ fn request(command: &Command) -> Option<RequestId> {
         | Command::GiveUp(_)
         | Command::Restore(_)
         | Command::SendControl(_)
+        | Command::Announce(_)
         | Command::AcknowledgeControl(_)
         | Command::ReserveNode(_)
         | Command::RetireNode(_)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
-    GiveUp, Incarnation, Kick, KickTarget, NoticeCursor, Notices, OpenInstance, Publish, Register, RequestId, Revision,
+    GiveUp, Incarnation, Kick, KickTarget, NoticeCursor, Notices, OpenInstance, Policy, Publish, Register, RequestId, Revision,
     SendControl, SessionKey, SessionOperation, SessionPolicy, SessionSelector, State, StateId, TopicPolicy, Unregister,
     UnregisterCause, limits,
 };
@@ -142,10 +142,10 @@ fn policy() -> impl Strategy<Value = SessionPolicy> {
 
 fn decide(policy: &SessionPolicy) -> Publish {
     let text = Bytes::from(format!("{policy:?}"));
-    let policy = Some(Arc::new(policy.clone()));
+    let policy = Some(Policy::Sessions(Arc::new(policy.clone())));
     let action = DocumentAction::Put { format: Format::Toml, value: text.clone(), text, policy };
     let change = DocumentChange { path: limits::POLICY_PATH.to_owned(), expected: None, action };
-    Publish { changes: vec![change], author: "ann".to_owned(), message: "why".to_owned(), request: None }
+    Publish { changes: vec![change], author: "ann".to_owned(), message: "why".to_owned(), ..Publish::default() }
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -369,5 +369,5 @@ fn publish(state: &State, changes: &[(u8, Option<u8>, Expected)], request: Optio
         };
         DocumentChange { path, expected, action }
     });
-    Publish { changes: changes.collect(), author: "ann".to_owned(), message: "why".to_owned(), request }
+    Publish { changes: changes.collect(), author: "ann".to_owned(), message: "why".to_owned(), request, ..Publish::default() }
 }

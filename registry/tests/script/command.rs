@@ -3,17 +3,16 @@
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use keeper_registry::{
-    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, Incarnation,
-    Level, OpenInstance, Publish, RaiseLevel, Register, RequestId, Revision, SendControl, SessionOperation, Shortage,
-    State, StateId, Unregister, UnregisterCause,
+    AcknowledgeControl, BindTopics, CloseInstance, Command, Frame, Incarnation, Level, OpenInstance, RaiseLevel, Register,
+    RequestId, SendControl, SessionOperation, Shortage, State, StateId, Unregister, UnregisterCause,
 };
 
 use crate::{
-    kick, presence, refill,
+    config, kick, presence, refill,
     words::{Line, cursor},
 };
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 26] = [
     "found",
     "restore",
     "open",
@@ -32,6 +31,14 @@ const COMMANDS: [&str; 18] = [
     "reserve-node",
     "retire-node",
     "raise",
+    "retain",
+    "announce",
+    "start",
+    "advance",
+    "pause",
+    "resume",
+    "stop",
+    "promote",
 ];
 
 pub(crate) fn is_command(verb: &str) -> bool {
@@ -58,8 +65,11 @@ pub(crate) fn command(state: &State, line: &Line) -> Result<Command> {
             frame(state, incarnation, next, line)?
         }
         "kick" => Command::Kick(kick::kick(line)?),
-        "publish" => Command::Publish(publish(line)?),
+        "publish" => Command::Publish(config::publish(line)?),
         "policy" => presence::policy(line)?,
+        "retain" => config::retain(line)?,
+        "announce" => Command::Announce(config::announce(line)?),
+        "start" | "advance" | "pause" | "resume" | "stop" | "promote" => config::rollout(line)?,
         "send" => Command::SendControl(send(line)?),
         "acknowledge" => Command::AcknowledgeControl(AcknowledgeControl {
             control: line.number_at(0)?,
@@ -144,39 +154,6 @@ fn operation(line: &Line) -> Result<SessionOperation> {
         "unbind" => SessionOperation::Unbind(BindTopics { key, epoch: line.epoch()?, topics }),
         verb => bail!("{verb} is no operation"),
     })
-}
-
-fn publish(line: &Line) -> Result<Publish> {
-    let changes = line.below.iter().map(|line| {
-        let action = match line.verb.as_str() {
-            "put" => {
-                let text = Bytes::from(line.word(1)?.to_owned());
-                DocumentAction::Put { format: format(line.get("format")), value: text.clone(), text, policy: None }
-            }
-            "delete" => DocumentAction::Delete,
-            verb => bail!("{verb} is no change"),
-        };
-        Ok(DocumentChange {
-            path: line.word(0)?.to_owned(),
-            expected: line.optional("expected")?.map(Revision),
-            action,
-        })
-    });
-    Ok(Publish {
-        changes: changes.collect::<Result<_>>()?,
-        author: line.text("author"),
-        message: line.text("message"),
-        request: request(line)?,
-    })
-}
-
-fn format(name: Option<&str>) -> Format {
-    match name {
-        Some("yaml") => Format::Yaml,
-        Some("json") => Format::Json,
-        Some("ini") => Format::Ini,
-        _ => Format::Toml,
-    }
 }
 
 fn send(line: &Line) -> Result<SendControl> {

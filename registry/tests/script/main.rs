@@ -5,6 +5,7 @@
 //! that came out into the scripts; the diff is then read by a human.
 
 mod command;
+mod config;
 mod kick;
 mod presence;
 mod print;

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 use keeper_registry::{
     Command, DocumentAction, DocumentChange, Format, Former, OfflineReason, Place, PresenceCursor, PresenceFact,
-    PresenceWhat, Publish, Revision, SessionPolicy, State, TopicPolicy, limits,
+    PresenceWhat, Policy, Publish, Revision, SessionPolicy, State, TopicPolicy, limits,
 };
 
 use crate::{
@@ -21,15 +21,13 @@ pub(crate) fn policy(line: &Line) -> Result<Command> {
     } else {
         let policy = read_policy(line)?;
         let text = Bytes::from(format!("{policy:?}"));
-        let policy = Some(Arc::new(policy));
+        let policy = Some(Policy::Sessions(Arc::new(policy)));
         DocumentAction::Put { format: Format::Toml, value: text.clone(), text, policy }
     };
     let change = DocumentChange { path: limits::POLICY_PATH.to_owned(), expected: None, action };
     Ok(Command::Publish(Publish {
         changes: vec![change],
-        author: String::new(),
-        message: String::new(),
-        request: None,
+        ..Publish::default()
     }))
 }
 

@@ -5,6 +5,8 @@ use keeper_registry::{
     Reply, SessionKey, SessionView,
 };
 
+use crate::config;
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     if bytes.len() > 40 { format!("{} bytes", bytes.len()) } else { String::from_utf8_lossy(bytes).into_owned() }
 }
@@ -61,6 +63,8 @@ fn reply(reply: &Reply) -> String {
         }
         Reply::ControlSent { control, instances } => format!("sent #{control} to {instances}"),
         Reply::Acknowledged => "acknowledged".to_owned(),
+        Reply::Rollout { rollout, state, stage } => format!("rollout {rollout} {state:?} at stage {stage}"),
+        Reply::Announced => "announced".to_owned(),
         Reply::NodeRetired => "retired".to_owned(),
         Reply::NodeReserved { node } => format!("node {node}"),
     }
@@ -104,6 +108,11 @@ fn rejection(rejection: &Rejection) -> String {
         Rejection::RevisionMismatch { path, expected, present } => {
             format!("{path} is at r{}, not r{}", present.0, expected.0)
         }
+        Rejection::RollingOut { path, rollout } => format!("{path} is in rollout {rollout}"),
+        Rejection::RolloutIs { rollout, state, stage } => format!("rollout {rollout} is {state:?} at stage {stage}"),
+        Rejection::Moved { what, present } => {
+            format!("{} moved from r{} to r{}", config::witness(what), what.revision().0, present.0)
+        }
         Rejection::Shortage(shortage) => {
             format!("short, node {} has {} of {}", shortage.node, shortage.free_bytes, shortage.needed_bytes)
         }
@@ -119,6 +128,7 @@ pub(crate) fn event(event: &Event) -> String {
         Event::IncarnationClosed(incarnation) => format!("i{} closed", incarnation.0),
         Event::Config { path } => format!("config {path}"),
         Event::Notice(incarnation) => format!("notice for i{}", incarnation.0),
+        Event::Rollout(rollout) => format!("rollout {rollout}"),
         Event::Presence => "presence".to_owned(),
         Event::Kick => "kick".to_owned(),
         Event::Rebuild => "rebuild".to_owned(),
@@ -153,5 +163,6 @@ pub(crate) fn notice(notice: &Notice) -> String {
 pub(crate) fn document(document: &Document) -> String {
     let what = if document.deleted { "deleted".to_owned() } else { text(&document.text) };
     let (revision, version) = (document.revision.0, document.version);
-    format!("{} r{revision} v{version} by {}: {what}", document.path, document.author)
+    let forced = document.forced.as_ref().map_or_else(String::new, |reason| format!(" (forced: {reason})"));
+    format!("{} r{revision} v{version} by {}: {what}{forced}", document.path, document.author)
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use keeper_registry::{Addressed, AnswerState, Closing, Control, NoticeCursor, Notices, Revision, State};
 
 use crate::{
-    kick, presence, print, refill, walk,
+    config, kick, presence, print, refill, walk,
     words::{Line, cursor},
 };
 
@@ -40,6 +40,16 @@ pub(crate) fn ask(state: &State, line: &Line) -> Result<String> {
         }
         "history" => state.history(line.word(0)?, 100).map(|document| print::document(document)).collect(),
         "configs" => state.configs(line.word_or_empty(0)).map(|document| print::document(document)).collect(),
+        "layers" => config::layers(state, line)?,
+        "effective" => config::effective(state, line)?,
+        "version" => vec![config::version(state, line)?],
+        "consumers" => config::consumers(state, line.word(0)?),
+        "reads" => config::reads(state, line.incarnation(0)?),
+        "rollouts" => config::rollouts(state),
+        "stepped" => config::stepped(state, Revision(line.number_at(0)?)),
+        "place" => vec![config::place(line)?],
+        "schemas" => vec![format!("r{}", state.schemas_revision().0)],
+        "revision" => vec![format!("r{}", state.layers_revision(line.word(0)?).0)],
         "changed" => changed(state, line)?,
         "control" => state.control(line.number_at(0)?).map_or_else(Vec::new, |one| control(state, one)),
         "controls" => {

@@ -34,6 +34,14 @@ fn answered(given: &samples::Answer) -> Bytes {
     out.finish()
 }
 
+fn every_command() -> impl Iterator<Item = (&'static str, keeper_registry::Command)> {
+    samples::commands().into_iter().chain(samples::commands_named()).chain(samples::commands_configs())
+}
+
+fn every_answer() -> impl Iterator<Item = (&'static str, samples::Answer)> {
+    samples::answers().into_iter().chain(samples::answers_configs())
+}
+
 /// `UPDATE=1` writes the file anew. A change of a line breaks data directories and mixed clusters: add a version
 /// instead.
 fn compare(file: &str, lines: &[(&str, Bytes)]) {
@@ -49,7 +57,7 @@ fn compare(file: &str, lines: &[(&str, Bytes)]) {
 
 #[test]
 fn commands_are_read_as_they_were_written() {
-    for (name, sample) in samples::commands().into_iter().chain(samples::commands_named()) {
+    for (name, sample) in every_command() {
         let read = batch::decode(&command(&sample)).expect("what was written can be read");
         assert_eq!((read.time, &read.commands[..]), (LogTime(7), &[sample][..]), "{name}");
     }
@@ -57,7 +65,7 @@ fn commands_are_read_as_they_were_written() {
 
 #[test]
 fn answers_are_read_as_they_were_written() {
-    for (name, sample) in samples::answers() {
+    for (name, sample) in every_answer() {
         let mut input = Input::new(answered(&sample));
         assert_eq!(answer::read(&mut input), Ok(sample), "{name}");
         assert_eq!(input.finish(), Ok(()), "{name}");
@@ -76,14 +84,29 @@ fn the_bytes_of_commands_of_the_second_level_are_those_of_every_earlier_build() 
     compare("commands_2.txt", &lines);
 }
 
+#[test]
+fn the_bytes_of_commands_of_the_third_level_are_those_of_every_earlier_build() {
+    let lines: Vec<_> = samples::commands_configs().iter().map(|(name, sample)| (*name, command(sample))).collect();
+    compare("commands_3.txt", &lines);
+}
+
+#[test]
+fn the_bytes_of_answers_of_the_third_level_are_those_of_every_earlier_build() {
+    let lines: Vec<_> = samples::answers_configs().iter().map(|(name, sample)| (*name, answered(sample))).collect();
+    compare("answers_3.txt", &lines);
+}
+
 /// A binary from before there were levels must stop at a batch that holds more than it knows.
 #[test]
 fn a_batch_has_the_version_of_its_newest_command() {
-    let [old, new] = [samples::commands(), samples::commands_named()].map(|all| all.into_iter().map(|(_, one)| one));
-    assert!(old.clone().all(|one| command(&one)[0] == 1));
-    assert!(new.clone().all(|one| command(&one)[0] == 2));
-    let mixed: Vec<_> = old.chain(new).collect();
-    assert_eq!(batch::encode(LogTime(7), &mixed)[0], 2);
+    let all = [samples::commands(), samples::commands_named(), samples::commands_configs()];
+    let mut mixed = Vec::new();
+    for (version, commands) in (1..).zip(all) {
+        let commands = commands.into_iter().map(|(_, one)| one);
+        assert!(commands.clone().all(|one| command(&one)[0] == version));
+        mixed.extend(commands);
+        assert_eq!(batch::encode(LogTime(7), &mixed)[0], version);
+    }
 }
 
 #[test]
@@ -94,13 +117,13 @@ fn the_bytes_of_answers_are_those_of_every_earlier_build() {
 
 #[test]
 fn cut_commands_and_answers_are_refused() {
-    for (name, sample) in samples::commands().into_iter().chain(samples::commands_named()) {
+    for (name, sample) in every_command() {
         let whole = command(&sample);
         for length in 0..whole.len() {
             assert!(batch::decode(&whole.slice(..length)).is_err(), "{name}, cut at {length} of {}", whole.len());
         }
     }
-    for (name, sample) in samples::answers() {
+    for (name, sample) in every_answer() {
         let whole = answered(&sample);
         for length in 0..whole.len() {
             let read = answer::read(&mut Input::new(whole.slice(..length)));

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use keeper_registry::{
-    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
-    GiveUp, Holder, Incarnation, Kick, KickTarget, Kicked, Level, NoticeCursor, OpenInstance, OperationResult, Publish,
-    RaiseLevel, Register, Rejection, Reply, RequestId, Revision, SendControl, SessionKey, SessionOperation,
-    SessionPolicy, SessionSelector, Shortage, StateId, TopicPolicy, Unregister, UnregisterCause,
+    AcknowledgeControl, AdvanceRollout, Announce, BindTopics, CloseInstance, Command, Consumed, DocumentAction,
+    DocumentChange, Epoch, Format, Frame, Gates, GiveUp, HistoryPolicy, Holder, Incarnation, InstanceSelector, Keep,
+    Kick, KickTarget, Kicked, Level, NoticeCursor, OpenInstance, OperationResult, Policy, PromoteRollout, Publish,
+    RaiseLevel, Register, Rejection, Reply, RequestId, Revision, RolloutState, SchemaHash, SendControl, SessionKey,
+    SessionOperation, SessionPolicy, SessionSelector, Shortage, Stage, StartRollout, StateId, StepRollout, StopCause,
+    StopRollout, TopicPolicy, Unregister, UnregisterCause, Witness,
 };
 
 pub(super) type Answer = Result<Reply, Rejection>;
@@ -71,7 +73,7 @@ pub(super) fn publish() -> Publish {
         format: Format::Toml,
         text: bytes("grace_ms = 10000\n"),
         value: bytes("{\"grace_ms\":10000}"),
-        policy: Some(Arc::new(policy())),
+        policy: Some(Policy::Sessions(Arc::new(policy()))),
     };
     Publish {
         changes: vec![
@@ -80,7 +82,7 @@ pub(super) fn publish() -> Publish {
         ],
         author: "ann".to_owned(),
         message: "longer graces".to_owned(),
-        request: None,
+        ..Publish::default()
     }
 }
 
@@ -179,6 +181,115 @@ pub(super) fn commands_named() -> Vec<(&'static str, Command)> {
     ]
 }
 
+/// With a past of its own, and forced.
+pub(super) fn publish_judged() -> Publish {
+    let keep = |versions_max, age_ms_max| Keep { versions_max, age_ms_max };
+    let policy = HistoryPolicy {
+        all: keep(Some(20), None),
+        prefixes: BTreeMap::from([("app/".into(), keep(None, Some(86_400_000)))]),
+    };
+    let put = DocumentAction::Put {
+        format: Format::Toml,
+        text: bytes("versions_max = 20\n"),
+        value: bytes("{\"versions_max\":20}"),
+        policy: Some(Policy::History(Arc::new(policy))),
+    };
+    Publish {
+        changes: vec![
+            DocumentChange { path: "keeper/history".to_owned(), expected: Some(Revision(0)), action: put },
+            put_text("app/a.toml@label.app=x,label.ring=canary", "n = 1\n"),
+        ],
+        judged: witnesses(),
+        forced: Some("the old one is gone tomorrow".to_owned()),
+        ..publish()
+    }
+}
+
+fn put_text(path: &str, text: &'static str) -> DocumentChange {
+    let put = DocumentAction::Put { format: Format::Toml, text: bytes(text), value: bytes("{\"n\":1}"), policy: None };
+    DocumentChange { path: path.to_owned(), expected: None, action: put }
+}
+
+fn witnesses() -> Vec<Witness> {
+    let path = || "app/a.toml".to_owned();
+    vec![
+        Witness::Document { path: path(), revision: Revision(0) },
+        Witness::Layers { path: path(), revision: Revision(300) },
+        Witness::Schemas { revision: Revision(70_000) },
+        Witness::Consumers { path: path(), revision: Revision(1 << 40) },
+    ]
+}
+
+pub(super) fn announce(incarnation: Incarnation) -> Announce {
+    let schema = bytes("{\"type\":\"object\"}");
+    let reads = |path: &str, schema| Consumed { path: path.into(), schema };
+    Announce {
+        incarnation,
+        documents: vec![reads("app/a.toml", Some(SchemaHash::of(&schema))), reads("app/b.toml", None)],
+        schemas: vec![schema],
+    }
+}
+
+pub(super) fn start_rollout() -> StartRollout {
+    let selector = InstanceSelector {
+        service: Some("gateway".to_owned()),
+        id: None,
+        zone: Some("east".to_owned()),
+        labels: vec![("tier".to_owned(), "gold".to_owned())],
+    };
+    StartRollout {
+        publish: Publish {
+            changes: vec![
+                put_text("app/b.toml", "n = 2\n"),
+                DocumentChange {
+                    path: "app/c.toml@zone=east".to_owned(),
+                    expected: Some(Revision(0)),
+                    action: put_text("", "n = 3\n").action,
+                },
+            ],
+            author: "ann".to_owned(),
+            message: "carefully".to_owned(),
+            request: Some(RequestId([5; 16])),
+            judged: Vec::new(),
+            forced: None,
+        },
+        stages: vec![
+            Stage { selector, share_bps: 500, hold_ms: Some(600_000) },
+            Stage { selector: InstanceSelector::default(), share_bps: 10_000, hold_ms: None },
+        ],
+        gates: Gates { applied_bps: 9_900 },
+    }
+}
+
+/// Those that came with the third feature level.
+pub(super) fn commands_configs() -> Vec<(&'static str, Command)> {
+    let author = || "ops".to_owned();
+    let step = || StepRollout { rollout: 300, author: author() };
+    let stop =
+        |cause| Command::StopRollout(StopRollout { rollout: 300, cause, reason: "slow".to_owned(), author: author() });
+    let promote = PromoteRollout {
+        rollout: 300,
+        from_stage: Some(1),
+        judged: witnesses(),
+        forced: Some("it must".to_owned()),
+        author: author(),
+    };
+    vec![
+        ("publish_judged", Command::Publish(publish_judged())),
+        ("announce", Command::Announce(announce(Incarnation(3)))),
+        ("start_rollout", Command::StartRollout(start_rollout())),
+        (
+            "advance_rollout",
+            Command::AdvanceRollout(AdvanceRollout { rollout: 300, from_stage: 1, author: String::new() }),
+        ),
+        ("pause_rollout", Command::PauseRollout(step())),
+        ("resume_rollout", Command::ResumeRollout(step())),
+        ("abort_rollout", stop(StopCause::Aborted)),
+        ("stop_rollout", stop(StopCause::Failed)),
+        ("promote_rollout", Command::PromoteRollout(promote)),
+    ]
+}
+
 fn holder() -> Holder {
     Holder {
         service: "gateway".into(),
@@ -244,4 +355,25 @@ fn rejections() -> Vec<(&'static str, Rejection)> {
         ("level_too_low", Rejection::LevelTooLow { needed: Level(3), present: Level::NAMED }),
         ("full", Rejection::Full { what: "sessions", limit: 1 << 31 }),
     ]
+}
+
+/// Those that came with the third feature level.
+pub(super) fn answers_configs() -> Vec<(&'static str, Answer)> {
+    let (rollout, stage) = (300, 1);
+    let moved = witnesses().into_iter().map(|what| Err(Rejection::Moved { what, present: Revision(9) }));
+    let moved = ["moved_document", "moved_layers", "moved_schemas", "moved_consumers"].into_iter().zip(moved);
+    let states = [
+        RolloutState::Running,
+        RolloutState::Paused,
+        RolloutState::Promoted,
+        RolloutState::Aborted,
+        RolloutState::Stopped,
+    ];
+    let replies = states.into_iter().map(|state| ("rollout", Ok(Reply::Rollout { rollout, state, stage })));
+    let others = [
+        ("announced", Ok(Reply::Announced)),
+        ("rolling_out", Err(Rejection::RollingOut { path: "app/a.toml".to_owned(), rollout })),
+        ("rollout_is", Err(Rejection::RolloutIs { rollout, state: RolloutState::Paused, stage })),
+    ];
+    replies.chain(moved).chain(others).collect()
 }

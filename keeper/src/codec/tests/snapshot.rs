@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use keeper_registry::{
-    AcknowledgeControl, CloseInstance, Command, Frame, Incarnation, Kick, KickTarget, Level, LogTime, NoticeCursor,
-    Notices, OpenInstance, OperationResult, PresenceLimits, Publish, RaiseLevel, Reply, RequestId, Revision,
-    SendControl, SessionOperation, SessionSelector, Stamp, State, StateId, Unregister, UnregisterCause,
+    AcknowledgeControl, AdvanceRollout, CloseInstance, Command, Frame, Incarnation, Kick, KickTarget, Level, LogTime,
+    NoticeCursor, Notices, OpenInstance, OperationResult, PresenceLimits, Publish, RaiseLevel, Reply, RequestId,
+    Revision, SendControl, SessionOperation, SessionSelector, Stamp, StartRollout, State, StateId, StopCause,
+    StopRollout, Unregister, UnregisterCause,
 };
 
-use super::samples::{bytes, open, publish, register};
+use super::samples::{announce, bytes, open, publish, publish_judged, register, start_rollout};
 use super::{compare, hex};
 use crate::codec::record;
 
@@ -73,9 +74,9 @@ fn full() -> State {
     let first = writer.open(open("gateway", "a"));
     let lost = writer.register(first, "ada");
     writer.register(first, "bob");
-    let Publish { mut changes, author, message, request } = publish();
-    changes.truncate(1);
-    writer.apply(Command::Publish(Publish { changes, author, message, request }));
+    let mut publish = publish();
+    publish.changes.truncate(1);
+    writer.apply(Command::Publish(publish));
     writer.register(first, "eve");
     writer.frame(first, vec![lost]);
     let second = writer.open(OpenInstance { request: Some(RequestId([7; 16])), ..open("gateway", "b") });
@@ -161,6 +162,44 @@ fn raised() -> State {
     let raise = RaiseLevel { to: Level::NAMED, needs: "0.2.0".to_owned(), author: "ops".to_owned() };
     state.apply(at, &Command::RaiseLevel(raise)).reply.expect("a raise");
     state.apply(at, &Command::ReserveNode(3)).reply.expect("a node is given a number");
+    state
+}
+
+#[test]
+fn a_state_of_the_third_level_comes_back_as_it_was_frozen() {
+    let state = configured();
+    let thawed = read(chunks(&state)).expect("what was written can be read");
+    assert_eq!((thawed.hash(), thawed.level()), (state.hash(), Level::CONFIGS));
+    assert_eq!(chunks(&thawed), chunks(&state));
+    let lines: Vec<_> = chunks(&state).into_iter().map(|chunk| ("chunk", chunk)).collect();
+    assert_eq!(lines[0].1[0], 3);
+    compare("snapshot_3.txt", &lines);
+}
+
+/// With consumers, rollouts, and a document that was forced.
+fn configured() -> State {
+    let mut state = full();
+    let mut revision = 1_000;
+    let mut apply = |command| {
+        revision += 1;
+        let at = Stamp { revision: Revision(revision), time: state.time() };
+        state.apply(at, &command).reply.expect("the command is sound")
+    };
+    let raise = RaiseLevel { to: Level::CONFIGS, needs: "0.3.0".to_owned(), author: "ops".to_owned() };
+    apply(Command::RaiseLevel(raise));
+    apply(Command::Publish(Publish { judged: Vec::new(), ..publish_judged() }));
+    apply(Command::Announce(announce(Incarnation(1))));
+    let start = start_rollout();
+    let rollout = |request| {
+        let publish = Publish { request: Some(RequestId([request; 16])), ..start.publish.clone() };
+        Command::StartRollout(StartRollout { publish, ..start.clone() })
+    };
+    let Reply::Rollout { rollout: first, .. } = apply(rollout(11)) else { panic!("started") };
+    let reason = "one refused".to_owned();
+    let stop = StopRollout { rollout: first, cause: StopCause::Failed, reason, author: String::new() };
+    apply(Command::StopRollout(stop));
+    let Reply::Rollout { rollout: second, .. } = apply(rollout(12)) else { panic!("started") };
+    apply(Command::AdvanceRollout(AdvanceRollout { rollout: second, from_stage: 0, author: "ops".to_owned() }));
     state
 }
 
