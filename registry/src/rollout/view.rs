@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
-use super::Rollout;
+use super::{Candidate, Rollout};
 use crate::{DocumentAction, Format, Instance, Layer, Revision, State};
 
 /// What an instance is to run with.
@@ -16,7 +16,7 @@ pub struct ConfigFor<'a> {
     /// of the end of the rollout that took them away. It may fall when a deletion or a rollout is forgotten, without
     /// anything having changed then.
     pub revision: Revision,
-    /// The rollout whose candidates are among them.
+    /// The rollout whose candidates are for it; one that deletes a layer leaves nothing among them.
     pub rollout: Option<u64>,
 }
 
@@ -77,12 +77,12 @@ impl State {
         let mut layers: BTreeMap<_, _> = published.collect();
         let mut revision = self.configs.revision_for(path, instance);
         let taken = self.rollout_of(path).filter(|rollout| rollout.takes(instance));
-        for candidate in taken.into_iter().flat_map(|rollout| rollout.candidates_of(path)) {
+        let taken = taken.filter(|rollout| rollout.candidates_for(path, instance).next().is_some());
+        let candidate_of = taken.map(|rollout| rollout.id);
+        for candidate in taken.into_iter().flat_map(|rollout| rollout.candidates_for(path, instance)) {
             let layer = candidate.layer();
             match &candidate.change().action {
-                _ if !layer.matches(instance) => {}
                 DocumentAction::Put { format, text, value, policy: _ } => {
-                    let candidate_of = taken.map(|rollout| rollout.id);
                     let revision = Revision(candidate_of.unwrap_or_default());
                     let applied = AppliedLayer { layer, format: *format, text, value, revision, candidate_of };
                     layers.insert(layer, applied);
@@ -93,14 +93,19 @@ impl State {
         for rollout in self.rollouts.of_path(path) {
             revision = revision.max(rollout.seen_by(path, instance).unwrap_or_default());
         }
-        ConfigFor { layers: layers.into_values().collect(), revision, rollout: taken.map(|rollout| rollout.id) }
+        ConfigFor { layers: layers.into_values().collect(), revision, rollout: candidate_of }
     }
 }
 
 impl Rollout {
+    /// Its candidates for a path that would apply to an instance.
+    fn candidates_for<'a>(&'a self, path: &'a str, instance: &'a Instance) -> impl Iterator<Item = &'a Candidate> {
+        self.candidates_of(path).filter(|candidate| candidate.layer().matches(instance))
+    }
+
     /// When it last changed what an instance is to run with; none: it never did.
     fn seen_by(&self, path: &str, instance: &Instance) -> Option<Revision> {
-        self.candidates_of(path).find(|candidate| candidate.layer().matches(instance))?;
+        self.candidates_for(path, instance).next()?;
         let opened = self.opened_to(instance)?;
         Some(if self.state.is_finished() { self.changed.revision } else { opened.revision })
     }

@@ -1,5 +1,6 @@
 //! What holds for every sequence of commands.
 
+mod configs;
 mod hostile;
 mod model;
 mod rebuild;
