@@ -35,8 +35,12 @@ pub(crate) fn name(field: &'static str, text: &str) -> Result<(), Rejection> {
 }
 
 pub(crate) fn path(text: &str) -> Result<(), Rejection> {
-    size("path", text.len(), limits::PATH_BYTES_MAX)?;
-    if text.split('/').all(is_plain) { Ok(()) } else { Err(Rejection::BadName { field: "path" }) }
+    path_named("path", text)
+}
+
+pub(crate) fn path_named(field: &'static str, text: &str) -> Result<(), Rejection> {
+    size(field, text.len(), limits::PATH_BYTES_MAX)?;
+    if text.split('/').all(is_plain) { Ok(()) } else { Err(Rejection::BadName { field }) }
 }
 
 /// The key of a document: a path and, from level 3 on, perhaps a layer. What is the cluster's own has no layers: it is

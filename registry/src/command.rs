@@ -73,10 +73,8 @@ impl Command {
     /// The feature level it comes with: it is not proposed below.
     #[must_use]
     pub fn level(&self) -> Level {
-        match self {
-            Self::Publish(publish) if publish.has_layers() => Level::CONFIGS,
-            other => other.encoding(),
-        }
+        let has_layers = if let Self::Publish(publish) = self { publish.has_layers() } else { false };
+        if has_layers { Level::CONFIGS } else { self.encoding() }
     }
 
     /// The feature level that its encoding comes with: it is not taken below, for an older binary does not read it.

@@ -7,8 +7,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Cluster, FrameRecord, Graces, Header, HistoryPolicy, Incarnation, InstanceRecord, KeptAnswer, KickJob, Level, Nodes, NoticeCursor,
-    PresenceCursor, PresenceRing, Rebuild, Record, Revision, Rollout, SessionPolicy, State,
+    Cluster, FrameRecord, Graces, Header, HistoryPolicy, Incarnation, InstanceRecord, KeptAnswer, KickJob, Level,
+    Nodes, NoticeCursor, PresenceCursor, PresenceRing, Rebuild, Record, Revision, Rollout, SessionPolicy, State,
     config::History,
     consumer::FrozenConsumers,
     control::Control,

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use crate::{
-    AnnouncementRecord, ClosingCause, Cluster, Epoch, Graces, HistoryPolicy, Incarnation, KeptAnswer, KickJob, LogTime, Nodes, NoticeCursor,
-    OperationResult, PresenceCursor, PresenceFact, RebuildGateway, Revision, Rollout, Schema, SessionPolicy, StateId,
+    AnnouncementRecord, ClosingCause, Cluster, Epoch, Graces, HistoryPolicy, Incarnation, KeptAnswer, KickJob, LogTime,
+    Nodes, NoticeCursor, OperationResult, PresenceCursor, PresenceFact, RebuildGateway, Revision, Rollout, Schema,
+    SessionPolicy, StateId,
     config::Document,
     control::Control,
     instance::{Closing, Instance},

@@ -181,7 +181,8 @@ impl State {
         ];
         // None of these adds anything before it was used: binaries from before there were such things make the same hash.
         let parts = parts.into_iter().chain(self.nodes.digest()).chain(self.cluster.digest());
-        let parts = parts.chain(self.configs.retention_digest()).chain(self.consumers.digest()).chain(self.rollouts.digest());
+        let parts =
+            parts.chain(self.configs.retention_digest()).chain(self.consumers.digest()).chain(self.rollouts.digest());
         parts.fold(Digest::of(Kind::Clock), Digest::number).finish()
     }
 }

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use keeper_registry::{Holder, Incarnation, Kicked, Level, OperationResult, Rejection, Reply, Revision, RolloutState, StateId};
+use keeper_registry::{
+    Holder, Incarnation, Kicked, Level, OperationResult, Rejection, Reply, Revision, RolloutState, StateId,
+};
 
 use crate::codec::command::{read_epoch, read_key, read_numbered, unknown, write_epoch, write_key};
 use crate::codec::rejection::{read_rejection, write_rejection};

@@ -9,9 +9,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::configs_server::Configs;
-use keeper_registry::{
-    Command, DocumentAction, DocumentChange, Format, Policy, Publish, Reply, Revision, StateId,
-};
+use keeper_registry::{Command, DocumentAction, DocumentChange, Format, Policy, Publish, Reply, Revision, StateId};
 use tonic::{Request, Response, Status};
 
 use crate::format;

@@ -285,9 +285,9 @@ fn rejection_message(rejection: &Rejection) -> String {
             what.revision().0,
             present.0
         ),
-        Rejection::RollingOut { path, rollout } => format!(
-            "`{path}` is part of rollout {rollout}, which is under way: promote or stop it, and publish then"
-        ),
+        Rejection::RollingOut { path, rollout } => {
+            format!("`{path}` is part of rollout {rollout}, which is under way: promote or stop it, and publish then")
+        }
         Rejection::RolloutIs { rollout, state, stage } => {
             format!("rollout {rollout} is {}, its last open stage being {stage}", standing(*state))
         }

@@ -34,7 +34,9 @@ pub struct LayerLabels(Vec<(String, String)>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LayerError {
     /// Something else in front of the `=`, or no `=`.
-    #[error("`{0}` is no layer: a layer is zone=ZONE, service=SERVICE, or label.NAME=VALUE and more labels behind commas")]
+    #[error(
+        "`{0}` is no layer: a layer is zone=ZONE, service=SERVICE, or label.NAME=VALUE and more labels behind commas"
+    )]
     Unknown(String),
     /// A zone, service or label that is empty or has other characters.
     #[error("`{0}` is empty or has characters outside [A-Za-z0-9._-]")]

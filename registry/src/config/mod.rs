@@ -24,7 +24,6 @@ use std::{
     sync::Arc,
 };
 
-pub(crate) use self::{history::History, publish::Authorship};
 pub use self::{
     document::Document,
     layer::{Layer, LayerError, LayerLabels},
@@ -32,11 +31,8 @@ pub use self::{
     retention::{HistoryPolicy, Keep},
     witness::Witness,
 };
-use self::{
-    families::Families,
-    history::Version,
-    retention::Retention,
-};
+use self::{families::Families, history::Version, retention::Retention};
+pub(crate) use self::{history::History, publish::Authorship};
 use crate::{Revision, digest::Sum, limits};
 
 /// In the order of publication. The version tells two publishes of one log entry apart.

@@ -8,7 +8,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 
 use super::{Configs, Document, layer};
-use crate::{DocumentAction, DocumentChange, Event, Format, Level, Publish, Rejection, Reply, Revision, State, check, limits};
+use crate::{
+    DocumentAction, DocumentChange, Event, Format, Level, Publish, Rejection, Reply, Revision, State, check, limits,
+};
 
 impl State {
     pub(crate) fn publish(&mut self, publish: &Publish, events: &mut Vec<Event>) -> Result<Reply, Rejection> {
@@ -99,7 +101,11 @@ pub(crate) struct Authorship {
 impl Authorship {
     fn of(publish: &Publish) -> Self {
         let Publish { author, message, forced, .. } = publish;
-        Self { author: author.as_str().into(), message: message.as_str().into(), forced: forced.as_deref().map(Arc::from) }
+        Self {
+            author: author.as_str().into(),
+            message: message.as_str().into(),
+            forced: forced.as_deref().map(Arc::from),
+        }
     }
 }
 

@@ -50,10 +50,7 @@ impl HistoryPolicy {
         check::size("prefixes", self.prefixes.len(), limits::HISTORY_PREFIXES_MAX)?;
         for prefix in self.prefixes.keys() {
             let folder = prefix.strip_suffix('/').unwrap_or(prefix);
-            check::path(folder).map_err(|rejection| match rejection {
-                Rejection::BadName { .. } => Rejection::BadName { field: "prefixes" },
-                other => other,
-            })?;
+            check::path_named("prefixes", folder)?;
         }
         self.prefixes.values().chain([&self.all]).try_for_each(Keep::check)
     }

@@ -5,11 +5,7 @@
 //! that has moved since: nothing is published that was judged against something else. The proposer then judges anew,
 //! which is why such a refusal is never kept as the answer to a request id.
 
-use crate::{
-    Rejection, Revision, State, check,
-    digest::Digest,
-    limits,
-};
+use crate::{Rejection, Revision, State, check, digest::Digest, limits};
 
 /// Something that a proposer looked at, and the revision it was at.
 #[derive(Debug, Clone, PartialEq, Eq)]

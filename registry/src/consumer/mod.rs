@@ -27,7 +27,6 @@ use std::{
 };
 
 pub(crate) use self::freeze::FrozenConsumers;
-use self::{kind::Kind, schema::HeldSchemas};
 pub use self::{
     announce::{Announce, Consumed},
     freeze::AnnouncementRecord,
@@ -35,6 +34,7 @@ pub use self::{
     schema::{Schema, SchemaHash},
     view::ConsumersOfGroup,
 };
+use self::{kind::Kind, schema::HeldSchemas};
 use crate::{
     Incarnation, Revision,
     digest::{Digest, Kind as DigestKind, Sum},

@@ -30,9 +30,7 @@ pub use self::{
     stage::{Gates, InstanceSelector, Stage, rollout_place},
     view::{AppliedLayer, ConfigFor},
 };
-use crate::{
-    DocumentAction, DocumentChange, Instance, Layer, Rejection, Stamp, config::layer, numbered::numbered,
-};
+use crate::{DocumentAction, DocumentChange, Instance, Layer, Rejection, Stamp, config::layer, numbered::numbered};
 
 numbered! {
     /// How far a rollout is.

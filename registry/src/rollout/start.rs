@@ -6,11 +6,7 @@ use super::{Candidate, Rollout, RolloutState, StartRollout, index};
 use crate::{Event, Rejection, Reply, Stamp, State, check, limits};
 
 impl State {
-    pub(crate) fn start_rollout(
-        &mut self,
-        start: &StartRollout,
-        events: &mut Vec<Event>,
-    ) -> Result<Reply, Rejection> {
+    pub(crate) fn start_rollout(&mut self, start: &StartRollout, events: &mut Vec<Event>) -> Result<Reply, Rejection> {
         let StartRollout { publish, stages, gates } = start;
         check::range("stages", stages.len() as u64, 1, limits::STAGES_MAX as u64)?;
         stages.iter().try_for_each(super::Stage::check)?;

@@ -20,7 +20,7 @@ pub struct ConfigFor<'a> {
     pub rollout: Option<u64>,
 }
 
-/// One layer of it. Equal layer, revision and candidature: equal text and value.
+/// One layer of it. Equal layer, revision and rollout: equal text and value, between entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppliedLayer<'a> {
     /// Which.
@@ -83,7 +83,7 @@ impl State {
             let layer = candidate.layer();
             match &candidate.change().action {
                 DocumentAction::Put { format, text, value, policy: _ } => {
-                    let revision = Revision(candidate_of.unwrap_or_default());
+                    let revision = taken.and_then(|rollout| rollout.opened.first()).map_or(revision, |at| at.revision);
                     let applied = AppliedLayer { layer, format: *format, text, value, revision, candidate_of };
                     layers.insert(layer, applied);
                 }

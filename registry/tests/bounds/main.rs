@@ -1,6 +1,7 @@
 //! What happens at the ends of everything that is kept for a while: the floor rises, readers below it are told, and a
 //! rebuilt state agrees.
 
+mod configs;
 mod kicks;
 mod machine;
 mod presence;

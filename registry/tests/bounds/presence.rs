@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use keeper_registry::{
-    Command, DocumentAction, Format, Incarnation, Policy, LogTime, PresenceCursor, PresenceLimits, PresenceWhat, Rejection,
-    Reply, Revision, SessionKey, SessionOperation, SessionPolicy, Stamp, State, StateId, TopicPolicy, Unregister,
-    UnregisterCause, limits,
+    Command, DocumentAction, Format, Incarnation, LogTime, Policy, PresenceCursor, PresenceLimits, PresenceWhat,
+    Rejection, Reply, Revision, SessionKey, SessionOperation, SessionPolicy, Stamp, State, StateId, TopicPolicy,
+    Unregister, UnregisterCause, limits,
 };
 
 use crate::machine::{Machine, register};

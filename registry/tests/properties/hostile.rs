@@ -9,20 +9,22 @@ use keeper_registry::{
 };
 use proptest::{collection::vec, option, prelude::*};
 
-fn number() -> impl Strategy<Value = u64> {
+use crate::configs;
+
+pub(crate) fn number() -> impl Strategy<Value = u64> {
     prop_oneof![0_u64..8, Just(u64::MAX), Just(u64::MAX - 1), Just(1 << 32), any::<u64>()]
 }
 
-fn bytes() -> impl Strategy<Value = Bytes> {
+pub(crate) fn bytes() -> impl Strategy<Value = Bytes> {
     let lengths = prop_oneof![Just(0_usize), 1_usize..3, Just(32), Just(33), Just(64), Just(65), Just(129), Just(600)];
     (any::<u8>(), lengths).prop_map(|(byte, length)| Bytes::from(vec![byte; length]))
 }
 
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z]{0,3}", "\\PC{0,70}", Just("room".to_owned()), Just("a/b".to_owned()), Just("x".repeat(2_000))]
 }
 
-fn request() -> impl Strategy<Value = Option<RequestId>> {
+pub(crate) fn request() -> impl Strategy<Value = Option<RequestId>> {
     option::of((0_u8..3).prop_map(|number| RequestId([number; 16])))
 }
 
@@ -30,7 +32,7 @@ pub(crate) fn stamp() -> impl Strategy<Value = Stamp> {
     (number(), number()).prop_map(|(revision, time)| Stamp { revision: Revision(revision), time: LogTime(time) })
 }
 
-fn incarnation() -> impl Strategy<Value = Incarnation> {
+pub(crate) fn incarnation() -> impl Strategy<Value = Incarnation> {
     number().prop_map(Incarnation)
 }
 
@@ -59,7 +61,7 @@ fn operation() -> BoxedStrategy<SessionOperation> {
     .boxed()
 }
 
-fn change() -> impl Strategy<Value = DocumentChange> {
+pub(crate) fn change() -> impl Strategy<Value = DocumentChange> {
     let format = prop_oneof![Just(Format::Toml), Just(Format::Ini)];
     let put = (format, bytes(), bytes()).prop_map(|(format, text, value)| DocumentAction::Put {
         format,
@@ -68,7 +70,8 @@ fn change() -> impl Strategy<Value = DocumentChange> {
         policy: None,
     });
     let action = prop_oneof![3 => put, 1 => Just(DocumentAction::Delete)];
-    let parts = (text(), option::of(number().prop_map(Revision)), action);
+    let key = prop_oneof![2 => text(), 1 => Just("a@zone=z".to_owned()), 1 => Just("a@label.b=c".to_owned())];
+    let parts = (key, option::of(number().prop_map(Revision)), action);
     parts.prop_map(|(path, expected, action)| DocumentChange { path, expected, action })
 }
 
@@ -159,6 +162,7 @@ pub(crate) fn command() -> BoxedStrategy<Command> {
             Command::Publish(Publish { changes, author, message, request, ..Publish::default() })
         }),
         1 => send().prop_map(Command::SendControl).boxed(),
+        8 => configs::hostile().boxed(),
         1 => number().prop_map(Command::ReserveNode),
         1 => number().prop_map(Command::RetireNode),
         1 => acknowledge.prop_map(|(control, incarnation, done, message)| {

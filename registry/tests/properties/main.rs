@@ -131,8 +131,10 @@ proptest! {
     fn nothing_panics(
         before in vec(step(), 0..20),
         commands in vec((hostile::stamp(), hostile::command()), 0..40),
+        raised in any::<bool>(),
     ) {
-        let mut run = Run::steps(&before);
+        let mut run = if raised { Run::raised() } else { Run::new() };
+        before.iter().for_each(|step| drop(run.step(step)));
         let mut other = rebuilt(&run.state);
         for (at, command) in commands {
             prop_assert_eq!(run.state.apply(at, &command), other.apply(at, &command));

@@ -11,8 +11,8 @@ use std::{
 use bytes::Bytes;
 use keeper_registry::{
     BindTopics, Command, DocumentAction, Epoch, Frame, Incarnation, Kick, KickTarget, Kicked, OperationResult, Outcome,
-    Policy, Publish, Register, Reply, RequestId, Revision, SessionKey, SessionOperation, SessionPolicy, SessionSelector, Stamp,
-    State, limits,
+    Policy, Publish, Register, Reply, RequestId, Revision, SessionKey, SessionOperation, SessionPolicy,
+    SessionSelector, Stamp, State, limits,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use keeper_registry::{
     AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Epoch, Format, Frame,
-    GiveUp, Incarnation, Kick, KickTarget, NoticeCursor, Notices, OpenInstance, Policy, Publish, Register, RequestId, Revision,
-    SendControl, SessionKey, SessionOperation, SessionPolicy, SessionSelector, State, StateId, TopicPolicy, Unregister,
-    UnregisterCause, limits,
+    GiveUp, Incarnation, Kick, KickTarget, NoticeCursor, Notices, OpenInstance, Policy, Publish, Register, RequestId,
+    Revision, SendControl, SessionKey, SessionOperation, SessionPolicy, SessionSelector, State, StateId, TopicPolicy,
+    Unregister, UnregisterCause, limits,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -369,5 +369,11 @@ fn publish(state: &State, changes: &[(u8, Option<u8>, Expected)], request: Optio
         };
         DocumentChange { path, expected, action }
     });
-    Publish { changes: changes.collect(), author: "ann".to_owned(), message: "why".to_owned(), request, ..Publish::default() }
+    Publish {
+        changes: changes.collect(),
+        author: "ann".to_owned(),
+        message: "why".to_owned(),
+        request,
+        ..Publish::default()
+    }
 }

@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use keeper_registry::{
-    AcknowledgeControl, BindTopics, CloseInstance, Command, Frame, Incarnation, Level, OpenInstance, RaiseLevel, Register,
-    RequestId, SendControl, SessionOperation, Shortage, State, StateId, Unregister, UnregisterCause,
+    AcknowledgeControl, BindTopics, CloseInstance, Command, Frame, Incarnation, Level, OpenInstance, RaiseLevel,
+    Register, RequestId, SendControl, SessionOperation, Shortage, State, StateId, Unregister, UnregisterCause,
 };
 
 use crate::{

@@ -10,11 +10,7 @@ use keeper_registry::{
     Stage, StartRollout, State, StepRollout, StopCause, StopRollout, VersionAt, Witness, limits, rollout_place,
 };
 
-use crate::{
-    command::request,
-    print,
-    words::Line,
-};
+use crate::{command::request, print, words::Line};
 
 /// With `put` and `delete` lines for documents, and one for each thing it was judged by.
 pub(crate) fn publish(line: &Line) -> Result<Publish> {

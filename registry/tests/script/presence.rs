@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use keeper_registry::{
-    Command, DocumentAction, DocumentChange, Format, Former, OfflineReason, Place, PresenceCursor, PresenceFact,
-    PresenceWhat, Policy, Publish, Revision, SessionPolicy, State, TopicPolicy, limits,
+    Command, DocumentAction, DocumentChange, Format, Former, OfflineReason, Place, Policy, PresenceCursor,
+    PresenceFact, PresenceWhat, Publish, Revision, SessionPolicy, State, TopicPolicy, limits,
 };
 
 use crate::{
@@ -25,10 +25,7 @@ pub(crate) fn policy(line: &Line) -> Result<Command> {
         DocumentAction::Put { format: Format::Toml, value: text.clone(), text, policy }
     };
     let change = DocumentChange { path: limits::POLICY_PATH.to_owned(), expected: None, action };
-    Ok(Command::Publish(Publish {
-        changes: vec![change],
-        ..Publish::default()
-    }))
+    Ok(Command::Publish(Publish { changes: vec![change], ..Publish::default() }))
 }
 
 fn read_policy(line: &Line) -> Result<SessionPolicy> {

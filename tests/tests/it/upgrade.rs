@@ -76,7 +76,7 @@ async fn roll(cluster: &mut InProcess, load: &Load) {
     load.goes_on().await;
     let refused = refusal(cluster).await;
     let held = "node 2 is held at level 1 by its setting upgrade.level_max; node 3 is held at level 1";
-    assert!(refused.contains(held) && refused.contains("feature level 2 needs keeper 0.2.0 or newer"), "{refused}");
+    assert!(refused.contains(held) && refused.contains("feature level 3 needs keeper 0.3.0 or newer"), "{refused}");
     // The first one is taken back, and nothing is lost by it: the level was not raised.
     replace(cluster, 0, BEFORE).await;
     load.goes_on().await;
@@ -84,15 +84,15 @@ async fn roll(cluster: &mut InProcess, load: &Load) {
         replace(cluster, at, None).await;
         load.goes_on().await;
     }
-    assert_eq!(levels(cluster).await, [(1, 2); 3]);
+    assert_eq!(levels(cluster).await, [(1, 3); 3]);
     cluster.stop(2).await;
     let refused = refusal(cluster).await;
     assert!(refused.contains("node 3 at") && refused.contains("start it, or remove it"), "{refused}");
     cluster.restart(2).await;
     cluster.leader().await;
     let raised = cluster.keeper().await.cluster().upgrade("ann").await.unwrap();
-    assert_eq!((raised.from, raised.to, raised.needs.as_str()), (1, 2, "0.2.0"));
-    until("every node is at the new level", async || levels(cluster).await == [(2, 2); 3]).await;
+    assert_eq!((raised.from, raised.to, raised.needs.as_str()), (1, 3, "0.3.0"));
+    until("every node is at the new level", async || levels(cluster).await == [(3, 3); 3]).await;
     load.goes_on().await;
     load.done.set(true);
 }
@@ -116,16 +116,16 @@ async fn a_cluster_is_rolled_and_raised_under_load_without_losing_a_write() {
         });
     }
     let again = keeper.cluster().upgrade("bob").await.unwrap();
-    assert_eq!((again.from, again.to), (2, 2), "it was raised once");
+    assert_eq!((again.from, again.to), (3, 3), "it was raised once");
 
     cluster.stop(1).await;
     cluster.change(1, |settings| settings.upgrade.level_max = BEFORE);
     let refused = cluster.try_start(1).await.unwrap_err();
-    let expected = "the data directory cannot be used: the cluster is at feature level 2, and upgrade.level_max holds \
+    let expected = "the data directory cannot be used: the cluster is at feature level 3, and upgrade.level_max holds \
                     this node at 1: remove the setting";
     assert_eq!(refused, expected);
     let identity = std::fs::read_to_string(cluster.settings(1).data_dir.join("identity")).unwrap();
-    assert!(identity.starts_with("keeper data directory\nformat 2\nneeds 0.2.0\nlevel 2\n"), "{identity}");
+    assert!(identity.starts_with("keeper data directory\nformat 2\nneeds 0.3.0\nlevel 3\n"), "{identity}");
     cluster.change(1, |settings| settings.upgrade.level_max = None);
     cluster.restart(1).await;
     cluster.converge().await;
@@ -192,7 +192,7 @@ async fn a_node_that_is_told_of_a_level_it_does_not_know_stops_before_it_applies
     // The newer binary takes up where it stopped.
     cluster.change(behind, |settings| settings.upgrade.level_max = None);
     cluster.restart(behind).await;
-    until("every node is at the new level", async || levels(&cluster).await == [(2, 2); 3]).await;
+    until("every node is at the new level", async || levels(&cluster).await == [(2, 3); 3]).await;
     cluster.converge().await;
 }
 

@@ -1,6 +1,8 @@
 //! What is asked about rollouts.
 
-use keeper_registry::{AdvanceRollout, Gates, InstanceSelector, PromoteRollout, Stage, StartRollout, StepRollout, StopRollout};
+use keeper_registry::{
+    AdvanceRollout, Gates, InstanceSelector, PromoteRollout, Stage, StartRollout, StepRollout, StopRollout,
+};
 
 use super::config::{read_judged_publish, read_witness, write_judged_publish, write_witness};
 use super::instance::{read_labels, write_labels};

@@ -76,7 +76,9 @@ fn what_is_no_layer_says_why() {
     let said = ["", "zone", "Zone=a", "zone=a b", "label.=x", "label.a=1,label.a=2", "label.a=1,zone=b", &many];
     let said: Vec<_> = said.into_iter().map(|text| Layer::parse(text).map_err(|error| error.to_string())).collect();
     let unknown = |text: &str| {
-        Err(format!("`{text}` is no layer: a layer is zone=ZONE, service=SERVICE, or label.NAME=VALUE and more labels behind commas"))
+        Err(format!(
+            "`{text}` is no layer: a layer is zone=ZONE, service=SERVICE, or label.NAME=VALUE and more labels behind commas"
+        ))
     };
     let word = |word: &str| Err(LayerError::Word(word.to_owned()).to_string());
     let expected = [

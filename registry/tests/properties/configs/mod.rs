@@ -2,10 +2,12 @@
 //! level that brought them.
 
 mod consumers;
+mod hostile;
 mod layers;
 mod rollouts;
 mod step;
 
+pub(crate) use hostile::hostile;
 use keeper_registry::{Command, Level, LogTime, Outcome, RaiseLevel};
 use proptest::{collection::vec, prelude::*};
 use step::{Step, step};
@@ -17,7 +19,7 @@ const SCHEMAS: [&str; 2] = ["S1", "S2"];
 
 impl Run {
     /// At the newest level.
-    fn raised() -> Self {
+    pub(crate) fn raised() -> Self {
         let mut run = Self::new();
         let raise = RaiseLevel { to: Level::NEWEST, needs: "0.3.0".to_owned(), author: String::new() };
         let raised = run.apply(Command::RaiseLevel(raise)).reply;
@@ -75,8 +77,21 @@ fn steps_of_configs_reach_everything() {
         }
     }
     let wanted = [
-        "Published", "Announced", "Moved", "RollingOut", "RolloutIs", "Running", "Paused", "Promoted", "Aborted",
-        "Stopped", "Swept", "Restored", "RevisionMismatch", "\"schema\"", "\"rollout\"",
+        "Published",
+        "Announced",
+        "Moved",
+        "RollingOut",
+        "RolloutIs",
+        "Running",
+        "Paused",
+        "Promoted",
+        "Aborted",
+        "Stopped",
+        "Swept",
+        "Restored",
+        "RevisionMismatch",
+        "\"schema\"",
+        "\"rollout\"",
     ];
     let missing: Vec<_> = wanted.into_iter().filter(|kind| !said.contains(kind)).collect();
     assert!(missing.is_empty(), "never reached: {missing:?}");

@@ -15,6 +15,9 @@ use crate::Run;
 /// Service, id, zone and labels: what decides who is in.
 type Name = (String, String, String, Vec<(String, String)>);
 
+/// As they are applied.
+type Texts = Vec<(Layer, Bytes)>;
+
 fn name(instance: &Instance) -> Name {
     (instance.service.to_string(), instance.id.to_string(), instance.zone.clone(), instance.labels.clone())
 }
@@ -64,7 +67,7 @@ struct Seen {
     /// Who was in each rollout that is not finished.
     taken: BTreeMap<u64, BTreeSet<Name>>,
     /// What each had, and at which revision.
-    had: BTreeMap<(Name, &'static str), (Revision, Vec<(Layer, Bytes)>)>,
+    had: BTreeMap<(Name, &'static str), (Revision, Texts)>,
 }
 
 impl Seen {

@@ -94,8 +94,11 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn of() -> impl Strategy<Value = Of> {
-    (option::weighted(0.5, 0_u8..2), any::<bool>(), 0_u8..2)
-        .prop_map(|(zone, canary, version)| Of { zone, canary, version })
+    (option::weighted(0.5, 0_u8..2), any::<bool>(), 0_u8..2).prop_map(|(zone, canary, version)| Of {
+        zone,
+        canary,
+        version,
+    })
 }
 
 fn changes() -> impl Strategy<Value = Vec<Change>> {
@@ -133,10 +136,14 @@ impl Step {
                 request: request.map(|number| RequestId([number; 16])),
                 ..publish(state, changes)
             }),
-            Act::Announce { place, reads, sent } => Command::Announce(announce(incarnation(state, *place), reads, *sent)),
+            Act::Announce { place, reads, sent } => {
+                Command::Announce(announce(incarnation(state, *place), reads, *sent))
+            }
             Act::Start { changes, stages } => {
-                let stage = |(of, share_bps): &(Of, u32)| {
-                    Stage { selector: of.selector(), share_bps: *share_bps, hold_ms: Some(1_000) }
+                let stage = |(of, share_bps): &(Of, u32)| Stage {
+                    selector: of.selector(),
+                    share_bps: *share_bps,
+                    hold_ms: Some(1_000),
                 };
                 let (stages, gates) = (stages.iter().map(stage).collect(), Gates::default());
                 Command::StartRollout(StartRollout { publish: publish(state, changes), stages, gates })
@@ -188,10 +195,19 @@ impl Judged {
         let seen = |witness: Witness| state.present_revision(&witness).0.wrapping_sub(u64::from(self.stale));
         let none = Revision(0);
         match self.kind {
-            0 => Witness::Document { revision: Revision(seen(Witness::Document { path: path.clone(), revision: none })), path },
-            1 => Witness::Layers { revision: Revision(seen(Witness::Layers { path: path.clone(), revision: none })), path },
+            0 => Witness::Document {
+                revision: Revision(seen(Witness::Document { path: path.clone(), revision: none })),
+                path,
+            },
+            1 => Witness::Layers {
+                revision: Revision(seen(Witness::Layers { path: path.clone(), revision: none })),
+                path,
+            },
             2 => Witness::Schemas { revision: Revision(seen(Witness::Schemas { revision: none })) },
-            _ => Witness::Consumers { revision: Revision(seen(Witness::Consumers { path: path.clone(), revision: none })), path },
+            _ => Witness::Consumers {
+                revision: Revision(seen(Witness::Consumers { path: path.clone(), revision: none })),
+                path,
+            },
         }
     }
 }
