@@ -44,11 +44,13 @@ mod thaw;
 
 pub use cluster::{Cluster, Level, LevelRaised};
 pub use command::{
-    AcknowledgeControl, BindTopics, CloseInstance, Command, DocumentAction, DocumentChange, Format, Frame, GiveUp,
-    Kick, KickTarget, OpenInstance, Policy, Publish, RaiseLevel, Register, RequestId, SendControl, SessionKey,
-    SessionOperation, SessionSelector, Unregister, UnregisterCause,
+    AcknowledgeControl, BindTopics, CloseInstance, Command, Frame, GiveUp, Kick, KickTarget, OpenInstance, RaiseLevel,
+    Register, RequestId, SendControl, SessionKey, SessionOperation, SessionSelector, Unregister, UnregisterCause,
 };
-pub use config::{Document, HistoryPolicy, Keep, Layer, LayerError, LayerLabels, VersionAt, Witness};
+pub use config::{
+    Document, DocumentAction, DocumentChange, Format, HistoryPolicy, Keep, Layer, LayerError, LayerLabels, Policy,
+    Publish, VersionAt, Witness,
+};
 pub use consumer::{Announce, AnnouncementRecord, Consumed, ConsumerGroup, ConsumersOfGroup, Schema, SchemaHash};
 pub use control::{Addressed, AnswerState, Control, ControlAnswer};
 pub use epoch::{Epoch, Incarnation, StateId};

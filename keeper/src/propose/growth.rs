@@ -1,6 +1,7 @@
 //! What is refused while the disks have no room for more.
 //!
-//! Refused is what makes the state larger for good: new sessions, topics bound to sessions, documents. Everything that
+//! Refused is what makes the state larger for good: new sessions, topics bound to sessions, documents, and the rollouts
+//! that become documents. Everything that
 //! ends, deletes, settles or answers goes on, and so does what is bounded by other limits and ends by itself: actions
 //! end by their deadlines, and without an open incarnation a gateway could end nothing.
 //!
@@ -57,7 +58,7 @@ fn writes(publish: &Publish) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use keeper_registry::{DocumentChange, Format, Frame, Incarnation, StateId};
+    use keeper_registry::{DocumentChange, Format, Frame, Gates, Incarnation, PromoteRollout, StateId, StepRollout};
 
     use super::*;
 
@@ -66,7 +67,7 @@ mod tests {
     fn publish(actions: Vec<DocumentAction>) -> Command {
         let change = |action| DocumentChange { path: "app".to_owned(), expected: None, action };
         let changes = actions.into_iter().map(change).collect();
-        Command::Publish(Publish { changes, author: String::new(), message: String::new(), ..Publish::default() })
+        Command::Publish(Publish { changes, ..Publish::default() })
     }
 
     fn put() -> DocumentAction {
@@ -94,5 +95,21 @@ mod tests {
         assert_eq!(spared(Level::FIRST), Ok(Command::Frame(frame.clone())), "the first release reads no other");
         assert_eq!(spared(Level::NAMED), Ok(Command::FrameSparing(frame.clone(), SHORTAGE)));
         assert_eq!(spare(Command::Sweep, SHORTAGE, Level::NAMED), Ok(Command::Sweep));
+    }
+
+    #[test]
+    fn rollouts_end_and_do_not_begin() {
+        let Command::Publish(publish) = publish(vec![put()]) else { panic!("a publish") };
+        let pause = StepRollout { rollout: 1, author: String::new() };
+        assert_eq!(
+            spare(Command::PauseRollout(pause.clone()), SHORTAGE, Level::NEWEST),
+            Ok(Command::PauseRollout(pause))
+        );
+        let start = StartRollout { publish, stages: Vec::new(), gates: Gates::default() };
+        let (from_stage, judged, forced, author) = (None, Vec::new(), None, String::new());
+        let promote = PromoteRollout { rollout: 1, from_stage, judged, forced, author };
+        for grows in [Command::StartRollout(start), Command::PromoteRollout(promote)] {
+            assert_eq!(spare(grows, SHORTAGE, Level::NEWEST), Err(Problem::Rejected(Rejection::Shortage(SHORTAGE))));
+        }
     }
 }

@@ -9,6 +9,7 @@
 //!   forgotten, changes are unknown.
 //! - Past versions never crowd out a publish: they are dropped, oldest first, per path and over all.
 
+mod command;
 mod document;
 mod families;
 mod history;
@@ -25,6 +26,7 @@ use std::{
 };
 
 pub use self::{
+    command::{DocumentAction, DocumentChange, Format, Policy, Publish},
     document::Document,
     layer::{Layer, LayerError, LayerLabels},
     query::VersionAt,

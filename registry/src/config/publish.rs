@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use super::{Configs, Document, layer};
 use crate::{
-    DocumentAction, DocumentChange, Event, Format, Level, Publish, Rejection, Reply, Revision, State, check, limits,
+    DocumentAction, DocumentChange, Event, Format, Level, Policy, Publish, Rejection, Reply, Revision, State, check,
+    limits,
 };
 
 impl State {
@@ -125,12 +126,17 @@ impl Configs {
 
     fn is_changed_by(&self, change: &DocumentChange) -> bool {
         match (&change.action, self.present(&change.path)) {
-            (DocumentAction::Put { format, text, .. }, Some(present)) => {
-                present.format != *format || present.text != text
+            (DocumentAction::Put { format, text, policy, .. }, Some(present)) => {
+                present.format != *format || present.text != text || self.is_decided_by(policy.as_ref())
             }
             (DocumentAction::Put { .. }, None) | (DocumentAction::Delete, Some(_)) => true,
             (DocumentAction::Delete, None) => false,
         }
+    }
+
+    /// Whether a history policy is another one than is in force: its text may be from before there were such policies.
+    fn is_decided_by(&self, policy: Option<&Policy>) -> bool {
+        matches!(policy, Some(Policy::History(policy)) if policy != self.history_policy())
     }
 
     /// Whether what is published fits once these changes are made.

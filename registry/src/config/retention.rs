@@ -90,11 +90,15 @@ impl State {
     /// How much of the past is kept: the policy in force.
     #[must_use]
     pub fn history_policy(&self) -> &Arc<HistoryPolicy> {
-        &self.configs.retention.policy
+        self.configs.history_policy()
     }
 }
 
 impl Configs {
+    pub(super) fn history_policy(&self) -> &Arc<HistoryPolicy> {
+        &self.retention.policy
+    }
+
     pub(crate) fn retention_digest(&self) -> Option<u64> {
         self.retention.policy.digest()
     }

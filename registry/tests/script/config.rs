@@ -84,7 +84,7 @@ pub(crate) fn retain(line: &Line) -> Result<Command> {
     } else {
         let prefixes = line.below.iter().map(|below| anyhow::Ok((Arc::from(below.word(0)?), keep(below)?)));
         let policy = HistoryPolicy { all: keep(line)?, prefixes: prefixes.collect::<Result<BTreeMap<_, _>>>()? };
-        let text = Bytes::from(format!("{policy:?}"));
+        let text = line.get("text").map_or_else(|| Bytes::from(format!("{policy:?}")), |_| line.bytes("text"));
         let policy = Some(Policy::History(Arc::new(policy)));
         DocumentAction::Put { format: Format::Toml, value: text.clone(), text, policy }
     };
