@@ -100,7 +100,7 @@ async fn a_directory_of_a_later_release_is_refused_with_the_release_that_reads_i
             format!("format 2\nneeds 3.4.5\nlevel 7\n{rest}"),
             format!(
                 "the data directory cannot be used: the cluster is at feature level 7, and this keeper {version} \
-                 reaches 2: run keeper 3.4.5 or newer"
+                 reaches 3: run keeper 3.4.5 or newer"
             ),
         ),
     ];

@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(refused, Err(expected.to_owned()));
         let newer = Envelope { level_min: 5, level_max: 9, ..message };
         let refused = identity("east", 2).check_levels(&newer, Level::NAMED).map_err(|refusal| refusal.to_string());
-        let expected = "node 1 reads feature levels from 5; node 2 reads up to 2: run a newer keeper here";
+        let expected = "node 1 reads feature levels from 5; node 2 reads up to 3: run a newer keeper here";
         assert_eq!(refused, Err(expected.to_owned()));
         let anonymous = sender.envelope(0, 0, Kind::Identify, Bytes::new());
         assert_eq!(identity("east", 2).check(&anonymous), Ok(()));
