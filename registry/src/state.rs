@@ -179,7 +179,7 @@ impl State {
             self.sessions.seed(),
             self.rebuild.as_ref().map_or(0, Rebuild::digest),
         ];
-        // None of these adds anything before it was used: binaries from before there were such things make the same hash.
+        // None of these adds anything before it was used: binaries from before there was such a thing hash alike.
         let parts = parts.into_iter().chain(self.nodes.digest()).chain(self.cluster.digest());
         let parts =
             parts.chain(self.configs.retention_digest()).chain(self.consumers.digest()).chain(self.rollouts.digest());

@@ -47,27 +47,15 @@ pub(super) mod tag {
 pub(super) fn write(out: &mut Output, record: Record<'_>) {
     match record {
         Record::Header(header) => write_header(out, header),
-        Record::Cluster(decided) => {
-            out.u8(tag::CLUSTER);
-            cluster::write(out, decided);
-        }
-        Record::Policy(policy) => {
-            out.u8(tag::POLICY);
-            policy::write_policy(out, policy);
-        }
-        Record::Graces(graces) => {
-            out.u8(tag::GRACES);
-            policy::write_graces(out, graces);
-        }
+        Record::Cluster(decided) => write_tagged(out, tag::CLUSTER, decided, cluster::write),
+        Record::Policy(policy) => write_tagged(out, tag::POLICY, policy.as_ref(), policy::write_policy),
+        Record::Graces(graces) => write_tagged(out, tag::GRACES, graces.as_ref(), policy::write_graces),
         Record::Instance(record) => write_instance_record(out, &record),
         Record::Nodes(nodes) => {
             out.u8(tag::NODES);
             out.u64(nodes.last);
         }
-        Record::Rebuild(gateway) => {
-            out.u8(tag::REBUILD);
-            rebuild::write_gateway(out, gateway);
-        }
+        Record::Rebuild(gateway) => write_tagged(out, tag::REBUILD, gateway, rebuild::write_gateway),
         Record::Frame(frame) => {
             out.u8(tag::FRAME);
             out.u64(frame.incarnation.0);
@@ -91,18 +79,9 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
         }
         Record::Session(session) => write_session(out, &session),
         Record::Notice(notice) => write_notice(out, notice),
-        Record::Presence(fact) => {
-            out.u8(tag::PRESENCE);
-            presence::write_fact(out, &fact);
-        }
-        Record::Kick(job) => {
-            out.u8(tag::KICK);
-            kick::write(out, job);
-        }
-        Record::History(policy) => {
-            out.u8(tag::HISTORY);
-            policy::write_history(out, policy);
-        }
+        Record::Presence(fact) => write_tagged(out, tag::PRESENCE, &fact, presence::write_fact),
+        Record::Kick(job) => write_tagged(out, tag::KICK, job.as_ref(), kick::write),
+        Record::History(policy) => write_tagged(out, tag::HISTORY, policy.as_ref(), policy::write_history),
         Record::Schema(schema) => {
             out.u8(tag::SCHEMA);
             out.bytes(&schema.bytes);
@@ -112,19 +91,13 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
             out.str(path);
             out.u64(changed.0);
         }
-        Record::Announcement(record) => {
-            out.u8(tag::ANNOUNCEMENT);
-            consumer::write_announcement(out, &record);
-        }
+        Record::Announcement(record) => write_tagged(out, tag::ANNOUNCEMENT, &record, consumer::write_announcement),
         Record::Rollouts(last, floor) => {
             out.u8(tag::ROLLOUTS);
             out.u64(last);
             out.u64(floor.0);
         }
-        Record::Rollout(rollout) => {
-            out.u8(tag::ROLLOUT);
-            rollout::write(out, rollout);
-        }
+        Record::Rollout(rollout) => write_tagged(out, tag::ROLLOUT, rollout.as_ref(), rollout::write),
         Record::Document(document) => write_document(out, document),
         Record::Control(control) => write_control(out, control),
         Record::Answer(kept) => {
@@ -136,6 +109,12 @@ pub(super) fn write(out: &mut Output, record: Record<'_>) {
             answer::write(out, &kept.answer);
         }
     }
+}
+
+/// A record that has a module to write it.
+fn write_tagged<T: ?Sized>(out: &mut Output, tag: u8, record: &T, write: impl FnOnce(&mut Output, &T)) {
+    out.u8(tag);
+    write(out, record);
 }
 
 fn write_closing(out: &mut Output, closing: &Closing) {

@@ -227,18 +227,7 @@ fn rejection_message(rejection: &Rejection) -> String {
         Rejection::OutOfRange { field, actual, min, max } => {
             format!("`{field}` is {actual}; it lies between {min} and {max}")
         }
-        // Bytes of any kind, but not none.
-        Rejection::BadName { field: field @ ("user" | "topic" | "topics" | "label" | "endpoint") } => {
-            format!("`{field}` is empty")
-        }
-        Rejection::BadName { field: "layer" } => "the layer of a document is written behind its path as @zone=ZONE, \
-             @service=SERVICE, or @label.NAME=VALUE with more labels behind commas, sorted by name; documents below \
-             keeper/ have none"
-            .to_owned(),
-        Rejection::BadName { field: "changes" } => {
-            "documents below keeper/ are the cluster's own, and are for no instance: publish them".to_owned()
-        }
-        Rejection::BadName { field } => format!("`{field}` is empty or has characters outside [A-Za-z0-9._-]"),
+        Rejection::BadName { field } => bad_name(field),
         Rejection::Repeated { field } => format!("`{field}` names the same thing twice"),
         Rejection::ForeignState { present } => format!(
             "`state_id` names another history of this cluster; the present one is {:016x}: open the instance again and \
@@ -267,24 +256,16 @@ fn rejection_message(rejection: &Rejection) -> String {
             format!("the session is not bound to topic `{}`", String::from_utf8_lossy(topic))
         }
         Rejection::NotFound { what } => format!("no such {what}"),
-        Rejection::RevisionMismatch { path, expected, present } => match (expected.0, present.0) {
-            (0, present) => format!("`{path}` exists already, at revision {present}"),
-            (expected, 0) => format!("`{path}` does not exist; revision {expected} was expected"),
-            (expected, present) => {
-                format!("`{path}` is at revision {present}, not at {expected}: somebody changed it meanwhile")
-            }
-        },
+        Rejection::RevisionMismatch { path, expected, present } => mismatch(path, expected.0, present.0),
         Rejection::LevelTooLow { needed, present } => format!(
             "this comes with feature level {needed}, and the cluster is at {present}: once every node runs keeper {} or \
              newer, `keeperctl cluster upgrade` raises it",
             levels::release_of(*needed)
         ),
-        Rejection::Moved { what, present } => format!(
-            "{} changed while the publish was judged, from revision {} to {}: publish again",
-            moved(what),
-            what.revision().0,
-            present.0
-        ),
+        Rejection::Moved { what, present } => {
+            let (what, before, present) = (judged_by(what), what.revision().0, present.0);
+            format!("{what} changed while the publish was judged, from revision {before} to {present}: publish again")
+        }
         Rejection::RollingOut { path, rollout } => {
             format!("`{path}` is part of rollout {rollout}, which is under way: promote or stop it, and publish then")
         }
@@ -307,8 +288,30 @@ fn rejection_message(rejection: &Rejection) -> String {
     }
 }
 
+fn bad_name(field: &str) -> String {
+    match field {
+        // Bytes of any kind, but not none.
+        "user" | "topic" | "topics" | "label" | "endpoint" | "forced" | "schema" => format!("`{field}` is empty"),
+        "layer" => "the layer of a document is written behind its path as @zone=ZONE, @service=SERVICE, or \
+                    @label.NAME=VALUE with more labels behind commas, sorted by name; documents below keeper/ have none"
+            .to_owned(),
+        "changes" => "documents below keeper/ are the cluster's own, and are for no instance: publish them".to_owned(),
+        field => format!("`{field}` is empty or has characters outside [A-Za-z0-9._-]"),
+    }
+}
+
+fn mismatch(path: &str, expected: u64, present: u64) -> String {
+    match (expected, present) {
+        (0, present) => format!("`{path}` exists already, at revision {present}"),
+        (expected, 0) => format!("`{path}` does not exist; revision {expected} was expected"),
+        (expected, present) => {
+            format!("`{path}` is at revision {present}, not at {expected}: somebody changed it meanwhile")
+        }
+    }
+}
+
 /// What a publish was judged by.
-fn moved(what: &Witness) -> String {
+fn judged_by(what: &Witness) -> String {
     match what {
         Witness::Document { path, .. } => format!("`{path}`"),
         Witness::Layers { path, .. } => format!("a layer of `{path}`"),
@@ -330,7 +333,8 @@ fn standing(state: RolloutState) -> &'static str {
 /// A size with its unit: lists are counted, everything else is in bytes.
 fn too_large(field: &str, actual: u64, limit: u64) -> String {
     match field {
-        "operations" | "topics" | "endpoints" | "labels" | "changes" | "instances" | "expected" => {
+        "operations" | "topics" | "endpoints" | "labels" | "changes" | "instances" | "expected" | "judged"
+        | "schemas" | "documents" | "prefixes" | "selector.labels" => {
             format!("`{field}` lists {actual}; the limit is {limit}")
         }
         "deadline_ms" => format!("`{field}` is {actual}; the limit is {limit}"),

@@ -3,10 +3,10 @@
 //! A process announces what it reads; that is what a publish is judged against. What it said is gone with its
 //! incarnation.
 //!
-//! Processes of one service and version say the same, as a rule. So what was said is kept once for each *kind* (service,
-//! version, and all that is read), and an incarnation only points at it: a fleet costs a pointer an instance, and
-//! closing one costs nothing here unless it was the last of its kind, whose paths, `limits::CONSUMED_MAX` at most, are
-//! then looked at.
+//! Processes of one service and version say the same, as a rule. So what was said is kept once for each *kind*
+//! (service, version, and all that is read), and an incarnation only points at it: a fleet costs a pointer an
+//! instance, and closing one costs nothing here unless it was the last of its kind, whose paths,
+//! `limits::CONSUMED_MAX` at most, are then looked at.
 //!
 //! Invariants:
 //! - A path's revision moves when a group of its readers (service, version, schema) appears or disappears, and not when

@@ -7,8 +7,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::digest::{Digest, Kind, Sum};
 
-/// The hash of a schema's bytes, 128 bits of xxh3, big-endian. It tells schemas apart that processes made in good faith;
-/// it is no defence against one made to collide.
+/// The hash of a schema's bytes, 128 bits of xxh3, big-endian. It tells schemas apart that processes made in good
+/// faith; it is no defence against one made to collide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SchemaHash(pub [u8; 16]);
 

@@ -1,8 +1,8 @@
 //! Rollouts: changes that a few instances get first.
 //!
-//! A rollout is a publish that has not happened yet. Instances in its open stages run with its *candidates* in the place
-//! of what is published; everybody else sees nothing of it. It ends by being promoted, which publishes the candidates
-//! as one revision in that same entry, or by being stopped, after which nobody has them.
+//! A rollout is a publish that has not happened yet. Instances in its open stages run with its *candidates* in the
+//! place of what is published; everybody else sees nothing of it. It ends by being promoted, which publishes the
+//! candidates as one revision in that same entry, or by being stopped, after which nobody has them.
 //!
 //! Invariants:
 //! - No instance outside of the open stages is ever given a candidate, and after the end nobody is.

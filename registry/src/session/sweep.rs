@@ -2,8 +2,10 @@
 //!
 //! A sweep is proposed when [`State::next_sweep`] has passed, in an idle cluster too. It goes over a bounded number of
 //! rows and leaves the rest to the next one: first what a rebuild left unconfirmed, then sessions that linger, then
-//! those of closed incarnations; and past versions of documents go with it, by their policy. A pass tells the subscribers that wait for one grace; the pass of a session's longest
-//! grace tells everybody else and removes it.
+//! those of closed incarnations. Past versions of documents go with it, by their policy.
+//!
+//! A pass tells the subscribers that wait for one grace; the pass of a session's longest grace tells everybody else and
+//! removes it.
 //!
 //! A sweep and a register of the same session never both tell: the one that comes second finds the row gone, or taken
 //! by the new registration, which is in nobody's pass.

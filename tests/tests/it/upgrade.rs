@@ -222,10 +222,10 @@ async fn members_come_with_the_level_that_counts_them_and_leave_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_cluster_begins_at_the_newest_level_that_all_its_members_read() {
     let newest = InProcess::start(3).await;
-    until("every node is at the newest level", async || levels(&newest).await == [(2, 2); 3]).await;
+    until("every node is at the newest level", async || levels(&newest).await == [(3, 3); 3]).await;
     let mixed = InProcess::start_with(3, |settings| {
         settings.upgrade.level_max = (settings.node_id == Some(2)).then_some(1);
     })
     .await;
-    assert_eq!(levels(&mixed).await, [(1, 2), (1, 1), (1, 2)]);
+    assert_eq!(levels(&mixed).await, [(1, 3), (1, 1), (1, 3)]);
 }

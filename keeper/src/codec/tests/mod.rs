@@ -109,6 +109,15 @@ fn a_batch_has_the_version_of_its_newest_command() {
     }
 }
 
+/// What an older leader proposes of it is a bad name to every binary, and a newer one does not propose it.
+#[test]
+fn a_key_with_a_layer_is_written_as_ever_and_comes_with_its_level() {
+    let mut publish = samples::publish();
+    publish.changes.iter_mut().for_each(|change| change.path.push_str("@zone=east"));
+    let layered = keeper_registry::Command::Publish(publish);
+    assert_eq!((command(&layered)[0], layered.level()), (1, keeper_registry::Level::CONFIGS));
+}
+
 #[test]
 fn the_bytes_of_answers_are_those_of_every_earlier_build() {
     let lines: Vec<_> = samples::answers().iter().map(|(name, sample)| (*name, answered(sample))).collect();

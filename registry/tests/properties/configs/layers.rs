@@ -66,7 +66,8 @@ proptest! {
         turned.sort();
         prop_assert_eq!(&layers, &turned);
         prop_assert!(layers.iter().map(rank).is_sorted());
-        prop_assert!(layers.windows(2).all(|pair| (pair[0] == pair[1]) == (pair[0].to_string() == pair[1].to_string())));
+        let is_same = |pair: &[Layer]| pair[0].to_string() == pair[1].to_string();
+        prop_assert!(layers.windows(2).all(|pair| (pair[0] == pair[1]) == is_same(pair)));
     }
 }
 
@@ -77,7 +78,8 @@ fn what_is_no_layer_says_why() {
     let said: Vec<_> = said.into_iter().map(|text| Layer::parse(text).map_err(|error| error.to_string())).collect();
     let unknown = |text: &str| {
         Err(format!(
-            "`{text}` is no layer: a layer is zone=ZONE, service=SERVICE, or label.NAME=VALUE and more labels behind commas"
+            "`{text}` is no layer: a layer is zone=ZONE, service=SERVICE, or label.NAME=VALUE and more labels behind \
+             commas"
         ))
     };
     let word = |word: &str| Err(LayerError::Word(word.to_owned()).to_string());

@@ -141,6 +141,9 @@ proptest! {
         prop_assert_eq!(smaller.takes(&first), smaller.takes(&second));
         prop_assert!(!smaller.takes(&first) || larger.takes(&second));
         prop_assert!(stage(10_000).takes(&first));
+        // Those below the share, and not the one at it: a share is of exactly so many places.
+        let place = rollout_place(&service, &id);
+        prop_assert!(stage(place + 1).takes(&first) && !stage(place).takes(&first));
     }
 }
 

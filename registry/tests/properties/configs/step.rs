@@ -84,7 +84,8 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (changes(), vec(judged(), 0..2), option::weighted(0.2, 0_u8..3))
             .prop_map(|(changes, judged, request)| Act::Publish { changes, judged, request }),
         4 => (place(), reads, any::<bool>()).prop_map(|(place, reads, sent)| Act::Announce { place, reads, sent }),
-        2 => (changes(), vec((of(), 1_u32..=10_000), 1..4)).prop_map(|(changes, stages)| Act::Start { changes, stages }),
+        2 => (changes(), vec((of(), 1_u32..=10_000), 1..4))
+            .prop_map(|(changes, stages)| Act::Start { changes, stages }),
         5 => (0_usize..3, roll()).prop_map(|(place, how)| Act::Roll { place, how }),
         1 => (option::of(0_u32..4), any::<bool>()).prop_map(|(versions, age)| Act::Retain { versions, age }),
         1 => (0_u8..3).prop_map(|text| Act::Attach { text }),
