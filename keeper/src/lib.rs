@@ -6,14 +6,15 @@
 //! main → node → {rpc, http, lease, members} → {propose, view, watch, backup} → {raft, replica} → {store, registry}
 //! ```
 //!
-//! [`batch`], [`clock`], [`codec`], [`mod@format`], [`govern`], [`limits`], [`metrics`], [`policy`], [`problem`] and
-//! [`settings`] lie below all of them. `rpc` never sees `raft` or `store`; openraft is imported under `raft/` only,
+//! [`batch`], [`clock`], [`codec`], [`config`], [`mod@format`], [`govern`], [`limits`], [`metrics`], [`policy`],
+//! [`problem`] and [`settings`] lie below all of them. `rpc` never sees `raft` or `store`; openraft is imported under `raft/` only,
 //! rocksdb under `store/` only, bincode under `codec/` only; `clock` alone reads the clock; `node` alone spawns tasks.
 
 pub mod backup;
 pub mod batch;
 pub mod clock;
 pub mod codec;
+pub mod config;
 pub mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

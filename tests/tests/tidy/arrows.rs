@@ -53,8 +53,10 @@ const MODULES: [(&str, &[&str]); 17] = [
 ];
 
 /// Modules below all others; they may import each other.
-const BASE: [&str; 11] =
-    ["batch", "clock", "codec", "format", "govern", "levels", "limits", "metrics", "policy", "problem", "settings"];
+const BASE: [&str; 12] = [
+    "batch", "clock", "codec", "config", "format", "govern", "levels", "limits", "metrics", "policy", "problem",
+    "settings",
+];
 
 /// Engines, and the one folder that sees each.
 const ENGINES: [(&str, &str); 5] = [
