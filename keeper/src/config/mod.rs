@@ -23,10 +23,19 @@
 //! read often), and taking a schema from elsewhere: a `$ref` out of its own text is refused, because what a publish is
 //! judged by must lie in the state.
 
+pub mod convert;
+pub mod diff;
 pub mod effective;
 mod field;
+pub mod history;
+pub mod judge;
 pub mod limits;
+mod merge;
 pub mod schema;
+pub mod secret;
 
+pub use convert::convert;
+pub use diff::diff;
 pub use effective::effective;
 pub use field::{Field, Step};
+pub use merge::merge;
