@@ -148,7 +148,8 @@ fn ini_entry(name: &str, value: &Value, field: &Field, text: &mut String, refuse
         let why = match value {
             Value::Null => "is null",
             Value::Array(_) => "is a list",
-            _ => "is nested too deep",
+            Value::Object(_) => "is nested too deep",
+            Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => "cannot be written",
         };
         refused.push((field.clone(), why));
         return;
@@ -164,12 +165,8 @@ fn ini_entry(name: &str, value: &Value, field: &Field, text: &mut String, refuse
 
 /// What INI makes of it.
 fn in_strings(value: &Value) -> Value {
-    match value {
-        Value::Object(entries) => {
-            Value::Object(entries.iter().map(|(name, value)| (name.clone(), in_strings(value))).collect())
-        }
-        _ => in_string(value).map_or(Value::Null, Value::String),
-    }
+    let Value::Object(entries) = value else { return in_string(value).map_or(Value::Null, Value::String) };
+    Value::Object(entries.iter().map(|(name, value)| (name.clone(), in_strings(value))).collect())
 }
 
 fn in_string(value: &Value) -> Option<String> {

@@ -66,13 +66,8 @@ enum Node<'a> {
 }
 
 fn whole<'a>(value: &'a Value, layer: &'a Layer) -> Node<'a> {
-    match value {
-        Value::Object(entries) => {
-            let fields = entries.iter().map(|(name, value)| (name.as_str(), whole(value, layer)));
-            Node::Object(fields.collect(), layer)
-        }
-        _ => Node::Leaf(value, layer),
-    }
+    let Value::Object(entries) = value else { return Node::Leaf(value, layer) };
+    Node::Object(entries.iter().map(|(name, value)| (name.as_str(), whole(value, layer))).collect(), layer)
 }
 
 /// MergePatch of RFC 7396, section 2.

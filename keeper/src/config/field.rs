@@ -37,6 +37,12 @@ impl Field {
         Self(self.0.iter().cloned().chain([step]).collect())
     }
 
+    /// What it lies in, and the last step.
+    pub(super) fn split_last(&self) -> Option<(Self, Step)> {
+        let (last, before) = self.0.split_last()?;
+        Some((Self(before.to_vec()), last.clone()))
+    }
+
     /// The way.
     #[must_use]
     pub fn steps(&self) -> &[Step] {

@@ -184,10 +184,8 @@ fn bound(key: &str, field: &Field) -> String {
 
 /// The id of the key, and what it sealed.
 fn parts(value: &Value) -> Option<(&str, &str)> {
-    match value {
-        Value::String(text) => text.strip_prefix(PREFIX)?.split_once(':'),
-        _ => None,
-    }
+    let Value::String(text) = value else { return None };
+    text.strip_prefix(PREFIX)?.split_once(':')
 }
 
 fn is_sealed_with(value: &Value, id: &str) -> bool {
@@ -201,8 +199,8 @@ pub fn sealed_fields(value: &Value) -> Vec<Field> {
         match value {
             Value::Object(entries) => entries.iter().for_each(|(name, value)| look(value, &field.name(name), found)),
             Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| look(item, &field.place(at), found)),
-            _ if parts(value).is_some() => found.push(field.clone()),
-            _ => {}
+            Value::String(_) if parts(value).is_some() => found.push(field.clone()),
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => {}
         }
     }
     let mut found = Vec::new();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use keeper_registry::limits::{OWN_PREFIX, SCHEMA_PREFIX};
-use keeper_registry::{DocumentAction, DocumentChange, Layer, Publish, State, Witness};
+use keeper_registry::{DocumentAction, DocumentChange, Format, Layer, Publish, State, Witness};
 
 use super::Refusal;
 use crate::config::limits::{ATTACHED_MAX, EFFECTIVE_DOCUMENTS_MAX};
@@ -30,7 +30,7 @@ pub struct Case {
 pub(super) struct Subject {
     pub(super) path: Arc<str>,
     /// As they would be, in the order they are applied.
-    pub(super) layers: BTreeMap<Layer, Bytes>,
+    pub(super) layers: BTreeMap<Layer, (Format, Bytes)>,
     /// Layers that are published or deleted.
     changed: BTreeSet<Layer>,
     /// Who reads it; a set of layers counts them by their places here.
@@ -103,13 +103,16 @@ fn attached(state: &State, publish: &Publish) -> Result<(Vec<Attachment>, BTreeS
 
 impl Subject {
     fn of(state: &State, path: &str, changes: &[(Layer, &DocumentChange)]) -> Result<Self, Refusal> {
-        let present = state.layers(path).map(|(layer, document)| (layer.clone(), document.value.clone()));
+        let present =
+            state.layers(path).map(|(layer, document)| (layer.clone(), (document.format, document.value.clone())));
         let mut layers: BTreeMap<_, _> = present.collect();
         let mut changed = BTreeSet::new();
         for (layer, change) in changes {
             changed.insert(layer.clone());
             match &change.action {
-                DocumentAction::Put { value, .. } => drop(layers.insert(layer.clone(), value.clone())),
+                DocumentAction::Put { format, value, .. } => {
+                    layers.insert(layer.clone(), (*format, value.clone()));
+                }
                 DocumentAction::Delete => drop(layers.remove(layer)),
             }
         }

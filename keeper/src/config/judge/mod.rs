@@ -22,9 +22,10 @@ mod objection;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use keeper_registry::{Layer, Witness};
 
 pub use case::Case;
@@ -34,7 +35,7 @@ pub use objection::{Objected, Objection, Objections, Objector};
 use super::limits::{
     ATTACHED_MAX, EFFECTIVE_BYTES_MAX, EFFECTIVE_DOCUMENTS_MAX, JUDGED_BYTES_MAX, VIOLATIONS_FOUND_MAX,
 };
-use super::schema::{Compiled, Excess, Read, Schema, Violation};
+use super::schema::{Attached, Compiled, Excess, Read, Schema, Violation};
 use super::secret::KeyRing;
 use super::{Field, effective};
 use crate::format::{self, Format, Value, canonical};
@@ -122,6 +123,25 @@ impl Case {
     }
 }
 
+impl Case {
+    /// The fields of a value that attached schemas mark as secrets, for a path. They are sealed before the publish is
+    /// judged.
+    ///
+    /// # Errors
+    /// To find out would take too long.
+    pub fn secrets(&self, compiled: &Compiled, path: &str, value: &Value) -> Result<Vec<Field>, Excess> {
+        let attached = self.attached_for(path, compiled);
+        let fields =
+            attached.iter().filter_map(|(_, attached)| schema_of(attached)).map(|schema| schema.secrets(value));
+        Ok(fields.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn attached_for(&self, path: &str, compiled: &Compiled) -> Vec<(&Arc<str>, Read<Attached>)> {
+        let read = self.attached.iter().map(|(key, value)| (key, compiled.attached(value)));
+        read.filter(|(_, read)| read.as_ref().as_ref().is_ok_and(|attached| attached.is_for(path))).collect()
+    }
+}
+
 /// Who says what of which path: each is told once, with the first layers it is about and the number of processes.
 type Said<'a> = (&'a str, Source<'a>, Objected);
 
@@ -142,50 +162,49 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn judge(&mut self, subject: &'a Subject) -> Result<(), Refusal> {
-        let mut layers = Vec::with_capacity(subject.layers.len());
-        let mut secrets = Vec::new();
-        for (layer, value) in &subject.layers {
-            let key = layer.key(&subject.path);
-            let text = std::str::from_utf8(value).ok();
-            let value = text.and_then(|text| format::parse(Format::Json, text).ok());
-            let mut value = value.ok_or_else(|| Refusal::Unreadable { key: key.clone() })?;
-            secrets.extend(self.keys.reveal(&key, &mut value));
-            layers.push((layer, value));
-        }
-        let attached: Vec<_> =
-            self.case.attached.iter().map(|(key, value)| (key, self.compiled.attached(value))).collect();
+        let layers = self.layers(subject)?;
+        let attached = self.case.attached_for(&subject.path, self.compiled);
         let announced: Vec<_> =
             subject.groups.iter().map(|group| Some(self.compiled.announced(group.schema.as_ref()?))).collect();
         for (set, counts) in &subject.sets {
-            let Some(document) = self.document(subject, set, &layers)? else {
+            let Some(mut document) = self.document(subject, set, &layers)? else {
                 self.note_deleted(subject, counts);
                 continue;
             };
-            let mut secrets = secrets.clone();
-            for attached in attached.iter().filter_map(|(_, attached)| attached.as_ref().as_ref().ok()) {
-                if attached.is_for(&subject.path) {
-                    secrets.extend(attached.schema().secrets(&document.value).unwrap_or_default());
-                }
+            for schema in attached.iter().filter_map(|(_, attached)| schema_of(attached)) {
+                // What cannot be looked through is a secret as a whole.
+                let whole = |_| vec![Field::default()];
+                document.secrets.extend(schema.secrets(&document.value).unwrap_or_else(whole));
             }
-            let document = Document { secrets, ..document };
             for (key, attached) in &attached {
-                match attached.as_ref() {
-                    Ok(attached) if attached.is_for(&subject.path) => {
-                        let found = attached.schema().violations(&document.value, &document.secrets);
-                        self.note(subject, &document, Source::Schema(key), 0, found);
-                    }
-                    // One that cannot be read does not say what it is for, and can only be from before schemas were.
-                    Ok(_) | Err(_) => {}
+                if let Some(schema) = schema_of(attached) {
+                    self.note(subject, &document, Source::Schema(key), 0, document.held_against(schema));
                 }
             }
             for (place, count) in counts {
-                let (Some(group), Some(Some(schema))) = (subject.groups.get(*place), announced.get(*place)) else {
+                let (Some(group), Some(Some(read))) = (subject.groups.get(*place), announced.get(*place)) else {
                     continue;
                 };
-                self.hold(subject, &document, Source::Group(&group.service, &group.version), *count, schema);
+                let source = Source::Group(&group.service, &group.version);
+                match read.as_ref() {
+                    Ok(schema) => self.note(subject, &document, source, *count, document.held_against(schema)),
+                    Err(why) => self.add(subject, &document.layers, source, *count, Objected::Unusable(why.clone())),
+                }
             }
         }
         Ok(())
+    }
+
+    /// The layers of a path, read, with their secrets open.
+    fn layers(&self, subject: &'a Subject) -> Result<Vec<Layered<'a>>, Refusal> {
+        let layered = |(layer, (format, canonical)): (&'a Layer, &'a (Format, Bytes))| {
+            let key = layer.key(&subject.path);
+            let value = std::str::from_utf8(canonical).ok().and_then(|text| format::parse(Format::Json, text).ok());
+            let mut value = value.ok_or_else(|| Refusal::Unreadable { key: key.clone() })?;
+            let secrets = self.keys.reveal(&key, &mut value);
+            Ok(Layered { layer, format: *format, bytes: canonical.len(), value, secrets })
+        };
+        subject.layers.iter().map(layered).collect()
     }
 
     /// The effective document of a set of layers; none: the set is empty.
@@ -193,35 +212,28 @@ impl<'a> Session<'a> {
         &mut self,
         subject: &Subject,
         set: &LayerSet,
-        layers: &[(&Layer, Value)],
+        layers: &[Layered<'_>],
     ) -> Result<Option<Document>, Refusal> {
         let path = || Arc::clone(&subject.path);
         let chosen: Vec<_> = set.iter().filter_map(|place| layers.get(usize::from(*place))).collect();
-        let sizes = set.iter().filter_map(|place| subject.layers.values().nth(usize::from(*place)));
-        self.bytes += sizes.map(|value| value.len()).sum::<usize>();
+        self.bytes += chosen.iter().map(|layered| layered.bytes).sum::<usize>();
         if self.bytes > JUDGED_BYTES_MAX {
             return Err(Refusal::TooMuch { path: path() });
         }
-        let beside: Vec<_> = chosen.iter().map(|(layer, _)| layer.to_string()).filter(|it| !it.is_empty()).collect();
-        let layers = beside.join(" ");
-        let Some(effective) = effective(chosen.into_iter().map(|(layer, value)| (*layer, value))) else {
+        let Some(effective) = effective(chosen.iter().map(|layered| (layered.layer, &layered.value))) else {
             return Ok(None);
         };
+        let beside = chosen.iter().filter(|layered| *layered.layer != Layer::Base);
+        let layers = beside.map(|layered| layered.layer.to_string()).collect::<Vec<_>>().join(" ");
         let bytes = canonical(&effective.value).len();
         if bytes > EFFECTIVE_BYTES_MAX && set.len() > 1 {
             return Err(Refusal::TooLarge { path: path(), layers, bytes });
         }
-        Ok(Some(Document { value: effective.value, layers, secrets: Vec::new() }))
-    }
-
-    fn hold(&mut self, subject: &'a Subject, document: &Document, source: Source<'a>, count: usize, by: &Read<Schema>) {
-        match by.as_ref() {
-            Ok(schema) => {
-                let found = schema.violations(&document.value, &document.secrets);
-                self.note(subject, document, source, count, found);
-            }
-            Err(reason) => self.add(subject, &document.layers, source, count, Objected::Unusable(reason.clone())),
-        }
+        let is_untyped = |layer: &Layer| chosen.iter().any(|it| it.layer == layer && it.format == Format::Ini);
+        let untyped = effective.provenance.iter().filter(|(_, layer)| is_untyped(layer));
+        let untyped = untyped.map(|(field, _)| field.clone()).collect();
+        let secrets = chosen.iter().flat_map(|layered| &layered.secrets).cloned().collect();
+        Ok(Some(Document { value: effective.value, layers, secrets, untyped }))
     }
 
     fn note_deleted(&mut self, subject: &'a Subject, counts: &BTreeMap<usize, usize>) {
@@ -277,9 +289,35 @@ impl<'a> Session<'a> {
     }
 }
 
+/// A layer that was read.
+struct Layered<'a> {
+    layer: &'a Layer,
+    format: Format,
+    /// Of its canonical value.
+    bytes: usize,
+    value: Value,
+    secrets: Vec<Field>,
+}
+
 /// An effective document that is judged.
 struct Document {
     value: Value,
     layers: String,
     secrets: Vec<Field>,
+    /// What comes from a format without types.
+    untyped: Vec<Field>,
+}
+
+impl Document {
+    fn held_against(&self, schema: &Schema) -> Result<Vec<Violation>, Excess> {
+        if self.untyped.is_empty() {
+            return schema.violations(&self.value, &self.secrets);
+        }
+        schema.violations(&schema.typed(&self.value, &self.untyped), &self.secrets)
+    }
+}
+
+/// One that cannot be read does not say what it is for, and can only be from before schemas were.
+fn schema_of(attached: &Read<Attached>) -> Option<&Schema> {
+    attached.as_ref().as_ref().ok().map(Attached::schema)
 }

@@ -270,6 +270,41 @@ fn what_is_too_much_is_refused() {
     );
 }
 
+#[test]
+fn a_layer_in_ini_is_typed_by_whoever_reads() {
+    let mut world = World::new();
+    world.process("1", "a", "eu", Some(ROOM));
+    let ini = |max: &str| {
+        let text = format!("[push]\nmax_inflight = {max}\n");
+        let value = canonical(&format::parse(Format::Ini, &text).expect("it is INI"));
+        let action = DocumentAction::Put { format: Format::Ini, text: Bytes::from(text), value, policy: None };
+        publish([DocumentChange { path: "push/room.toml@zone=eu".to_owned(), expected: None, action }])
+    };
+    world.publish(one(PATH, r#"{"push":{}}"#));
+    world.publish(ini("8080"));
+    let refusal = world.refusal(&ini("many"));
+    assert!(refusal.ends_with("cannot read push.max_inflight: \"many\" is not of type \"integer\""), "{refusal}");
+    let json = world.refusal(&one("push/room.toml@zone=eu", r#"{"push":{"max_inflight":"8080"}}"#));
+    assert!(json.ends_with("\"8080\" is not of type \"integer\""), "JSON has types: {json}");
+}
+
+#[test]
+fn secrets_are_named_by_attached_schemas() {
+    let mut world = World::new();
+    let schema = r#"{"paths":["push/*"],"schema":{"properties":{"token":{"type":"string","x-keeper-secret":true}}}}"#;
+    world.publish(one("keeper/schemas/push", schema));
+    let change = one(PATH, r#"{"token":"a"}"#);
+    let case = Case::of(&world.state, &change).expect("it can be judged");
+    let value = format::parse(Format::Json, r#"{"token":"a","other":"b"}"#).expect("it is JSON");
+    let token = Field::default().name("token");
+    assert_eq!(case.secrets(&world.compiled, PATH, &value), Ok(vec![token]));
+    assert_eq!(case.secrets(&world.compiled, "other/room.toml", &value), Ok(Vec::new()));
+    assert_eq!(
+        world.refusal(&one(PATH, r#"{"token":7}"#)),
+        "push/room.toml: token does not fit keeper/schemas/push: the secret is not of type \"string\""
+    );
+}
+
 /// What each process runs with, by the state's own account.
 fn documents(state: &State) -> Vec<(Incarnation, Value)> {
     let of = |incarnation: Incarnation| {

@@ -52,9 +52,9 @@ impl Attached {
         if paths.is_empty() || paths.len() > GLOBS_MAX {
             return Err(AttachedError::Paths);
         }
-        let glob = |path: &Value| match path {
-            Value::String(path) => Ok(Glob::parse(path)?),
-            _ => Err(AttachedError::Paths),
+        let glob = |path: &Value| {
+            let Value::String(path) = path else { return Err(AttachedError::Paths) };
+            Ok(Glob::parse(path)?)
         };
         Ok(Self { globs: paths.iter().map(glob).collect::<Result<_, _>>()?, schema: Schema::of(schema)? })
     }

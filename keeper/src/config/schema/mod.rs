@@ -6,7 +6,7 @@
 //! - It is self-contained: a reference is `#` or leads from `#/` on into its own text. Nothing is ever fetched.
 //! - Patterns run on an engine whose time is linear in the text, and are of bounded size; look-around and
 //!   back-references, which would need another engine, are refused.
-//! - Before a value is held against a schema the steps are counted that this will take ([`walk`]): references can double
+//! - Before a value is held against a schema the steps are counted that this will take (`walk.rs`): references can double
 //!   the work at every turn, and 64 KiB of them are enough for a year.
 //!
 //! Violations are told as `push.max_inflight` and a sentence. Of `anyOf` and `oneOf` the one alternative is told that
@@ -17,6 +17,7 @@ mod compiled;
 mod glob;
 #[cfg(test)]
 mod tests;
+mod typing;
 mod violation;
 mod walk;
 
@@ -33,6 +34,7 @@ pub use glob::{Glob, GlobError};
 pub use violation::Violation;
 pub use walk::Excess;
 
+use typing::Typing;
 use walk::Walk;
 
 /// What marks a field as a secret.
@@ -148,6 +150,22 @@ impl Schema {
         Ok(found)
     }
 
+    /// A value as whoever reads by this schema takes it, where some of its fields come from a format without types; see
+    /// `typing.rs`.
+    #[must_use]
+    pub fn typed(&self, value: &Value, untyped: &[Field]) -> Value {
+        let (mut typed, mut typing) = (value.clone(), Typing::by(&self.text));
+        for field in untyped {
+            if let Some(place) = field.of_mut(&mut typed)
+                && let Value::String(text) = place
+                && let Some(value) = typing.typed(field, text)
+            {
+                *place = value;
+            }
+        }
+        typed
+    }
+
     /// The fields of a value that this schema marks as secrets. One that is marked in any alternative is a secret; and
     /// below `patternProperties` one is under every name.
     ///
@@ -185,6 +203,6 @@ fn check_references(text: &Json) -> Result<(), SchemaError> {
             }
         }),
         Json::Array(items) => items.iter().try_for_each(check_references),
-        _ => Ok(()),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Ok(()),
     }
 }

@@ -248,3 +248,23 @@ fn a_schema_is_read_once() {
     assert!(compiled.announced(&Bytes::from_static(b"{")).is_err());
     assert!(compiled.attached(&text).is_err(), "the same text attached is no attached schema");
 }
+
+#[test]
+fn strings_of_ini_are_what_the_schema_asks_for() {
+    let room = schema(
+        r##"{"allOf":[{"$ref":"#/$defs/Room"}],"additionalProperties":{"type":"boolean"},"$defs":{"Room":{"properties":{
+            "name":{"type":"string"},"any":{},"ratio":{"type":"number"},"push":{"anyOf":[{"type":"object","properties":{
+            "max":{"type":["integer","null"]},"spare":{"type":["integer","null"]},"port":{"type":["integer","string"]}}},
+            {"type":"null"}]}}}}}"##,
+    );
+    let text =
+        "name = 1\nany = 1\nratio = 2.50\non = true\noff = no\n[push]\nmax = 18446744073709551615\nspare =\nport = 1\n";
+    let read = format::parse(Format::Ini, text).expect("it is INI");
+    let fields = ["name", "any", "ratio", "on", "off", "push.max", "push.spare", "push.port"];
+    let fields = fields.map(|field| Field::parse(field).expect("it is a field"));
+    assert_eq!(
+        format::canonical(&room.typed(&read, &fields)),
+        r#"{"any":"1","name":"1","off":"no","on":true,"push":{"max":18446744073709551615,"port":"1","spare":null},"ratio":2.5}"#
+    );
+    assert_eq!(room.typed(&read, &[]), read);
+}

@@ -28,21 +28,23 @@ impl fmt::Display for Violation {
 /// alternative that was meant.
 pub(super) fn told(error: &ValidationError<'_>, value: &Json, secrets: &[Field], found: &mut Vec<Violation>) {
     let field = Field::of_pointer(error.instance_path().as_str(), value);
-    match error.kind() {
-        Kind::Required { property } => {
-            let name = property.as_str().unwrap_or_default();
-            found.push(Violation { field: field.name(name), message: "is missing".to_owned() });
-        }
-        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            let stranger = |name: &String| Violation { field: field.name(name), message: "is not known".to_owned() };
-            found.extend(unexpected.iter().map(stranger));
-        }
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => match meant(error, context) {
-            Some(errors) => errors.iter().for_each(|error| told(error, value, secrets, found)),
-            None => found.push(Violation { message: sentence(error, secrets, &field), field }),
-        },
-        _ => found.push(Violation { message: sentence(error, secrets, &field), field }),
+    if let Kind::Required { property } = error.kind() {
+        let name = property.as_str().unwrap_or_default();
+        found.push(Violation { field: field.name(name), message: "is missing".to_owned() });
+        return;
     }
+    if let Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } = error.kind() {
+        let stranger = |name: &String| Violation { field: field.name(name), message: "is not known".to_owned() };
+        found.extend(unexpected.iter().map(stranger));
+        return;
+    }
+    if let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = error.kind()
+        && let Some(errors) = meant(error, context)
+    {
+        errors.iter().for_each(|error| told(error, value, secrets, found));
+        return;
+    }
+    found.push(Violation { message: sentence(error, secrets, &field), field });
 }
 
 /// The one alternative whose type the value has; none: there are several, or there is none.
@@ -83,7 +85,8 @@ fn is_long(value: &Json) -> bool {
 
 fn shortened(mut text: String) -> String {
     if text.len() > MESSAGE_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(MESSAGE_BYTES_MAX));
+        let end = (0..=MESSAGE_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
         text.push_str(" ...");
     }
     text

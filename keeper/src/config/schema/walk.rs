@@ -28,7 +28,7 @@ pub enum Excess {
 }
 
 /// Schemas that apply where the schema itself does.
-const IN_PLACE_ONE: [&str; 4] = ["not", "if", "then", "else"];
+const IN_PLACE_ONE: [&str; 3] = ["if", "then", "else"];
 const IN_PLACE_LIST: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 const IN_PLACE_BY_NAME: [&str; 2] = ["dependentSchemas", "dependencies"];
 /// Schemas for every item, and for every field.
@@ -106,7 +106,7 @@ impl<'a> Walk<'a> {
         match value {
             Json::Object(fields) => self.fields(keywords, fields, trail, &mut cost)?,
             Json::Array(items) => self.items(keywords, items, trail, &mut cost)?,
-            _ => {}
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
         }
         self.costs.insert(pair, Some(cost));
         Ok(cost)
@@ -126,11 +126,7 @@ impl<'a> Walk<'a> {
         cost: &mut u64,
     ) -> Result<(), Excess> {
         let here = trail.then(Step::Here);
-        let one = IN_PLACE_ONE.iter().filter_map(|keyword| keywords.get(*keyword));
-        let lists = IN_PLACE_LIST.iter().filter_map(|keyword| keywords.get(*keyword)?.as_array()).flatten();
-        let named = IN_PLACE_BY_NAME.iter().filter_map(|keyword| keywords.get(*keyword)?.as_object());
-        let target = keywords.get("$ref").and_then(Json::as_str).and_then(|target| resolve(self.root, target));
-        for schema in one.chain(lists).chain(named.flat_map(Map::values)).chain(target) {
+        for schema in applied_in_place(self.root, keywords).chain(keywords.get("not")) {
             self.add(cost, schema, value, &here)?;
         }
         Ok(())
@@ -179,6 +175,15 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// The parts of a schema that apply where it does, but for what it forbids.
+pub(super) fn applied_in_place<'a>(root: &'a Json, keywords: &'a Map<String, Json>) -> impl Iterator<Item = &'a Json> {
+    let one = IN_PLACE_ONE.iter().filter_map(|keyword| keywords.get(*keyword));
+    let lists = IN_PLACE_LIST.iter().filter_map(|keyword| keywords.get(*keyword)?.as_array()).flatten();
+    let named = IN_PLACE_BY_NAME.iter().filter_map(|keyword| keywords.get(*keyword)?.as_object());
+    let target = keywords.get("$ref").and_then(Json::as_str).and_then(|target| resolve(root, target));
+    one.chain(lists).chain(named.flat_map(Map::values)).chain(target)
+}
+
 /// What a schema costs beside its parts.
 fn own_cost(keywords: &Map<String, Json>, value: &Json) -> u64 {
     let alternatives = keywords.get("enum").and_then(Json::as_array).map_or(0, Vec::len) / ALTERNATIVES_STEP;
@@ -188,7 +193,7 @@ fn own_cost(keywords: &Map<String, Json>, value: &Json) -> u64 {
         Json::Object(fields) => {
             fields.len() * keywords.get("patternProperties").and_then(Json::as_object).map_or(0, Map::len)
         }
-        _ => 0,
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) => 0,
     };
     (alternatives + size) as u64
 }
@@ -200,6 +205,6 @@ fn resolve<'a>(root: &'a Json, target: &str) -> Option<&'a Json> {
     root.pointer(&pointer)
 }
 
-fn address(value: &Json) -> usize {
+pub(super) fn address(value: &Json) -> usize {
     std::ptr::from_ref(value) as usize
 }
