@@ -6,8 +6,8 @@
 //! - It is self-contained: a reference is `#` or leads from `#/` on into its own text. Nothing is ever fetched.
 //! - Patterns run on an engine whose time is linear in the text, and are of bounded size; look-around and
 //!   back-references, which would need another engine, are refused.
-//! - Before a value is held against a schema the steps are counted that this will take (`walk.rs`): references can double
-//!   the work at every turn, and 64 KiB of them are enough for a year.
+//! - Before a value is held against a schema the steps are counted that this will take (`walk.rs`): references can
+//!   double the work at every turn, and 64 KiB of them are enough for a year.
 //!
 //! Violations are told as `push.max_inflight` and a sentence. Of `anyOf` and `oneOf` the one alternative is told that
 //! was meant, where that can be seen: of "a table or null" the table.

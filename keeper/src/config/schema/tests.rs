@@ -241,7 +241,9 @@ fn an_attached_schema_says_for_which_paths() {
 
 #[test]
 fn a_schema_is_read_once() {
+    fn is_shared<T: Send + Sync>(_: &T) {}
     let compiled = Compiled::default();
+    is_shared(&compiled);
     let text = Bytes::from_static(br#"{"type": "object"}"#);
     let (first, second) = (compiled.announced(&text), compiled.announced(&text));
     assert!(std::sync::Arc::ptr_eq(&first, &second));
