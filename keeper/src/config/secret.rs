@@ -5,8 +5,8 @@
 //! it, so that a box opens nowhere but where it was sealed: moved to another field it stays shut. What a box shows is
 //! that there is one, and how long the value is.
 //!
-//! Keys come in a ring: the last one seals, each of them opens what it sealed. A rotation appends a key; when everything
-//! that is kept was sealed anew, the old one may go. Keys are 32 random bytes and never derived from words.
+//! Keys come in a ring: the last one seals, each of them opens what it sealed. A rotation appends a key; when all that
+//! is kept was sealed anew, the old one may go. Keys are 32 random bytes and never derived from words.
 //!
 //! Chance is an argument here: whoever seals gives the nonces, and none twice under one key. They have 192 bits, so
 //! that random ones may be relied on.

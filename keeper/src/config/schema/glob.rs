@@ -159,7 +159,10 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2_000, ..ProptestConfig::default() })]
 
         #[test]
-        fn it_is_what_it_says(pattern in "([ab*]{1,3}|\\*\\*)(/([ab*]{1,3}|\\*\\*)){0,4}", path in "[ab]{1,3}(/[ab]{1,3}){0,4}") {
+        fn it_is_what_it_says(
+            pattern in "([ab*]{1,3}|\\*\\*)(/([ab*]{1,3}|\\*\\*)){0,4}",
+            path in "[ab]{1,3}(/[ab]{1,3}){0,4}",
+        ) {
             let Ok(glob) = Glob::parse(&pattern) else { return Ok(()) };
             let (parts, texts): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
             prop_assert_eq!(glob.matches(&path), model(&parts, &texts));
