@@ -4,11 +4,13 @@ use std::path::Path;
 
 use prost::Message as _;
 
-const CLIENTS: [&str; 6] = [
+const CLIENTS: [&str; 8] = [
     "keeper/v1/problem.proto",
     "keeper/v1/session.proto",
     "keeper/v1/instance.proto",
     "keeper/v1/config.proto",
+    "keeper/v1/follow.proto",
+    "keeper/v1/rollout.proto",
     "keeper/v1/control.proto",
     "keeper/v1/cluster.proto",
 ];
