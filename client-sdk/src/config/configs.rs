@@ -62,7 +62,7 @@ impl Configs {
     pub async fn publish(&self, publish: impl Into<Publish>) -> Result<Published, Error> {
         let Publish { changes, author, message } = publish.into();
         let request_id = self.nodes.random.request_id();
-        let request = v1::PublishRequest { changes, author, message, request_id };
+        let request = v1::PublishRequest { changes, author, message, request_id, ..v1::PublishRequest::default() };
         let method = |channel, request| async move { client(channel).publish(request).await };
         let reply = self.nodes.call("config publish", Aim::Leader, Retry::Safe, request, method).await?;
         Ok(Published { revision: reply.revision, changed: reply.changed })
@@ -126,7 +126,8 @@ impl Configs {
         format: Option<Format>,
         text: impl Into<String>,
     ) -> Result<Linted, Error> {
-        let request = v1::LintRequest { path: path.into(), format: to_proto(format).into(), text: text.into() };
+        let request =
+            v1::LintRequest { path: path.into(), format: to_proto(format).into(), text: text.into(), judge: false };
         let method = |channel, request| async move { client(channel).lint(request).await };
         let mut reply = self.nodes.call("config lint", Aim::Any, Retry::Safe, request, method).await?;
         match reply.problem.take() {
@@ -159,7 +160,7 @@ impl Configs {
         revision: u64,
         consistency: get_config_request::Consistency,
     ) -> Result<v1::GetConfigReply, Error> {
-        let request = v1::GetConfigRequest { path, revision, consistency: consistency.into() };
+        let request = v1::GetConfigRequest { path, revision, consistency: consistency.into(), reveal: false };
         let method = |channel, request| async move { client(channel).get(request).await };
         self.nodes.call("config get", Aim::Any, Retry::Safe, request, method).await
     }

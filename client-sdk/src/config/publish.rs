@@ -15,7 +15,7 @@ pub struct Edit(Change);
 impl Edit {
     /// Writes a document; the format follows from the path's ending unless [`format`](Self::format) says it.
     pub fn put(path: impl Into<String>, text: impl Into<String>) -> Self {
-        let put = Put { format: v1::Format::Unspecified.into(), text: text.into() };
+        let put = Put { format: v1::Format::Unspecified.into(), text: text.into(), secrets: Vec::new() };
         Self(Change { path: path.into(), action: Some(Action::Put(put)), expected_revision: None })
     }
 

@@ -11,6 +11,7 @@ fn problem(class: Class, reason: &str, happened: v1::problem::Happened, leader: 
         leader: leader.into(),
         retry_after_ms: 20,
         field: "user".into(),
+        details: Vec::new(),
     }
 }
 

@@ -108,7 +108,12 @@ impl Configs for ConfigService {
             Ok(value) => (value, None),
             Err(problem) => (Bytes::new(), Some(error::to_wire(&problem))),
         };
-        Ok(Response::new(wire::LintReply { value, problem, format: to_proto::format(format).into() }))
+        Ok(Response::new(wire::LintReply {
+            value,
+            problem,
+            format: to_proto::format(format).into(),
+            ..wire::LintReply::default()
+        }))
     }
 
     async fn watch(&self, request: Request<wire::WatchConfigsRequest>) -> Result<Response<Self::WatchStream>, Status> {
@@ -124,6 +129,34 @@ impl Configs for ConfigService {
         let changes = stream::unfold(watch, |mut watch| async move { Some((watch.next().await?, watch)) });
         let replies = changes.flat_map(|changed| stream::iter(frames(changed)).map(Ok));
         Ok(Response::new(Box::pin(replies)))
+    }
+
+    async fn rollback(&self, _: Request<wire::RollbackRequest>) -> Result<Response<wire::PublishReply>, Status> {
+        Err(Status::unimplemented("rollback"))
+    }
+
+    async fn effective(&self, _: Request<wire::EffectiveRequest>) -> Result<Response<wire::EffectiveReply>, Status> {
+        Err(Status::unimplemented("effective"))
+    }
+
+    async fn diff(&self, _: Request<wire::DiffRequest>) -> Result<Response<wire::DiffReply>, Status> {
+        Err(Status::unimplemented("diff"))
+    }
+
+    async fn merge(&self, _: Request<wire::MergeRequest>) -> Result<Response<wire::MergeReply>, Status> {
+        Err(Status::unimplemented("merge"))
+    }
+
+    async fn convert(&self, _: Request<wire::ConvertRequest>) -> Result<Response<wire::ConvertReply>, Status> {
+        Err(Status::unimplemented("convert"))
+    }
+
+    async fn consumers(&self, _: Request<wire::ConsumersRequest>) -> Result<Response<wire::ConsumersReply>, Status> {
+        Err(Status::unimplemented("consumers"))
+    }
+
+    async fn status(&self, _: Request<wire::ConfigStatusRequest>) -> Result<Response<wire::ConfigStatusReply>, Status> {
+        Err(Status::unimplemented("status"))
     }
 }
 
@@ -150,7 +183,7 @@ impl ConfigService {
         let Reply::Published { revision, changed } = reply else {
             return Err(Problem::Unknown { reason: "an answer of another kind" });
         };
-        Ok(wire::PublishReply { revision: revision.0, changed })
+        Ok(wire::PublishReply { revision: revision.0, changed, ..wire::PublishReply::default() })
     }
 }
 

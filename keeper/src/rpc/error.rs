@@ -28,6 +28,7 @@ pub(crate) fn to_wire(problem: &Problem) -> wire::Problem {
         leader: leader(problem),
         retry_after_ms: if let Problem::Full { retry_after_ms, .. } = problem { *retry_after_ms } else { 0 },
         field: field(problem),
+        details: Vec::new(),
     }
 }
 

@@ -122,6 +122,7 @@ impl InstanceService {
             sequence: request.sequence,
             renewed: renewal.renewed.into_iter().map(|it| it.0).collect(),
             lost: renewal.lost.into_iter().map(|it| it.0).collect(),
+            term: 0,
         })
     }
 

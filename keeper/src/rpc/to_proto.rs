@@ -265,6 +265,8 @@ pub(crate) fn document(document: &Document, body: Body) -> wire::Document {
         message: document.message.to_string(),
         published_at_ms: document.published_at.0,
         deleted: document.deleted,
+        forced: document.forced.as_deref().unwrap_or_default().to_owned(),
+        secrets: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ fn held(leases: &mut Leases, now: Instant) -> watch::Receiver<Option<Lost>> {
 }
 
 fn reply(request: &RenewRequest) -> RenewReply {
-    RenewReply { sequence: request.sequence, renewed: request.incarnations.clone(), lost: Vec::new() }
+    RenewReply { sequence: request.sequence, renewed: request.incarnations.clone(), lost: Vec::new(), term: 1 }
 }
 
 #[test]

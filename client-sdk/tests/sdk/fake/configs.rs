@@ -2,9 +2,11 @@
 
 use futures_util::{StreamExt, stream};
 use keeper_proto::v1::{
-    ConfigsChanged, Document, GetConfigReply, GetConfigRequest, HistoryReply, HistoryRequest, LintReply, LintRequest,
-    ListConfigsReply, ListConfigsRequest, PublishReply, PublishRequest, WatchConfigsRequest, configs_server::Configs,
-    publish_request::change::Action,
+    ConfigStatusReply, ConfigStatusRequest, ConfigsChanged, ConsumersReply, ConsumersRequest, ConvertReply,
+    ConvertRequest, DiffReply, DiffRequest, Document, EffectiveReply, EffectiveRequest, GetConfigReply,
+    GetConfigRequest, HistoryReply, HistoryRequest, LintReply, LintRequest, ListConfigsReply, ListConfigsRequest,
+    MergeReply, MergeRequest, PublishReply, PublishRequest, RollbackRequest, WatchConfigsRequest,
+    configs_server::Configs, publish_request::change::Action,
 };
 use tonic::{Request, Response, Status};
 
@@ -26,7 +28,7 @@ impl Configs for Node {
         });
         match lose {
             Some(()) => Err(broken()),
-            None => Ok(Response::new(PublishReply { revision, changed: true })),
+            None => Ok(Response::new(PublishReply { revision, changed: true, ..PublishReply::default() })),
         }
     }
 
@@ -67,6 +69,38 @@ impl Configs for Node {
         });
         Ok(Response::new(replies.take_until(broken).boxed()))
     }
+
+    async fn rollback(&self, _: Request<RollbackRequest>) -> Result<Response<PublishReply>, Status> {
+        Err(judged_elsewhere())
+    }
+
+    async fn effective(&self, _: Request<EffectiveRequest>) -> Result<Response<EffectiveReply>, Status> {
+        Err(judged_elsewhere())
+    }
+
+    async fn diff(&self, _: Request<DiffRequest>) -> Result<Response<DiffReply>, Status> {
+        Err(judged_elsewhere())
+    }
+
+    async fn merge(&self, _: Request<MergeRequest>) -> Result<Response<MergeReply>, Status> {
+        Err(judged_elsewhere())
+    }
+
+    async fn convert(&self, _: Request<ConvertRequest>) -> Result<Response<ConvertReply>, Status> {
+        Err(judged_elsewhere())
+    }
+
+    async fn consumers(&self, _: Request<ConsumersRequest>) -> Result<Response<ConsumersReply>, Status> {
+        Err(judged_elsewhere())
+    }
+
+    async fn status(&self, _: Request<ConfigStatusRequest>) -> Result<Response<ConfigStatusReply>, Status> {
+        Err(judged_elsewhere())
+    }
+}
+
+fn judged_elsewhere() -> Status {
+    Status::unimplemented("the fake only keeps what is published")
 }
 
 fn publish(book: &mut Book, request: PublishRequest) -> u64 {

@@ -97,7 +97,7 @@ impl Node {
             Renewals::Silent => return None,
         };
         self.state.change(|book| book.renewed.extend(&renewed));
-        Some(Ok(RenewReply { sequence, renewed, lost }))
+        Some(Ok(RenewReply { sequence, renewed, lost, term: 1 }))
     }
 }
 
