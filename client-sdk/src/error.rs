@@ -40,6 +40,8 @@ pub enum Error {
         message: String,
         /// The request field that was wrong; empty when none.
         field: String,
+        /// Everything that speaks against it, a sentence each, when there is more than one thing to say.
+        details: Vec<String>,
         /// Who holds the session, when the refusal is about somebody else's.
         holder: Option<Box<Holder>>,
     },
@@ -170,6 +172,7 @@ impl Error {
             reason: "not-found".into(),
             message: format!("there is no document {path:?}"),
             field: "path".into(),
+            details: Vec::new(),
             holder: None,
         }
     }
@@ -234,7 +237,7 @@ impl Failure {
             _ if class == Class::Refused => LeaderHint::Silent,
             _ => LeaderHint::Gone,
         };
-        let v1::Problem { reason, message, field, retry_after_ms, .. } = problem;
+        let v1::Problem { reason, message, field, retry_after_ms, details, .. } = problem;
         let retry_after = (retry_after_ms > 0).then(|| Duration::from_millis(u64::from(retry_after_ms)));
         // A node that cannot do it because another one leads is an answer about the place, never about the request.
         let class = match leader {
@@ -242,7 +245,7 @@ impl Failure {
             LeaderHint::Silent | LeaderHint::Gone => class,
         };
         let error = match class {
-            Class::Refused => Error::Refused { reason, message, field, holder: None },
+            Class::Refused => Error::Refused { reason, message, field, details, holder: None },
             Class::Unavailable => Error::Unavailable { reason, message, happened, retry_after },
             Class::Broken | Class::Unspecified => Error::Broken { reason, message, happened },
         };
@@ -274,7 +277,7 @@ fn from_bare_status(status: &Status) -> Error {
         | Code::FailedPrecondition
         | Code::OutOfRange
         | Code::Unauthenticated => {
-            Error::Refused { reason: kebab(&reason), message, field: String::new(), holder: None }
+            Error::Refused { reason: kebab(&reason), message, field: String::new(), details: Vec::new(), holder: None }
         }
         Code::Unimplemented => Error::Broken { reason: UNIMPLEMENTED.into(), message, happened: Happened::No },
         Code::Internal | Code::DataLoss => Error::Broken { reason: kebab(&reason), message, happened: Happened::Maybe },

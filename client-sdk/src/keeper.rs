@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     Builder, Cluster, Config, Configs, Controls, Endpoint, Error, InstanceBuilder, Instances, Lookup, Presence,
-    SessionAdmin, Subscription,
+    Rollouts, SessionAdmin, Subscription,
     config::Hub,
     connection::{Nodes, Settings, scout},
     instance::Renewals,
@@ -118,6 +118,12 @@ impl Keeper {
     #[must_use]
     pub fn configs(&self) -> Configs {
         Configs::new(self.nodes.clone())
+    }
+
+    /// Changes of config that a few instances get first, for admins.
+    #[must_use]
+    pub fn rollouts(&self) -> Rollouts {
+        Rollouts::new(self.nodes.clone())
     }
 
     /// Sessions, for admins.

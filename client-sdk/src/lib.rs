@@ -7,7 +7,7 @@
 //! - a sender asks a [`Lookup`] where a user is, or a [`CachedLookup`] when it asks about few users often;
 //! - whoever must know who comes and goes follows [`Presence`], and walks over all sessions by a [`Scan`];
 //! - any process reads a [`Config`] as a type of its own and is told what changed;
-//! - an admin uses [`SessionAdmin`], [`Instances`], [`Configs`], [`Controls`] and [`Cluster`].
+//! - an admin uses [`SessionAdmin`], [`Instances`], [`Configs`], [`Rollouts`], [`Controls`] and [`Cluster`].
 //!
 //! Callers write one `async` call per item. Frames form by themselves: whatever is queued when a slot of the in-flight
 //! window is free travels together, so a lone caller never waits for company and a thousand share one frame.
@@ -34,6 +34,7 @@ mod keeper;
 pub mod limits;
 mod members;
 mod random;
+mod rollout;
 mod session;
 mod tasks;
 
@@ -41,8 +42,10 @@ pub use backup::{Backup, BackupHead, BackupOf};
 pub use builder::Builder;
 pub use cluster::{Cluster, Disk, Divergence, InitialMember, Member, NodeStatus, Role, Upgraded};
 pub use config::{
-    Change, Config, Configs, ConfigsWatch, Cursor, Detail, Document, Documents, DocumentsChanged, Edit, FieldChange,
-    Format, Linted, LocalDocument, Publish, Published, diff,
+    Applied, AppliedLayer, Change, Compared, Config, ConfigStatus, Configs, ConfigsWatch, Conflict, ConsumerGroup,
+    ConsumerSchema, Consumers, Cursor, Detail, Document, Documents, DocumentsChanged, Edit, Effective,
+    EffectiveDocument, FieldChange, Format, GivenField, InstanceConfig, Linted, LocalDocument, Merge, Merged,
+    Objection, Publish, Published, Reader, Rollback, Secrets, Side, StatusOf, Verdict, diff,
 };
 pub use connection::Endpoint;
 pub use control::{Addressed, Answer, ControlState, ControlStatus, Controls, ControlsWatch, SendControl, Sent};
@@ -53,6 +56,9 @@ pub use instance::{
 };
 pub use keeper::Keeper;
 pub use members::{MembershipChange, MembershipChanged, MembershipStep, Rank};
+pub use rollout::{
+    Finished, Rollout, RolloutHeard, RolloutStarted, RolloutState, RolloutStatus, Rollouts, Stage, StartRollout,
+};
 pub use session::{
     CacheSettings, CacheStats, CachedLookup, Confirmation, Consistency, Counts, Epoch, Explained, FormerState,
     Formerly, Found, GiveUp, Holder, InstanceCount, Kick, KickEnd, KickGateway, KickMatching, KickStarted, KickStatus,

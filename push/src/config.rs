@@ -174,7 +174,7 @@ mod tests {
         assert!(!leaves_values(&silent));
         assert!(leaves_values(&Error::Misfit { path: String::new(), revision: 1, message: String::new() }));
         let (reason, message, field) = ("not-found".to_owned(), String::new(), "path".to_owned());
-        assert!(leaves_values(&Error::Refused { reason, message, field, holder: None }));
+        assert!(leaves_values(&Error::Refused { reason, message, field, details: Vec::new(), holder: None }));
         assert!(!config.has_changed().unwrap(), "nobody has said anything");
         confirm(&running);
         assert!(config.has_changed().unwrap());

@@ -7,7 +7,7 @@ use keeper_proto::v1::{self, configs_client::ConfigsClient, get_config_request};
 use tonic::transport::Channel;
 
 use crate::{
-    ConfigsWatch, Cursor, Document, Documents, Error, Format, Publish, Published,
+    ConfigsWatch, Cursor, Document, Documents, Error, Format, Objection, Secrets,
     config::{from_proto, publish::to_proto},
     connection::{Aim, Nodes, Retry},
     error::Failure,
@@ -17,7 +17,7 @@ use crate::{
 /// Documents for admins; see [`Keeper::configs`](crate::Keeper::configs).
 #[derive(Debug, Clone)]
 pub struct Configs {
-    nodes: Arc<Nodes>,
+    pub(super) nodes: Arc<Nodes>,
 }
 
 /// How much of each document an answer holds.
@@ -48,6 +48,10 @@ pub struct Linted {
     pub format: Option<Format>,
     /// Its canonical value: JSON, keys sorted, no white space.
     pub canonical: Bytes,
+    /// What would speak against publishing it; none unless it was [judged](Configs::lint_and_judge).
+    pub objections: Vec<Objection>,
+    /// How many more there are beside those.
+    pub objections_more: u32,
 }
 
 impl Configs {
@@ -55,25 +59,20 @@ impl Configs {
         Self { nodes }
     }
 
-    /// Parses, validates and publishes, exactly once: all changes in one revision or none.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] with line and column of a syntax error, or `revision-mismatch`; otherwise as [`Error`] says.
-    pub async fn publish(&self, publish: impl Into<Publish>) -> Result<Published, Error> {
-        let Publish { changes, author, message } = publish.into();
-        let request_id = self.nodes.random.request_id();
-        let request = v1::PublishRequest { changes, author, message, request_id, ..v1::PublishRequest::default() };
-        let method = |channel, request| async move { client(channel).publish(request).await };
-        let reply = self.nodes.call("config publish", Aim::Leader, Retry::Safe, request, method).await?;
-        Ok(Published { revision: reply.revision, changed: reply.changed })
-    }
-
     /// A document as it is now, if there is one. Linearizable.
     ///
     /// # Errors
     /// As [`Error`] says.
     pub async fn get(&self, path: impl Into<String>) -> Result<Option<Document>, Error> {
-        self.read(path.into(), 0).await
+        self.read(path.into(), 0, Secrets::Masked).await
+    }
+
+    /// A document as it was at a revision, or now when that is 0, with its sealed fields open.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] unless the node is set to allow it; otherwise as [`Error`] says.
+    pub async fn reveal(&self, path: impl Into<String>, revision: u64) -> Result<Option<Document>, Error> {
+        self.read(path.into(), revision, Secrets::Revealed).await
     }
 
     /// A document as some node has it now, without asking the others: for a cluster that has lost its majority.
@@ -81,7 +80,7 @@ impl Configs {
     /// # Errors
     /// As [`Error`] says.
     pub async fn get_local(&self, path: impl Into<String>) -> Result<LocalDocument, Error> {
-        let reply = self.ask(path.into(), 0, get_config_request::Consistency::Local).await?;
+        let reply = self.ask(path.into(), 0, get_config_request::Consistency::Local, Secrets::Masked).await?;
         let age = reply.age_ms.filter(|ms| *ms != u32::MAX).map(|ms| Duration::from_millis(ms.into()));
         Ok(LocalDocument { document: reply.document.map(from_proto::document), revision: reply.revision, age })
     }
@@ -91,7 +90,7 @@ impl Configs {
     /// # Errors
     /// As [`Error`] says.
     pub async fn get_at(&self, path: impl Into<String>, revision: u64) -> Result<Option<Document>, Error> {
-        self.read(path.into(), revision).await
+        self.read(path.into(), revision, Secrets::Masked).await
     }
 
     /// Every document below a prefix, without text and value; all when it is empty.
@@ -126,14 +125,36 @@ impl Configs {
         format: Option<Format>,
         text: impl Into<String>,
     ) -> Result<Linted, Error> {
-        let request =
-            v1::LintRequest { path: path.into(), format: to_proto(format).into(), text: text.into(), judge: false };
+        let format = to_proto(format).into();
+        self.send_lint(v1::LintRequest { path: path.into(), format, text: text.into(), judge: false }).await
+    }
+
+    /// As [`lint`](Self::lint), and says what the schemas and the processes that read the document have against it.
+    ///
+    /// # Errors
+    /// As [`lint`](Self::lint).
+    pub async fn lint_and_judge(
+        &self,
+        path: impl Into<String>,
+        format: Option<Format>,
+        text: impl Into<String>,
+    ) -> Result<Linted, Error> {
+        let format = to_proto(format).into();
+        self.send_lint(v1::LintRequest { path: path.into(), format, text: text.into(), judge: true }).await
+    }
+
+    async fn send_lint(&self, request: v1::LintRequest) -> Result<Linted, Error> {
         let method = |channel, request| async move { client(channel).lint(request).await };
         let mut reply = self.nodes.call("config lint", Aim::Any, Retry::Safe, request, method).await?;
-        match reply.problem.take() {
-            Some(problem) => Err(Failure::from_problem(problem).error),
-            None => Ok(Linted { format: from_proto::format(reply.format()), canonical: reply.value }),
+        if let Some(problem) = reply.problem.take() {
+            return Err(Failure::from_problem(problem).error);
         }
+        Ok(Linted {
+            format: from_proto::format(reply.format()),
+            canonical: reply.value,
+            objections: reply.objections.into_iter().map(from_proto::objection).collect(),
+            objections_more: reply.objections_more,
+        })
     }
 
     /// The documents that `selectors` name, then each change. A selector is a path, or a prefix that ends in `/`, or
@@ -149,8 +170,8 @@ impl Configs {
         ConfigsWatch::new(self.nodes.clone(), selectors.into_iter().map(Into::into).collect(), cursor)
     }
 
-    async fn read(&self, path: String, revision: u64) -> Result<Option<Document>, Error> {
-        let reply = self.ask(path, revision, get_config_request::Consistency::Linearizable).await?;
+    async fn read(&self, path: String, revision: u64, secrets: Secrets) -> Result<Option<Document>, Error> {
+        let reply = self.ask(path, revision, get_config_request::Consistency::Linearizable, secrets).await?;
         Ok(reply.document.map(from_proto::document))
     }
 
@@ -159,8 +180,10 @@ impl Configs {
         path: String,
         revision: u64,
         consistency: get_config_request::Consistency,
+        secrets: Secrets,
     ) -> Result<v1::GetConfigReply, Error> {
-        let request = v1::GetConfigRequest { path, revision, consistency: consistency.into(), reveal: false };
+        let reveal = secrets == Secrets::Revealed;
+        let request = v1::GetConfigRequest { path, revision, consistency: consistency.into(), reveal };
         let method = |channel, request| async move { client(channel).get(request).await };
         self.nodes.call("config get", Aim::Any, Retry::Safe, request, method).await
     }

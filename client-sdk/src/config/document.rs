@@ -56,6 +56,10 @@ pub struct Document {
     pub published_at_ms: u64,
     /// This revision deleted the document.
     pub deleted: bool,
+    /// Why it was published against what spoke against it; none: nothing did.
+    pub forced: Option<String>,
+    /// Fields that are sealed; text and value show them masked unless they are revealed.
+    pub secrets: Vec<String>,
 }
 
 impl Document {

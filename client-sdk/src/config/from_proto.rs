@@ -1,8 +1,12 @@
-//! Documents as they come from the wire.
+//! Documents, and what is said of them, as they come from the wire.
 
 use keeper_proto::v1;
+use serde_json::Value;
 
-use crate::{Document, DocumentsChanged, Format};
+use crate::{
+    Applied, ConfigStatus, Document, DocumentsChanged, FieldChange, Format, InstanceConfig, Objection, Published,
+    Verdict,
+};
 
 pub(crate) const fn format(format: v1::Format) -> Option<Format> {
     match format {
@@ -26,6 +30,8 @@ pub(crate) fn document(document: v1::Document) -> Document {
         message: document.message,
         published_at_ms: document.published_at_ms,
         deleted: document.deleted,
+        forced: (!document.forced.is_empty()).then_some(document.forced),
+        secrets: document.secrets,
     }
 }
 
@@ -35,5 +41,75 @@ pub(crate) fn changed(frame: v1::ConfigsChanged) -> DocumentsChanged {
         state_id: frame.state_id,
         reset: frame.reset,
         documents: frame.documents.into_iter().map(document).collect(),
+    }
+}
+
+/// A rollout by its number; zero stands for none.
+pub(crate) fn rollout(rollout: u64) -> Option<u64> {
+    (rollout > 0).then_some(rollout)
+}
+
+/// JSON in a text; an empty one stands for no value. What cannot be read is shown as it came.
+pub(crate) fn json(text: &str) -> Option<Value> {
+    (!text.is_empty()).then(|| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))
+}
+
+pub(crate) fn field_change(change: v1::FieldChange) -> FieldChange {
+    FieldChange { path: change.field, old: json(&change.old), new: json(&change.new) }
+}
+
+pub(crate) fn published(reply: v1::PublishReply) -> Published {
+    let verdict = |it: v1::publish_reply::Verdict| Verdict {
+        path: it.path,
+        from_revision: it.from_revision,
+        fields: it.fields.into_iter().map(field_change).collect(),
+        instances: it.instances,
+        canonical: it.value,
+    };
+    Published {
+        revision: reply.revision,
+        changed: reply.changed,
+        documents: reply.documents.into_iter().map(verdict).collect(),
+        objections: reply.objections.into_iter().map(objection).collect(),
+        objections_more: reply.objections_more,
+    }
+}
+
+pub(crate) fn objection(objection: v1::Objection) -> Objection {
+    let v1::Objection { path, layers, field, message, schema, service, version, instances } = objection;
+    Objection { path, layers, field, message, schema, service, version, instances }
+}
+
+pub(crate) fn status(reply: v1::ConfigStatusReply) -> ConfigStatus {
+    ConfigStatus {
+        revision: reply.revision,
+        listening_since_ms: reply.listening_since_ms,
+        readers: reply.readers,
+        applied: reply.applied,
+        refused: reply.refused,
+        needs_restart: reply.needs_restart,
+        waiting: reply.waiting,
+        revisions: reply.revisions.into_iter().map(|it| (it.revision, it.instances)).collect(),
+        instances: reply.rows.into_iter().map(instance).collect(),
+    }
+}
+
+fn instance(row: v1::config_status_reply::Row) -> InstanceConfig {
+    let applied = match row.applied() {
+        v1::Applied::Unspecified => Applied::Waiting,
+        v1::Applied::Yes => Applied::Yes,
+        v1::Applied::Refused => Applied::Refused,
+        v1::Applied::NeedsRestart => Applied::NeedsRestart,
+    };
+    InstanceConfig {
+        service: row.service,
+        id: row.id,
+        incarnation: row.incarnation,
+        version: row.version,
+        wanted_revision: row.wanted_revision,
+        revision: row.revision,
+        applied,
+        reason: row.reason,
+        rollout: rollout(row.rollout),
     }
 }

@@ -13,7 +13,8 @@ use crate::Format;
 pub struct Edit(Change);
 
 impl Edit {
-    /// Writes a document; the format follows from the path's ending unless [`format`](Self::format) says it.
+    /// Writes a document; the format follows from the path's ending unless [`format`](Self::format) says it. A layer
+    /// is a document of its own: `push/room.toml@zone=eu-1`.
     pub fn put(path: impl Into<String>, text: impl Into<String>) -> Self {
         let put = Put { format: v1::Format::Unspecified.into(), text: text.into(), secrets: Vec::new() };
         Self(Change { path: path.into(), action: Some(Action::Put(put)), expected_revision: None })
@@ -28,6 +29,15 @@ impl Edit {
     pub fn format(mut self, format: Format) -> Self {
         if let Some(Action::Put(put)) = &mut self.0.action {
             put.format = to_proto(Some(format)).into();
+        }
+        self
+    }
+
+    /// Seals a field, as `push.token`, beside those that a schema marks as secrets: nobody but the processes that read
+    /// it sees it from then on. It stays sealed in later versions.
+    pub fn secret(mut self, field: impl Into<String>) -> Self {
+        if let Some(Action::Put(put)) = &mut self.0.action {
+            put.secrets.push(field.into());
         }
         self
     }
@@ -58,9 +68,10 @@ pub(crate) fn to_proto(format: Option<Format>) -> v1::Format {
 #[derive(Debug, Clone, Default, PartialEq)]
 #[must_use]
 pub struct Publish {
-    pub(crate) changes: Vec<Change>,
-    pub(crate) author: String,
-    pub(crate) message: String,
+    changes: Vec<Change>,
+    author: String,
+    message: String,
+    forced: String,
 }
 
 impl Publish {
@@ -86,6 +97,19 @@ impl Publish {
         self.message = message.into();
         self
     }
+
+    /// Publishes although schemas, or processes that read the documents, speak against it. The reason, at most 1,024
+    /// bytes and not empty, is kept in the history.
+    pub fn forced(mut self, reason: impl Into<String>) -> Self {
+        self.forced = reason.into();
+        self
+    }
+
+    /// Without a request id, and to be published.
+    pub(crate) fn into_proto(self) -> v1::PublishRequest {
+        let Self { changes, author, message, forced } = self;
+        v1::PublishRequest { changes, author, message, forced, ..Default::default() }
+    }
 }
 
 impl From<Edit> for Publish {
@@ -94,11 +118,42 @@ impl From<Edit> for Publish {
     }
 }
 
-/// A publish that stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Published {
-    /// Where the documents now stand.
-    pub revision: u64,
-    /// False when every text was already what is published.
-    pub changed: bool,
+/// A past version that is to be published anew.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[must_use]
+pub struct Rollback(v1::RollbackRequest);
+
+impl Rollback {
+    /// Publishes `path` as it was at `revision`, which the history must still hold.
+    pub fn to(path: impl Into<String>, revision: u64) -> Self {
+        Self(v1::RollbackRequest { path: path.into(), to_revision: revision, ..Default::default() })
+    }
+
+    /// Refuses unless the document stands at this revision.
+    pub const fn expecting(mut self, revision: u64) -> Self {
+        self.0.expected_revision = Some(revision);
+        self
+    }
+
+    /// Who publishes: at most 128 bytes, unverified.
+    pub fn author(mut self, author: impl Into<String>) -> Self {
+        self.0.author = author.into();
+        self
+    }
+
+    /// Why: at most 1,024 bytes; "rollback to revision N" when it is not said.
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    /// As [`Publish::forced`].
+    pub fn forced(mut self, reason: impl Into<String>) -> Self {
+        self.0.forced = reason.into();
+        self
+    }
+
+    pub(crate) fn into_proto(self) -> v1::RollbackRequest {
+        self.0
+    }
 }

@@ -16,6 +16,8 @@ use crate::{
 pub(crate) enum Retry {
     /// A read, or a write with a request id: twice is as good as once.
     Safe,
+    /// A write that would be refused the second time: only as long as it is known that it did not happen.
+    Unhappened,
     /// Not even then: the caller asked this node and nobody else.
     Never,
 }
@@ -45,22 +47,19 @@ impl Nodes {
             tries += 1;
             let node = self.pick(&aim)?;
             let patience = self.settings.attempt_timeout.min(deadline.saturating_duration_since(Instant::now()));
-            let failure = match attempt(operation, &node, patience, request.clone(), &method).await {
-                Ok(reply) => {
-                    if aim == Aim::Leader {
-                        self.leads(&node.endpoint);
-                    }
-                    return Ok(reply);
-                }
+            let failure = match self.try_at(operation, &node, &aim, patience, request.clone(), &method).await {
+                Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
-            self.failed(&node.endpoint, &failure);
             if failure.error.may_have_happened() {
                 happened = Happened::Maybe;
             }
             unknowing.hear(&node.endpoint, &failure.error);
             let again = match retry {
                 Retry::Safe => failure.error.is_retryable() && !unknowing.is_sure(),
+                Retry::Unhappened => {
+                    failure.error.is_retryable() && !unknowing.is_sure() && happened == Happened::No
+                }
                 Retry::Never => false,
             };
             let pause = backoff.next(asked(&failure.error));
@@ -68,8 +67,53 @@ impl Nodes {
                 let error = failure.error.after(happened);
                 return Err(if tries > 1 { waited(error, whole) } else { error });
             }
-            tracing::debug!(operation, node = %node.endpoint, error = %failure.error, "trying again");
+            tracing::debug!(operation, error = %failure.error, "trying again");
             self.pause(pause).await;
+        }
+    }
+
+    /// One try, by the node that `aim` means now; what it teaches about the leader is remembered.
+    pub(crate) async fn try_once<Q, R, M, F>(
+        &self,
+        operation: &'static str,
+        aim: &Aim,
+        patience: Duration,
+        request: Q,
+        method: &M,
+    ) -> Result<R, Failure>
+    where
+        M: Fn(Channel, Request<Q>) -> F,
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        let node = self.pick(aim).map_err(Failure::silent)?;
+        self.try_at(operation, &node, aim, patience, request, method).await
+    }
+
+    async fn try_at<Q, R, M, F>(
+        &self,
+        operation: &'static str,
+        node: &Node,
+        aim: &Aim,
+        patience: Duration,
+        request: Q,
+        method: &M,
+    ) -> Result<R, Failure>
+    where
+        M: Fn(Channel, Request<Q>) -> F,
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        match attempt(operation, node, patience, request, method).await {
+            Ok(reply) => {
+                if *aim == Aim::Leader {
+                    self.leads(&node.endpoint);
+                }
+                Ok(reply)
+            }
+            Err(failure) => {
+                tracing::debug!(operation, node = %node.endpoint, error = %failure.error, "a try failed");
+                self.failed(&node.endpoint, &failure);
+                Err(failure)
+            }
         }
     }
 }

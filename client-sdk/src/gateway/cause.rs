@@ -34,6 +34,7 @@ impl Cause {
             reason: reason.to_owned(),
             message,
             field: String::new(),
+            details: Vec::new(),
             holder,
         };
         match self {

@@ -130,6 +130,7 @@ impl Table {
                 reason: "stale-conn-seq".to_owned(),
                 message: format!("conn_seq {given} is older than {newer}, which this gateway holds"),
                 field: "conn_seq".to_owned(),
+                details: Vec::new(),
                 holder: Some(Box::new(self.holder(claimant))),
             });
         }

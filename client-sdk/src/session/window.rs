@@ -267,7 +267,8 @@ fn outcome(result: Answer, revision: u64) -> Result<Outcome, Error> {
         })),
         Answer::Done(_) => Ok(Outcome::Done),
         Answer::Refused(Refused { reason, message, holder, field }) => {
-            Err(Error::Refused { reason, message, field, holder: holder.map(|it| Box::new(from_proto::holder(it))) })
+            let holder = holder.map(|it| Box::new(from_proto::holder(it)));
+            Err(Error::Refused { reason, message, field, details: Vec::new(), holder })
         }
     }
 }

@@ -12,5 +12,6 @@ mod gateway;
 mod leases;
 mod lookups;
 mod presence;
+mod rollouts;
 mod sessions;
 mod walks;

@@ -74,6 +74,8 @@ pub(super) mod tests {
             message: "raise limits".into(),
             published_at_ms: 1_795_361_762_345,
             deleted: false,
+            forced: None,
+            secrets: Vec::new(),
         }
     }
 

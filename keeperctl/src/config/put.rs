@@ -47,7 +47,7 @@ pub(super) async fn publish(
     let publish = Publish::of(edit).author(admin.author.clone()).message(reason.message.clone());
     let configs = admin.keeper.configs();
     let error = match configs.publish(publish).await {
-        Ok(Published { revision, changed }) => return Ok(Done { path: path.to_owned(), revision, changed }),
+        Ok(Published { revision, changed, .. }) => return Ok(Done { path: path.to_owned(), revision, changed }),
         Err(error) => error,
     };
     if conflict::is_one(&error) {

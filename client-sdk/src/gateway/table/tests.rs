@@ -59,7 +59,7 @@ fn stands(table: &mut Table, slot: Slot, revision: u64) {
 
 fn refused(reason: &str, holder: Option<Holder>) -> Error {
     let (reason, holder) = (reason.to_owned(), holder.map(Box::new));
-    Error::Refused { reason, message: String::new(), field: String::new(), holder }
+    Error::Refused { reason, message: String::new(), field: String::new(), details: Vec::new(), holder }
 }
 
 fn life_over() -> Error {

@@ -1,5 +1,7 @@
 //! `keeper.v1.Configs`: texts are JSON and are their own canonical values.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, stream};
 use keeper_proto::v1::{
     ConfigStatusReply, ConfigStatusRequest, ConfigsChanged, ConsumersReply, ConsumersRequest, ConvertReply,
@@ -8,6 +10,7 @@ use keeper_proto::v1::{
     MergeReply, MergeRequest, PublishReply, PublishRequest, RollbackRequest, WatchConfigsRequest,
     configs_server::Configs, publish_request::change::Action,
 };
+use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
 use super::{Node, Replies, STATE_ID, sessions::broken, state::Book};
@@ -94,8 +97,19 @@ impl Configs for Node {
         Err(judged_elsewhere())
     }
 
-    async fn status(&self, _: Request<ConfigStatusRequest>) -> Result<Response<ConfigStatusReply>, Status> {
-        Err(judged_elsewhere())
+    async fn status(&self, request: Request<ConfigStatusRequest>) -> Result<Response<ConfigStatusReply>, Status> {
+        self.lead()?;
+        let request = request.into_inner();
+        let wait = Duration::from_millis(request.wait_timeout_ms.into());
+        self.state.change(|book| book.statuses.push(request));
+        let mut changes = self.state.changes();
+        let converged = async {
+            while !self.state.read(|book| book.is_converged) && changes.changed().await.is_ok() {}
+        };
+        // Either way the waiting is over.
+        let _ = timeout(wait, converged).await;
+        let applied = self.state.read(|book| u32::from(book.is_converged));
+        Ok(Response::new(ConfigStatusReply { readers: 1, applied, ..ConfigStatusReply::default() }))
     }
 }
 

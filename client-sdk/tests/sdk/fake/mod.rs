@@ -7,6 +7,7 @@ mod kicks;
 pub(crate) mod notices;
 mod presence;
 pub(crate) mod registry;
+mod rollouts;
 mod sessions;
 pub(crate) mod state;
 mod walks;
@@ -22,6 +23,7 @@ use keeper_proto::v1::{
     controls_server::ControlsServer,
     instances_server::InstancesServer,
     problem::{Class, Happened},
+    rollouts_server::RolloutsServer,
     sessions_server::SessionsServer,
 };
 use prost::Message;
@@ -88,6 +90,7 @@ fn serve(node: Node, listener: std::net::TcpListener) -> anyhow::Result<Runtime>
         .add_service(InstancesServer::new(node.clone()))
         .add_service(ConfigsServer::new(node.clone()))
         .add_service(ControlsServer::new(node.clone()))
+        .add_service(RolloutsServer::new(node.clone()))
         .add_service(ClusterServer::new(node));
     let listener = {
         let _entered = runtime.enter();

@@ -6,8 +6,8 @@ use std::{
 };
 
 use keeper_proto::v1::{
-    Document, KickRequest, Notice, OpenInstanceRequest, OperationResult, PresenceFact, PresenceRequest, Problem,
-    ScanRequest, WriteFrame, backup_reply, controls_addressed::Control, lookup_reply,
+    ConfigStatusRequest, Document, KickRequest, Notice, OpenInstanceRequest, OperationResult, PresenceFact, PresenceRequest, Problem,
+    Rollout, ScanRequest, WriteFrame, backup_reply, controls_addressed::Control, lookup_reply,
 };
 use parking_lot::Mutex;
 use tokio::{sync::watch, time};
@@ -65,6 +65,16 @@ pub(crate) struct Book {
     pub(crate) documents: BTreeMap<String, Document>,
     /// Selectors and cursors of the watches that were opened.
     pub(crate) watches: Vec<(Vec<String>, u64)>,
+    /// What was asked of who runs with what.
+    pub(crate) statuses: Vec<ConfigStatusRequest>,
+    /// Every reader runs with what it is to run with.
+    pub(crate) is_converged: bool,
+    pub(crate) rollout: Option<Rollout>,
+    /// Steps of it that were taken, and those that were refused because nobody led.
+    pub(crate) steps: usize,
+    pub(crate) steps_refused: usize,
+    /// The next step is taken, and its answer is lost.
+    pub(crate) lose_step: Option<()>,
     pub(crate) lookup_frames: Vec<usize>,
     pub(crate) publishes: BTreeMap<Vec<u8>, u64>,
     /// The next publish is done, and its answer is lost.
