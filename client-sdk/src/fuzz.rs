@@ -23,6 +23,8 @@ fn document_value(input: &[u8]) {
         message: String::new(),
         published_at_ms: 0,
         deleted: false,
+        forced: None,
+        secrets: Vec::new(),
     };
     match document.value() {
         Ok(value) => {

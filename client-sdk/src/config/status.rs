@@ -175,8 +175,7 @@ impl Configs {
             // Each try waits for what is left: a leader that dies takes the waiting along.
             let left = wait_until.saturating_duration_since(Instant::now());
             request.wait_timeout_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
-            let patience = (left + settings.attempt_timeout)
-                .min(give_up_at.saturating_duration_since(Instant::now()));
+            let patience = (left + settings.attempt_timeout).min(give_up_at.saturating_duration_since(Instant::now()));
             let method = |channel, request| async move { client(channel).status(request).await };
             let tried = self.nodes.try_once("config status", &Aim::Leader, patience, request.clone(), &method).await;
             let error = match tried {

@@ -11,7 +11,7 @@ fn problem(class: Class, reason: &str, happened: v1::problem::Happened, leader: 
         leader: leader.into(),
         retry_after_ms: 20,
         field: "user".into(),
-        details: Vec::new(),
+        details: vec!["a: too long".into(), "b: too short".into()],
     }
 }
 
@@ -40,7 +40,8 @@ fn a_status_tells_the_problem_in_its_details() {
     let problem = problem(Class::Refused, "revision-mismatch", v1::problem::Happened::No, "");
     let status = Status::with_details(Code::Aborted, "x", problem.encode_to_vec().into());
     let error = Failure::from_status(&status).error;
-    let Error::Refused { reason, message, field, .. } = &error else { panic!("{error:?}") };
+    let Error::Refused { reason, message, field, details, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(details, &["a: too long", "b: too short"]);
     assert_eq!((reason.as_str(), message.as_str(), field.as_str()), ("revision-mismatch", "why", "user"));
 }
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 use keeper_proto::v1;
 
 use crate::{
-    Error, Reader, Rollout, RolloutHeard, RolloutStarted, RolloutState, RolloutStatus, Stage,
-    config::published,
+    Error, Reader, Rollout, RolloutHeard, RolloutStarted, RolloutState, RolloutStatus, Stage, config::published,
 };
 
 pub(super) fn rollout(rollout: v1::Rollout) -> Result<Rollout, Error> {
@@ -61,16 +60,8 @@ fn stage(stage: v1::Stage) -> Stage {
 }
 
 fn heard(heard: v1::RolloutHeard) -> RolloutHeard {
-    let v1::RolloutHeard {
-        listening_since_ms,
-        instances,
-        applied,
-        refused,
-        needs_restart,
-        unwell,
-        waiting,
-        waits_for,
-    } = heard;
+    let v1::RolloutHeard { listening_since_ms, instances, applied, refused, needs_restart, unwell, waiting, waits_for } =
+        heard;
     RolloutHeard { listening_since_ms, instances, applied, refused, needs_restart, unwell, waiting, waits_for }
 }
 

@@ -11,16 +11,19 @@ async fn waiting_for_a_share_goes_on_with_the_next_leader() -> anyhow::Result<()
     let mut fake = Fake::start(3).await?;
     let keeper = Keeper::connect(&fake.endpoints).await?;
     let timeout = Duration::from_secs(60);
-    let waiting = tokio::spawn(async move {
-        let asked = StatusOf::path("room.json").wait(9_900, 7, timeout);
-        keeper.configs().status(asked).await
+    let asked = StatusOf::path("room.json").wait(9_900, 7, timeout);
+    let state = fake.state.clone();
+    let configs = keeper.configs();
+    let (status, changed) = tokio::join!(configs.status(asked), async {
+        state.until("the first leader is asked", |book| book.statuses.len() == 1).await?;
+        state.change(|book| book.leader = Some(1));
+        fake.kill(0).await?;
+        state.until("the next leader is asked", |book| book.statuses.len() == 2).await?;
+        state.change(|book| book.is_converged = true);
+        anyhow::Ok(())
     });
-    fake.state.until("the first leader is asked", |book| book.statuses.len() == 1).await?;
-    fake.state.change(|book| book.leader = Some(1));
-    fake.kill(0).await?;
-    fake.state.until("the next leader is asked", |book| book.statuses.len() == 2).await?;
-    fake.state.change(|book| book.is_converged = true);
-    let status = waiting.await??;
+    changed?;
+    let status = status?;
     assert_eq!((status.applied, status.applied_bps()), (1, 10_000));
     let waits = fake.state.read(|book| book.statuses.iter().map(|it| it.wait_timeout_ms).collect::<Vec<_>>());
     assert!(waits[1] <= waits[0] && waits[0] <= 60_000, "each try waits for what is left: {waits:?}");
@@ -38,14 +41,14 @@ async fn a_step_whose_answer_was_lost_is_not_taken_twice() -> anyhow::Result<()>
 
     // Nobody leads for a moment: nothing happened, so it is tried again.
     fake.state.change(|book| book.leader = None);
-    let leads = fake.state.clone();
-    let led = tokio::spawn(async move {
-        leads.until("a step was refused for want of a leader", |book| book.steps_refused > 0).await?;
-        leads.change(|book| book.leader = Some(1));
+    let rollouts = keeper.rollouts();
+    let (stepped, led) = tokio::join!(rollouts.advance(rollout.rollout, 0, "ann"), async {
+        fake.state.until("a step was refused for want of a leader", |book| book.steps_refused > 0).await?;
+        fake.state.change(|book| book.leader = Some(1));
         anyhow::Ok(())
     });
-    let stepped = keeper.rollouts().advance(rollout.rollout, 0, "ann").await?;
-    led.await??;
+    led?;
+    let stepped = stepped?;
     assert_eq!((stepped.rollout.stage(), stepped.rollout.by.as_deref()), (1, Some("ann")));
 
     fake.state.change(|book| book.lose_step = Some(()));

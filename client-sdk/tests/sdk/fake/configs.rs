@@ -103,9 +103,8 @@ impl Configs for Node {
         let wait = Duration::from_millis(request.wait_timeout_ms.into());
         self.state.change(|book| book.statuses.push(request));
         let mut changes = self.state.changes();
-        let converged = async {
-            while !self.state.read(|book| book.is_converged) && changes.changed().await.is_ok() {}
-        };
+        let converged =
+            async { while !self.state.read(|book| book.is_converged) && changes.changed().await.is_ok() {} };
         // Either way the waiting is over.
         let _ = timeout(wait, converged).await;
         let applied = self.state.read(|book| u32::from(book.is_converged));

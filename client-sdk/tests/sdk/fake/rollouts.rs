@@ -19,7 +19,8 @@ impl Rollouts for Node {
         let rollout = self.state.change(|book| {
             book.revision += 1;
             let state = State::Running.into();
-            let rollout = Rollout { rollout: book.revision, state, stages, opened_at_ms: vec![1], ..Rollout::default() };
+            let rollout =
+                Rollout { rollout: book.revision, state, stages, opened_at_ms: vec![1], ..Rollout::default() };
             book.rollout = Some(rollout.clone());
             rollout
         });

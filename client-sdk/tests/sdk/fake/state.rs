@@ -6,8 +6,9 @@ use std::{
 };
 
 use keeper_proto::v1::{
-    ConfigStatusRequest, Document, KickRequest, Notice, OpenInstanceRequest, OperationResult, PresenceFact, PresenceRequest, Problem,
-    Rollout, ScanRequest, WriteFrame, backup_reply, controls_addressed::Control, lookup_reply,
+    ConfigStatusRequest, Document, KickRequest, Notice, OpenInstanceRequest, OperationResult, PresenceFact,
+    PresenceRequest, Problem, Rollout, ScanRequest, WriteFrame, backup_reply, controls_addressed::Control,
+    lookup_reply,
 };
 use parking_lot::Mutex;
 use tokio::{sync::watch, time};
