@@ -36,6 +36,12 @@ impl Configs {
         base.map(|document| (&Layer::Base, document)).into_iter().chain(layers)
     }
 
+    /// The keys of a path that are remembered, deleted ones too.
+    pub(crate) fn known_layers<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a Layer, &'a str)> {
+        let base = Some((&Layer::Base, path)).filter(|(_, path)| !path.contains(layer::MARK));
+        base.into_iter().chain(self.families.known(path).map(|(layer, key)| (layer, &**key)))
+    }
+
     /// When what is published for an instance changed last, as far as is remembered.
     pub(crate) fn revision_for(&self, path: &str, instance: &Instance) -> Revision {
         let layers = self.families.known(path).filter(|(layer, _)| layer.matches(instance)).map(|(_, key)| &**key);

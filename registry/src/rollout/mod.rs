@@ -15,6 +15,7 @@
 mod command;
 mod index;
 mod keep;
+mod past;
 mod stage;
 mod start;
 mod step;

@@ -68,7 +68,12 @@ struct Seen {
     taken: BTreeMap<u64, BTreeSet<Name>>,
     /// What each had, and at which revision.
     had: BTreeMap<(Name, &'static str), (Revision, Texts)>,
+    /// What each life had, by the state's revision.
+    past: BTreeMap<(Incarnation, &'static str), BTreeMap<Revision, Texts>>,
 }
+
+/// How many revisions back are asked about after each command.
+const PAST_ASKED: usize = 6;
 
 impl Seen {
     fn check(&mut self, state: &State) {
@@ -102,11 +107,28 @@ impl Seen {
         }
         // Deletions and rollouts are all remembered in so short a run: what changed has another revision.
         let texts: Vec<_> = config.layers.iter().map(|one| (one.layer.clone(), one.text.clone())).collect();
+        self.check_past(state, path, instance, &texts);
         let before = self.had.insert((name(instance), path), (config.revision, texts.clone()));
         if let Some((revision, before)) = before {
             assert!(config.revision >= revision, "{path}: its revision fell");
             let is_same_entry = config.revision == state.revision();
             assert!(config.revision > revision || before == texts || is_same_entry, "{path}: changed unseen");
+        }
+    }
+
+    /// What was is known as it was, or not at all; and whoever follows a path hears of every change.
+    fn check_past(&mut self, state: &State, path: &'static str, instance: &Instance, texts: &Texts) {
+        let past = self.past.entry((instance.incarnation, path)).or_default();
+        if let Some((revision, before)) = past.last_key_value() {
+            let is_heard = state.config_changed(path) > *revision || *revision == state.revision();
+            assert!(before == texts || is_heard, "{path}: changed unheard");
+        }
+        past.insert(state.revision(), texts.clone());
+        for (revision, was) in past.iter().rev().take(PAST_ASKED) {
+            // A policy may have let go of its version.
+            let Some(known) = state.config_for_at(path, instance, *revision) else { continue };
+            let known: Texts = known.iter().map(|one| (one.layer.clone(), one.text.clone())).collect();
+            assert_eq!(known, *was, "{path} at {revision:?}");
         }
     }
 }
