@@ -6,9 +6,10 @@
 //! main → node → {rpc, http, lease, members} → {propose, view, watch, backup} → {raft, replica} → {store, registry}
 //! ```
 //!
-//! [`batch`], [`clock`], [`codec`], [`config`], [`mod@format`], [`govern`], [`limits`], [`metrics`], [`policy`],
-//! [`problem`] and [`settings`] lie below all of them. `rpc` never sees `raft` or `store`; openraft is imported under `raft/` only,
-//! rocksdb under `store/` only, bincode under `codec/` only; `clock` alone reads the clock; `node` alone spawns tasks.
+//! [`batch`], [`clock`], [`codec`], [`config`], [`mod@format`], [`govern`], [`limits`], [`merged`], [`metrics`],
+//! [`policy`], [`problem`] and [`settings`] lie below all of them. `rpc` never sees `raft` or `store`; openraft is
+//! imported under `raft/` only, rocksdb under `store/` only, bincode under `codec/` only; `clock` alone reads the clock;
+//! `node` alone spawns tasks.
 
 pub mod backup;
 pub mod batch;
@@ -25,6 +26,7 @@ pub mod lease;
 pub mod levels;
 pub mod limits;
 pub mod members;
+pub mod merged;
 pub mod metrics;
 pub mod node;
 pub mod policy;

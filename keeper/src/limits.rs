@@ -125,6 +125,22 @@ pub const EXPLAIN_FACTS_READ: usize = 32_768;
 /// Selectors of one config watch.
 pub const SELECTORS_MAX: usize = 1_024;
 
+/// Documents that one stream follows: as many as an instance reads.
+pub const FOLLOWED_MAX: usize = keeper_registry::limits::CONSUMED_MAX;
+
+/// Frames of one follower that its connection has not sent yet: one on its way, and the next.
+pub const FOLLOW_FRAMES_UNSENT_MAX: usize = 2;
+
+/// Bytes of a document that are copied into a frame; a larger one is pointed at by all who are told it.
+pub const FOLLOW_COPY_BYTES_MAX: usize = 8 << 10;
+
+/// Bytes of effective documents kept for whoever asks next: the full set of a large fleet, or some dozens of documents
+/// at their largest.
+pub const MERGED_BYTES_KEPT: u64 = 64 << 20;
+
+/// How many those are, about.
+pub const MERGED_KEPT: usize = 4_096;
+
 /// Leases renewed by one message.
 pub const RENEWALS_MAX: usize = 1_024;
 

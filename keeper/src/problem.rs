@@ -90,6 +90,12 @@ pub enum Problem {
         /// What happened.
         reason: String,
     },
+    /// This node lacks the key to a secret. Another node may have it.
+    #[error("{message}")]
+    Locked {
+        /// What does not open.
+        message: String,
+    },
     /// This node's state is not that of the others. Another node knows.
     #[error("this node is not read: {difference}")]
     Differs {

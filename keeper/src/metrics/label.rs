@@ -126,6 +126,8 @@ label! {
     Kind = "kind" {
         /// Config documents.
         Config = "config",
+        /// Effective documents of an instance.
+        Follow = "follow",
         /// Instances of services.
         Instance = "instance",
         /// Controls for an instance.

@@ -85,6 +85,8 @@ pub struct Metrics {
     pub watchers: By<Kind, Level>,
     /// Watches that had to begin again: with the full set, or with a scan.
     pub watch_resets: By<Kind, Counter>,
+    /// Effective documents told to followers.
+    pub follow_documents_told: Counter,
     /// Facts in the ring that presence is read from.
     pub presence_facts: Level,
     /// Bytes they take.
@@ -158,6 +160,8 @@ impl Metrics {
                 .counter("read_index_rounds", "Rounds that confirmed reads, each for all that waited"),
             watchers: into.levels("watchers", "Open watch streams"),
             watch_resets: into.counters("watch_resets", "Watches that began again with the full set, or with a scan"),
+            follow_documents_told: into
+                .counter("follow_documents_told", "Effective config documents told, each once a follower"),
             presence_facts: into.level("presence_facts", "Presence facts kept for subscribers that were away"),
             presence_bytes: into.level("presence_bytes", "Bytes of the presence facts kept"),
             presence_reach_seconds: into.level("presence_reach_seconds", "How far back the presence facts kept reach"),

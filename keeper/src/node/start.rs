@@ -11,11 +11,14 @@ use tokio::sync::watch;
 
 use crate::backup::{self, Backups};
 use crate::clock::WallClock;
+use crate::config::schema::Compiled;
+use crate::config::secret::KeyRing;
 use crate::http;
 use crate::lease::{Leases, Upkeep};
 use crate::levels::{LevelError, Levels};
 use crate::limits;
 use crate::members::{Members, Steward, Wiped};
+use crate::merged::Merges;
 use crate::metrics::Metrics;
 use crate::node::admin::{Admin, advertised};
 use crate::node::doors::{Door, Doors};
@@ -270,10 +273,13 @@ impl Node {
         let upgrade = Upgrade::new(raft.clone(), proposer.clone());
         let described = Arc::clone(&admin) as Arc<dyn rpc::Node>;
         let cluster = ClusterService::new(identity, view.clone(), backups, members, upgrade, described);
-        let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), streams.stopping());
+        let (compiled, merges) = documents();
+        let watches =
+            Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), merges, streams.stopping());
         let watching = watches.clone();
         let admits = settings.limits.clone();
-        let parts = rpc::Parts { view, proposer, leases, watches, cluster, metrics: Arc::clone(&metrics), admits };
+        let parts =
+            rpc::Parts { view, proposer, leases, watches, compiled, cluster, metrics: Arc::clone(&metrics), admits };
         let (routes, health) = rpc::routes(parts).map_err(StartError::Reflection)?;
         let readiness = Arc::clone(&admin) as Arc<dyn http::Readiness>;
         let gauges = Gauges { metrics, replica: Arc::clone(&replica), raft: raft.clone(), readiness, health, watching };
@@ -349,6 +355,13 @@ impl Tasks {
             Ok::<(), std::convert::Infallible>(())
         });
     }
+}
+
+/// What documents are judged by, and given as.
+fn documents() -> (Arc<Compiled>, Arc<Merges>) {
+    let compiled = Arc::new(Compiled::default());
+    let merges = Arc::new(Merges::new(KeyRing::default(), Arc::clone(&compiled)));
+    (compiled, merges)
 }
 
 fn serve_clients(

@@ -35,7 +35,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keeper_registry::{Command, Rejection, Reply, Revision};
+use keeper_registry::{Command, Level, Rejection, Reply, Revision};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -141,6 +141,18 @@ impl Proposer {
         })
     }
 
+    /// Whether something that comes with a level would be admitted here, room aside.
+    ///
+    /// # Errors
+    /// [`Problem::NotLeader`], or the level is not reached.
+    pub fn check(&self, needed: Level) -> Result<(), Problem> {
+        let present = self.raft.levels().reached();
+        if needed > present {
+            return Err(Problem::Rejected(Rejection::LevelTooLow { needed, present }));
+        }
+        self.raft.leads().map_err(|leader| self.elsewhere(leader))
+    }
+
     fn elsewhere(&self, leader: Option<String>) -> Problem {
         if let Some(removed) = self.raft.removed() {
             return Problem::Removed { removed: removed.to_string() };
@@ -192,6 +204,7 @@ fn came_to(problem: &Problem) -> Outcome {
         Problem::Expired => Outcome::Expired,
         Problem::NotLeader { .. }
         | Problem::Uninitialized
+        | Problem::Locked { .. }
         | Problem::Differs { .. }
         | Problem::Removed { .. }
         | Problem::Stopping => Outcome::NotLeader,

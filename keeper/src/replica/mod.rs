@@ -20,6 +20,7 @@
 
 mod checkpoints;
 mod difference;
+mod followed;
 mod signals;
 
 use std::sync::{Arc, OnceLock};
@@ -37,6 +38,7 @@ use crate::replica::checkpoints::Checkpoints;
 
 pub use checkpoints::Checkpoint;
 pub use difference::Difference;
+pub use followed::{FollowedSignal, PathSet};
 pub use signals::{AddressedSignal, Signals};
 
 /// Why an entry is not applied. The node must stop, because going on without the entry would part it from the other
@@ -159,7 +161,7 @@ impl Replica {
         let at = Stamp { revision: Revision(revision), time: decoded.time };
         let mut replies = Vec::with_capacity(decoded.commands.len());
         let mut events = Vec::new();
-        let is_founded = {
+        let (is_founded, followed) = {
             let mut state = self.state.write();
             let was_founded = state.state_id().is_some();
             // An entry may carry no commands; it moves revision and time all the same.
@@ -170,11 +172,12 @@ impl Replica {
                 events.extend(told);
             }
             self.checkpoints.lock().pass(revision, || state.hash());
-            !was_founded && state.state_id().is_some()
+            (!was_founded && state.state_id().is_some(), followed::changed_paths(&state, &events))
         };
         self.hear(at.time);
         self.applied.send_replace(at.revision);
         self.signals.tell(at.revision, &events);
+        self.signals.tell_followers(at.revision, &followed);
         // Whoever watched a state without a history waits for its beginning.
         if is_founded {
             self.signals.tell_everybody(at.revision);

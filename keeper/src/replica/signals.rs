@@ -7,6 +7,8 @@ use keeper_registry::{Event, Incarnation, Revision};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::followed::Followed;
+
 /// What can be waited on. Each signal carries the revision that last moved it.
 #[derive(Debug)]
 pub struct Signals {
@@ -17,6 +19,7 @@ pub struct Signals {
     rebuild: watch::Sender<Revision>,
     /// Only incarnations that somebody waits for. Ordered: whom a new state wakes first would else be anybody's guess.
     addressed: Mutex<BTreeMap<Incarnation, watch::Sender<Revision>>>,
+    pub(super) followed: Mutex<Followed>,
 }
 
 /// Waits for notices and controls of one incarnation, and for its end.
@@ -36,6 +39,7 @@ impl Signals {
             kicks: watch::Sender::new(Revision(0)),
             rebuild: watch::Sender::new(Revision(0)),
             addressed: Mutex::new(BTreeMap::new()),
+            followed: Mutex::default(),
         }
     }
 
@@ -98,6 +102,13 @@ impl Signals {
         }
     }
 
+    /// Tells those who follow documents of which an entry changed something.
+    pub(super) fn tell_followers(&self, revision: Revision, changed: &[Arc<str>]) {
+        if !changed.is_empty() {
+            self.followed.lock().tell(revision, changed);
+        }
+    }
+
     pub(super) fn tell_everybody(&self, revision: Revision) {
         for sender in [&self.configs, &self.instances, &self.presence, &self.kicks, &self.rebuild] {
             sender.send_replace(revision);
@@ -105,11 +116,12 @@ impl Signals {
         for sender in self.addressed.lock().values() {
             sender.send_replace(revision);
         }
+        self.followed.lock().tell_everybody(revision);
     }
 }
 
 /// Wakes those who wait, unless this entry has woken them.
-fn moved(signal: &watch::Sender<Revision>, revision: Revision) {
+pub(super) fn moved(signal: &watch::Sender<Revision>, revision: Revision) {
     signal.send_if_modified(|known| std::mem::replace(known, revision) != revision);
 }
 

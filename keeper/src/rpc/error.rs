@@ -55,6 +55,7 @@ fn classify(problem: &Problem) -> (Class, &'static str, Happened) {
         Problem::Unknown { .. } => (Class::Unavailable, "outcome-unknown", Happened::Maybe),
         Problem::Unconfirmed { .. } => (Class::Unavailable, "unconfirmed", Happened::No),
         Problem::Uninitialized => (Class::Unavailable, "uninitialized", Happened::No),
+        Problem::Locked { .. } => (Class::Unavailable, "locked", Happened::No),
         Problem::Differs { .. } => (Class::Broken, "replica-differs", Happened::No),
         Problem::Removed { .. } => (Class::Unavailable, "removed", Happened::No),
         Problem::Stopping => (Class::Unavailable, "stopping", Happened::No),
@@ -73,6 +74,7 @@ fn code(problem: &Problem) -> Code {
         Problem::NotLeader { .. }
         | Problem::Unknown { .. }
         | Problem::Unconfirmed { .. }
+        | Problem::Locked { .. }
         | Problem::Differs { .. }
         | Problem::Removed { .. }
         | Problem::Stopping => Code::Unavailable,
@@ -96,6 +98,7 @@ fn field(problem: &Problem) -> String {
         | Problem::Unknown { .. }
         | Problem::Unconfirmed { .. }
         | Problem::Uninitialized
+        | Problem::Locked { .. }
         | Problem::Differs { .. }
         | Problem::Removed { .. }
         | Problem::Stopping => String::new(),

@@ -3,9 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::instances_server::Instances;
-use keeper_registry::{
-    CloseInstance, Closing, ClosingCause, Command, Incarnation, Rejection, Reply, Revision, StateId,
-};
+use keeper_registry::{CloseInstance, Closing, ClosingCause, Command, Incarnation, Reply, Revision, StateId};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::lease::Leases;
@@ -116,7 +114,7 @@ impl InstanceService {
             let limit = limits::RENEWALS_MAX;
             return Err(from_proto::invalid("incarnations", format!("{asked} leases; the limit is {limit} a message")));
         }
-        self.check_state(request.state_id).await?;
+        self.view.check_history(request.state_id).await?;
         let renewal = self.leases.renew(request.incarnations.into_iter().map(Incarnation).collect()).await?;
         Ok(wire::RenewReply {
             sequence: request.sequence,
@@ -127,24 +125,12 @@ impl InstanceService {
     }
 
     async fn end(&self, request: wire::CloseInstanceRequest) -> Result<wire::CloseInstanceReply, Problem> {
-        self.check_state(request.state_id).await?;
+        self.view.check_history(request.state_id).await?;
         let bytes = request.reason.len() + OVERHEAD_BYTES;
         let close = CloseInstance { incarnation: Incarnation(request.incarnation), reason: request.reason };
         let proposal = Proposal::new(Command::CloseInstance(close), bytes);
         let committed = self.proposer.propose(Lane::Lease, proposal).await?;
         Ok(wire::CloseInstanceReply { revision: committed.revision.0 })
-    }
-
-    /// A caller that names a history means the present one. That it is over is said by a state that is known to be
-    /// current alone: whoever hears it gives up all its leases, and a new disk, or a node that was away, does not know.
-    async fn check_state(&self, named: u64) -> Result<(), Problem> {
-        let present = || self.view.read(|state| state.state_id().unwrap_or_default());
-        if named == 0 || StateId(named) == present() {
-            return Ok(());
-        }
-        self.view.wait(Consistency::Linearizable).await?;
-        let present = present();
-        if StateId(named) == present { Ok(()) } else { Err(Rejection::ForeignState { present }.into()) }
     }
 }
 

@@ -7,13 +7,16 @@ mod cluster;
 mod config;
 mod control;
 mod detour;
+mod encoded;
 mod error;
+mod follow;
 mod from_proto;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod instance;
 mod members;
 mod presence;
+mod reader;
 mod rules;
 mod session;
 mod to_proto;
@@ -33,6 +36,7 @@ pub use tonic_health::ServingStatus;
 pub use cluster::{ClusterService, Identity, InitialMember, Node};
 pub use rules::rules;
 
+use crate::config::schema::Compiled;
 use crate::lease::Leases;
 use crate::limits;
 use crate::metrics::Metrics;
@@ -56,6 +60,8 @@ pub struct Parts {
     pub leases: Leases,
     /// Watches.
     pub watches: Watches,
+    /// Schemas that were read before.
+    pub compiled: Arc<Compiled>,
     /// The node itself.
     pub cluster: ClusterService,
     /// Counters.
@@ -78,6 +84,7 @@ impl Health {
             wire::sessions_server::SERVICE_NAME,
             wire::instances_server::SERVICE_NAME,
             wire::configs_server::SERVICE_NAME,
+            wire::follows_server::SERVICE_NAME,
             wire::controls_server::SERVICE_NAME,
         ];
         for service in services {
@@ -93,8 +100,15 @@ impl Health {
 /// # Errors
 /// The descriptors compiled into this binary are not sound.
 pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server::Error> {
-    let Parts { view, proposer, leases, watches, cluster, metrics, admits } = parts;
+    let Parts { view, proposer, leases, watches, compiled, cluster, metrics, admits } = parts;
     let presence = presence::PresenceService::new(watches.clone(), Arc::clone(&metrics));
+    let follows = follow::FollowService {
+        view: view.clone(),
+        proposer: proposer.clone(),
+        watches: watches.clone(),
+        compiled,
+        metrics: Arc::clone(&metrics),
+    };
     let sessions = session::SessionService::new(view.clone(), proposer.clone(), watches.clone(), metrics, &admits);
     let instances =
         instance::InstanceService { view: view.clone(), proposer: proposer.clone(), leases, watches: watches.clone() };
@@ -115,6 +129,8 @@ pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server
     let sessions = wire::sessions_server::SessionsServer::new(sessions)
         .max_decoding_message_size(size)
         .max_encoding_message_size(size);
+    let follow = follows.clone();
+    let follows = wire::follows_server::FollowsServer::new(follows).max_decoding_message_size(size);
     let sessions = Detour { service: sessions, bypass: lookups };
     let routes = Routes::default()
         .add_service(Detour { service: sessions, bypass: presence })
@@ -128,6 +144,7 @@ pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server
                 .max_decoding_message_size(size)
                 .max_encoding_message_size(usize::MAX),
         )
+        .add_service(Detour { service: follows, bypass: follow })
         .add_service(wire::controls_server::ControlsServer::new(controls).max_decoding_message_size(size))
         .add_service(wire::cluster_server::ClusterServer::new(cluster).max_decoding_message_size(size))
         .add_service(reflection)

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keeper_registry::{LogTime, Revision, State};
+use keeper_registry::{LogTime, Rejection, Revision, State, StateId};
 
 use crate::clock;
 use crate::limits::AT_LEAST_MAX;
@@ -102,6 +102,21 @@ impl View {
     /// Reads the state; [`View::wait`] came first. The closure must be short and bounded.
     pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
         self.replica.read(read)
+    }
+
+    /// A caller that names a history means the present one. That it is over is said by a state that is known to be
+    /// current alone: whoever hears it gives up all its leases, and a new disk, or a node that was away, does not know.
+    ///
+    /// # Errors
+    /// It is another one, or this node cannot find out.
+    pub async fn check_history(&self, named: u64) -> Result<(), Problem> {
+        let present = || self.read(|state| state.state_id().unwrap_or_default());
+        if named == 0 || StateId(named) == present() {
+            return Ok(());
+        }
+        self.wait(Consistency::Linearizable).await?;
+        let present = present();
+        if StateId(named) == present { Ok(()) } else { Err(Rejection::ForeignState { present }.into()) }
     }
 
     /// The log time of this moment; see [`Replica::log_time`].

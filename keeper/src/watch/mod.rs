@@ -17,6 +17,7 @@
 mod configs;
 mod controls;
 mod feed;
+mod follow;
 mod following;
 mod instances;
 mod notices;
@@ -32,6 +33,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::merged::Merges;
 use crate::metrics::{Kind, Metrics};
 use crate::problem::Problem;
 use crate::raft::RaftHandle;
@@ -41,6 +43,7 @@ use crate::watch::presence::Pace;
 pub use configs::{ConfigWatch, ConfigsChanged};
 pub use controls::ControlWatch;
 pub use feed::{Feed, Framed, Framing};
+pub use follow::{FollowWatch, Followed, Given, Reader};
 pub use following::Changed;
 pub use instances::{ComingsAndGoings, InstanceWatch, InstancesChanged};
 pub use notices::{NoticeWatch, Notices};
@@ -52,6 +55,7 @@ pub struct Watches {
     replica: Arc<Replica>,
     raft: RaftHandle,
     metrics: Arc<Metrics>,
+    merges: Arc<Merges>,
     ends: Arc<Ends>,
     pace: Pace,
 }
@@ -109,9 +113,15 @@ enum Rested {
 impl Watches {
     /// Over the state; every watch ends when `stop` is cancelled.
     #[must_use]
-    pub fn new(replica: Arc<Replica>, raft: RaftHandle, metrics: Arc<Metrics>, stop: CancellationToken) -> Self {
+    pub fn new(
+        replica: Arc<Replica>,
+        raft: RaftHandle,
+        metrics: Arc<Metrics>,
+        merges: Arc<Merges>,
+        stop: CancellationToken,
+    ) -> Self {
         let now = Mutex::new(stop.child_token());
-        Self { replica, raft, metrics, ends: Arc::new(Ends { stop, now }), pace: Pace::new() }
+        Self { replica, raft, metrics, merges, ends: Arc::new(Ends { stop, now }), pace: Pace::new() }
     }
 
     /// Ends all watches that there are, so that their clients go on elsewhere.

@@ -53,9 +53,9 @@ const MODULES: [(&str, &[&str]); 17] = [
 ];
 
 /// Modules below all others; they may import each other.
-const BASE: [&str; 12] = [
-    "batch", "clock", "codec", "config", "format", "govern", "levels", "limits", "metrics", "policy", "problem",
-    "settings",
+const BASE: [&str; 13] = [
+    "batch", "clock", "codec", "config", "format", "govern", "levels", "limits", "merged", "metrics", "policy",
+    "problem", "settings",
 ];
 
 /// Engines, and the one folder that sees each.

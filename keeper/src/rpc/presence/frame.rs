@@ -9,10 +9,8 @@ use prost::Message;
 use prost::encoding::message;
 
 use crate::limits::PRESENCE_FRAME_BYTES;
+use crate::rpc::encoded::{self, PREFIX_BYTES};
 use crate::rpc::presence::facts::Places;
-
-/// Before each message of gRPC: whether it is compressed, and how long it is.
-const PREFIX_BYTES: usize = 5;
 
 /// The number of `PresenceReply.facts`.
 const FACTS: u32 = 1;
@@ -70,8 +68,8 @@ impl FrameWriter {
         let rest = wire::PresenceReply { places: std::mem::take(&mut self.places).finish(), ..reply };
         self.begin(PREFIX_BYTES + rest.encoded_len());
         rest.encode_raw(&mut self.bytes);
-        let length = u32::try_from(self.bytes.len() - PREFIX_BYTES).unwrap_or(u32::MAX);
-        self.bytes[1..PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
+        let length = self.bytes.len() - PREFIX_BYTES;
+        self.bytes[..PREFIX_BYTES].copy_from_slice(&encoded::prefix(length));
         Frame { bytes: self.bytes.freeze(), facts: self.facts as u64 }
     }
 }
