@@ -1,8 +1,8 @@
 //! What an instance was to run with at a revision before this one.
 //!
 //! Whoever was told of a document knows a revision of it. Between then and now its layers may have been published anew
-//! without saying anything else, or what was a candidate may have been promoted: whether anything became of that for one
-//! instance is found out by comparing what both revisions stand for. It is read from what histories and rollouts
+//! without saying anything else, or what was a candidate may have been promoted: whether anything became of that for
+//! one instance is found out by comparing what both revisions stand for. It is read from what histories and rollouts
 //! remember; nothing is kept for it.
 
 use std::collections::BTreeMap;
