@@ -7,7 +7,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use crate::{failure::Failure, render, render::Report};
+use crate::{failure::Failure, paint, render, render::Report};
 
 /// The form of data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -34,11 +34,36 @@ pub(crate) struct Console<'a> {
     pub(crate) output: Output,
     data: &'a mut dyn Write,
     words: &'a mut dyn Write,
+    colour: Colour,
+}
+
+/// Whether differences are coloured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Colour {
+    #[default]
+    Plain,
+    Coloured,
 }
 
 impl<'a> Console<'a> {
     pub(crate) fn new(output: Output, data: &'a mut dyn Write, words: &'a mut dyn Write) -> Self {
-        Self { output, data, words }
+        Self { output, data, words, colour: Colour::Plain }
+    }
+
+    /// The same for a terminal that shows colours.
+    pub(crate) fn coloured(self, colour: Colour) -> Self {
+        Self { colour, ..self }
+    }
+
+    /// Prints differences: lines that begin with a mark.
+    pub(crate) fn print_diff(&mut self, report: &impl Report) -> Result<(), Failure> {
+        match (self.output, self.colour) {
+            (Output::Table, Colour::Coloured) => {
+                let painted = paint::diff(&report.table());
+                self.write(painted.as_bytes())
+            }
+            (Output::Table, Colour::Plain) | (Output::Json, _) => self.print(report),
+        }
     }
 
     /// Prints the data of a command.

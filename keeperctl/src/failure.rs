@@ -123,7 +123,11 @@ impl From<Error> for Failure {
             }
             // The cluster decided nothing: somebody it had to ask does not answer.
             Error::Refused { reason, .. } if reason == "unreachable" => Self::failed(message),
-            Error::Refused { .. } => Self::refused(message),
+            Error::Refused { details, .. } => {
+                let further = details.into_iter().filter(|detail| *detail != message);
+                let remedies = further.map(|detail| render::printable(&detail)).collect();
+                Self { remedies, ..Self::refused(message.clone()) }
+            }
             // A limit was met by a node that is well.
             Error::Unavailable { reason, .. } if reason == "full" => Self::failed(message),
             Error::Unavailable { .. } | Error::Timeout { .. } => Self::unserved(message),

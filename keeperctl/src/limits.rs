@@ -30,9 +30,6 @@ pub(crate) const EXCERPT_LINES_AROUND: usize = 2;
 /// Characters of a line shown beside a syntax error: a minified document is one line of a megabyte.
 pub(crate) const EXCERPT_COLUMNS_MAX: usize = 100;
 
-/// Lines around a change in a unified diff: what `diff -u` shows.
-pub(crate) const DIFF_LINES_AROUND: usize = 3;
-
 /// Topics, and instances, shown by `session top` unless `--limit` says otherwise: a screen.
 pub(crate) const TOP_SHOWN: u32 = 20;
 
@@ -51,3 +48,24 @@ pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long a kick that is not waited for is looked at: enough for the end of a small one, and no wait.
 pub(crate) const KICK_GLANCE: Duration = Duration::from_millis(500);
+
+/// Bytes of a document's path: the server's bound.
+pub(crate) const PATH_BYTES_MAX: usize = 256;
+
+/// Documents in one publish: the server's bound, for a publish is one log entry.
+pub(crate) const PUBLISH_DOCUMENTS_MAX: usize = 64;
+
+/// Bytes of text in one publish: the server's bound, as above.
+pub(crate) const PUBLISH_BYTES_MAX: usize = 2 << 20;
+
+/// Things in a source that is imported: as many as there can be documents.
+pub(crate) const IMPORT_ITEMS_MAX: usize = 65_536;
+
+/// Bytes of a source that is imported, unpacked: what all documents together may have.
+pub(crate) const IMPORT_BYTES_MAX: usize = 256 << 20;
+
+/// Readers of a document shown unless `--limit` says otherwise: a screen or two.
+pub(crate) const READERS_SHOWN: u32 = 100;
+
+/// Readers of a document shown at most: the server tells no more.
+pub(crate) const READERS_SHOWN_MAX: u32 = 1_000;

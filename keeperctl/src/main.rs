@@ -19,6 +19,7 @@ mod limits;
 mod local;
 mod name;
 mod nearest;
+mod paint;
 mod render;
 mod session;
 
@@ -54,7 +55,8 @@ fn main() -> ExitCode {
     }
     let mut data = BufWriter::new(io::stdout());
     let mut words = io::stderr();
-    let mut console = Console::new(typed.options.output, &mut data, &mut words);
+    let colour = paint::wanted(|name| std::env::var(name).ok());
+    let mut console = Console::new(typed.options.output, &mut data, &mut words).coloured(colour);
     match run(typed, &mut console) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

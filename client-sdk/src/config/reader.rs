@@ -1,6 +1,6 @@
 //! For whom a document is.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use keeper_proto::v1;
 
@@ -50,5 +50,21 @@ impl Reader {
     pub(crate) fn from_proto(reader: v1::Reader) -> Self {
         let v1::Reader { service, id, zone, labels } = reader;
         Self { service, id, zone, labels: labels.into_iter().collect() }
+    }
+}
+
+/// As a stage or a layer says it: `service=room zone=eu-1 label.ring=canary`; an instance by its name: `room/r1`;
+/// nothing for nobody in particular.
+impl fmt::Display for Reader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, id, zone, labels } = self;
+        if !id.is_empty() {
+            return write!(formatter, "{service}/{id}");
+        }
+        let service = (!service.is_empty()).then(|| format!("service={service}"));
+        let zone = (!zone.is_empty()).then(|| format!("zone={zone}"));
+        let labels = labels.iter().map(|(name, value)| format!("label.{name}={value}"));
+        let words: Vec<_> = service.into_iter().chain(zone).chain(labels).collect();
+        formatter.write_str(&words.join(" "))
     }
 }

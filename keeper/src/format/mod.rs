@@ -47,9 +47,10 @@ pub fn parse(format: Format, text: &str) -> Result<Value, SyntaxError> {
     }
 }
 
-/// The format that a path's ending stands for.
+/// The format that a path's ending stands for. A layer behind it, as in `push/room.toml@zone=eu-1`, is no part of it.
 #[must_use]
-pub fn format_of_path(path: &str) -> Option<Format> {
+pub fn format_of_path(key: &str) -> Option<Format> {
+    let path = key.split_once('@').map_or(key, |(path, _)| path);
     let name = path.rsplit('/').next().unwrap_or(path);
     match name.rsplit_once('.')?.1 {
         "toml" => Some(Format::Toml),

@@ -75,6 +75,8 @@ fn the_ending_of_a_path_names_the_format() {
         [of("x.y/b.json"), of("b.ini"), of("x.toml/b"), of("toml")],
         [Some(Format::Json), Some(Format::Ini), None, None]
     );
+    // A layer has no format of its own, whatever it ends in.
+    assert_eq!([of("a/b.toml@zone=eu-1"), of("a/b@zone=x.json")], [Some(Format::Toml), None]);
 }
 
 /// Every refusal with its exact place and words, as a table that is read and compared as one text.

@@ -3,7 +3,13 @@
 use clap::{Args, Subcommand, ValueEnum};
 use keeper_client_sdk::Format;
 
-use crate::limits;
+use crate::{
+    args::{
+        ApplyConfig, ConvertConfig, EffectiveConfig, ExportConfig, ImportConfig, LintConfig, RolloutVerb, Share,
+        StatusConfig,
+    },
+    limits,
+};
 
 /// What to do about configs.
 #[derive(Debug, Subcommand)]
@@ -38,8 +44,41 @@ pub(crate) enum ConfigVerb {
     Edit(EditConfig),
     /// Check a file without publishing it
     Lint(LintConfig),
+    /// Write a file in another format; comments do not survive it
+    Convert(ConvertConfig),
+    /// Publish a past version anew
+    Rollback(RollbackConfig),
+    /// Show what an instance runs with, and which layer gave each field
+    Effective(EffectiveConfig),
+    /// Show which kinds of processes read a document, and by which schema
+    Consumers {
+        /// Which document
+        path: String,
+
+        /// Print the schemas as well
+        #[arg(long)]
+        schema: bool,
+    },
+    /// Show who runs with what of a document
+    Status(StatusConfig),
     /// Remove a document; its history stays
     Delete(DeleteConfig),
+    /// Write documents to a folder, a file each
+    Export(ExportConfig),
+    /// Make the documents what a folder says: one publish, against what was seen
+    Apply(ApplyConfig),
+    /// Changes that a few instances get first
+    Rollout {
+        #[command(subcommand)]
+        verb: RolloutVerb,
+    },
+    /// Fields that nobody but their readers sees
+    Secrets {
+        #[command(subcommand)]
+        verb: SecretsVerb,
+    },
+    /// Take documents over from etcd, Nacos, Apollo or a plain folder
+    Import(ImportConfig),
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +86,18 @@ pub(crate) struct Reason {
     /// Why, as history shows it
     #[arg(long, short, value_name = "TEXT", default_value = "")]
     pub(crate) message: String,
+}
+
+/// What is said to whoever speaks against a change.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Insistence {
+    /// Publish although schemas or processes speak against it; the reason is kept in the history
+    #[arg(long, value_name = "REASON")]
+    pub(crate) force: Option<String>,
+
+    /// Show what would change, for whom, and what speaks against it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -65,8 +116,59 @@ pub(crate) struct PutConfig {
     #[arg(long, value_enum)]
     pub(crate) format: Option<FormatName>,
 
+    /// Seal this field, such as push.token: only processes that read the document see it; may be repeated
+    #[arg(long = "secret", value_name = "FIELD")]
+    pub(crate) secrets: Vec<String>,
+
+    /// Wait, for --timeout at most, until this share of the instances that read it say that they run with it
+    #[arg(long, value_name = "SHARE", conflicts_with = "dry_run")]
+    pub(crate) wait: Option<Share>,
+
+    #[command(flatten)]
+    pub(crate) insistence: Insistence,
+
     #[command(flatten)]
     pub(crate) reason: Reason,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackConfig {
+    /// Which document
+    pub(crate) path: String,
+
+    /// The version to publish anew, as `history` shows it
+    pub(crate) revision: u64,
+
+    /// Refuse unless the document stands at this revision
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) expect: Option<u64>,
+
+    /// Wait, for --timeout at most, until this share of the instances that read it say that they run with it
+    #[arg(long, value_name = "SHARE", conflicts_with = "dry_run")]
+    pub(crate) wait: Option<Share>,
+
+    #[command(flatten)]
+    pub(crate) insistence: Insistence,
+
+    #[command(flatten)]
+    pub(crate) reason: Reason,
+}
+
+/// What to do about secrets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsVerb {
+    /// List sealed fields, not what they hold
+    List {
+        /// Only documents whose paths begin with this
+        #[arg(default_value = "", hide_default_value = true)]
+        prefix: String,
+    },
+    /// Seal every secret with the newest key
+    Rotate {
+        /// Only documents whose paths begin with this
+        #[arg(default_value = "", hide_default_value = true)]
+        prefix: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -83,8 +185,12 @@ pub(crate) struct GetConfig {
     pub(crate) value: bool,
 
     /// As one node has it, without a majority to confirm it; says how old that is
-    #[arg(long, conflicts_with = "revision")]
+    #[arg(long, conflicts_with_all = ["revision", "reveal"])]
     pub(crate) local: bool,
+
+    /// With its secrets, if the node is set to show them
+    #[arg(long)]
+    pub(crate) reveal: bool,
 }
 
 #[derive(Debug, Args)]
@@ -133,22 +239,16 @@ pub(crate) struct EditConfig {
     #[arg(long, value_enum, requires = "create")]
     pub(crate) format: Option<FormatName>,
 
+    /// Publish although schemas or processes speak against it; the reason is kept in the history
+    #[arg(long, value_name = "REASON")]
+    pub(crate) force: Option<String>,
+
+    /// Publish without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
     #[command(flatten)]
     pub(crate) reason: Reason,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LintConfig {
-    /// The file, or - for standard input
-    pub(crate) file: String,
-
-    /// How it is written; by the file's ending unless given
-    #[arg(long, value_enum, required_if_eq("file", "-"))]
-    pub(crate) format: Option<FormatName>,
-
-    /// Print the structure it is read as
-    #[arg(long)]
-    pub(crate) value: bool,
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +259,9 @@ pub(crate) struct DeleteConfig {
     /// Refuse unless the document stands at this revision
     #[arg(long, value_name = "REVISION")]
     pub(crate) expect: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) insistence: Insistence,
 
     #[command(flatten)]
     pub(crate) reason: Reason,

@@ -1,14 +1,18 @@
 //! What was typed. What it means is decided by the noun it names: `session.rs`, `instance.rs`, `config.rs`,
 //! `control.rs`, `cluster.rs`.
 
+mod ask;
+mod bulk;
 mod cluster;
 mod config;
 mod control;
 mod elsewhere;
 mod instance;
+mod rollout;
 mod scan;
 mod select;
 mod session;
+mod share;
 
 use std::time::Duration;
 
@@ -16,19 +20,24 @@ use clap::{Args, Parser, Subcommand};
 use keeper_client_sdk::Endpoint;
 
 use crate::console::Output;
+pub(crate) use ask::{ConvertConfig, EffectiveConfig, LintConfig, StatusConfig};
+pub(crate) use bulk::{ApplyConfig, ExportConfig, ImportConfig, ImportSource};
 pub(crate) use cluster::{AddMember, BackupCluster, ClusterVerb, MemberVerb};
 pub(crate) use config::{
-    ConfigVerb, DeleteConfig, DiffConfig, EditConfig, GetConfig, LintConfig, PutConfig, Reason, WatchConfigs,
+    ConfigVerb, DeleteConfig, DiffConfig, EditConfig, FormatName, GetConfig, Insistence, PutConfig, Reason,
+    RollbackConfig, SecretsVerb, WatchConfigs,
 };
 pub(crate) use control::{ControlVerb, SendControl, Target};
 pub(crate) use elsewhere::typed;
 pub(crate) use instance::{InstanceName, InstanceVerb};
+pub(crate) use rollout::{RolloutVerb, StartRollout, WhichRollout};
 pub(crate) use scan::{PartStanding, ScanSessions, Standing};
 pub(crate) use select::{PartName, SelectSessions};
 pub(crate) use session::{
     CountSessions, GetSessions, GiveUp, KickSessions, ListSessions, SessionVerb, TopSessions, UserSessions,
     WatchSessions,
 };
+pub(crate) use share::{Share, TypedStage};
 
 /// A node of this machine, as `keeper dev` starts one.
 pub(crate) const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:7400";

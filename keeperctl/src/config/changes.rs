@@ -21,6 +21,12 @@ pub(super) struct Field {
     new: Option<Value>,
 }
 
+impl From<FieldChange> for Field {
+    fn from(FieldChange { path, old, new }: FieldChange) -> Self {
+        Self { path, old, new }
+    }
+}
+
 /// The value of a document; none when it is deleted.
 pub(super) fn value(document: &Document) -> Result<Option<Value>, Error> {
     if document.deleted { Ok(None) } else { document.value().map(Some) }
@@ -36,7 +42,7 @@ pub(super) fn changes(old: Option<&Value>, new: Option<&Value>) -> Vec<Field> {
         (None, None) => Vec::new(),
         (old, new) => vec![FieldChange { path: String::new(), old: old.cloned(), new: new.cloned() }],
     };
-    fields.into_iter().map(|FieldChange { path, old, new }| Field { path, old, new }).collect()
+    fields.into_iter().map(Field::from).collect()
 }
 
 /// One line a field, each behind `indent`.

@@ -1,20 +1,19 @@
 //! `keeperctl config diff`: what differs between two versions.
+//!
+//! The servers compare: only they know the formats, and what differs behind a mask.
 
-use keeper_client_sdk::{Configs, Document, Error};
+use keeper_client_sdk::{Compared, Configs, Document, Format, Side};
 use serde::Serialize;
-use serde_json::Value;
-use similar::TextDiff;
 
 use crate::{
     admin::Admin,
     args::DiffConfig,
     config::{
         absent,
-        changes::{self, Field, changes},
-        excerpt, source,
+        changes::{self, Field},
+        excerpt, folder, source,
     },
     failure::Failure,
-    limits,
     render::Report,
 };
 
@@ -22,20 +21,26 @@ use crate::{
 const NEWEST: u64 = u64::MAX;
 
 pub(super) async fn diff(admin: &mut Admin<'_, '_>, diff: &DiffConfig) -> Result<(), Failure> {
-    let (old, new) = versions(&admin.keeper.configs(), diff).await?;
+    let configs = admin.keeper.configs();
+    let (old, new, text) = versions(&configs, diff).await?;
+    let compared = configs.diff(old.side.clone(), new.side.clone()).await;
+    let compared = compared.map_err(|error| match &text {
+        Some(text) => excerpt::beside(error.into(), text),
+        None => error.into(),
+    })?;
     if diff.text {
-        let diff = TextDiffers::between(&diff.path, &old, &new);
-        if diff.diff.is_empty() {
+        let differs = TextDiffers::between(&diff.path, &old, &new, compared);
+        if differs.diff.is_empty() {
             admin.console.say(format_args!("{} and {} are the same text", old.name, new.name));
         }
-        return admin.console.print(&diff);
+        return admin.console.print_diff(&differs);
     }
-    let differs = Differs::between(&diff.path, &old, &new);
+    let texts = if compared.text.is_empty() { "and the same text" } else { "written differently: `--text` shows how" };
+    let differs = Differs::between(&diff.path, &old, &new, compared);
     if differs.changes.is_empty() {
-        let texts = if old.text == new.text { "and the same text" } else { "written differently: `--text` shows how" };
         admin.console.say(format_args!("{} and {} are the same structure, {texts}", old.name, new.name));
     }
-    admin.console.print(&differs)
+    admin.console.print_diff(&differs)
 }
 
 /// One side of a comparison.
@@ -44,48 +49,57 @@ struct Version {
     name: String,
     /// None of a file, and of what was before a document.
     revision: Option<u64>,
-    text: String,
-    value: Option<Value>,
+    side: Side,
 }
 
 impl Version {
-    fn of(document: Document) -> Result<Self, Error> {
-        let name = format!("revision {}{}", document.revision, if document.deleted { " (deleted)" } else { "" });
-        let value = changes::value(&document)?;
-        Ok(Self { name, revision: Some(document.revision), text: document.text, value })
+    fn of(document: &Document) -> Self {
+        let Document { path, revision, .. } = document;
+        if document.deleted {
+            let name = format!("revision {revision} (deleted)");
+            return Self { name, revision: Some(*revision), side: nothing(path) };
+        }
+        Self { name: format!("revision {revision}"), revision: Some(*revision), side: Side::at(path, *revision) }
     }
 
-    fn nothing() -> Self {
-        Self { name: "nothing".to_owned(), revision: None, text: String::new(), value: None }
+    fn nothing(path: &str) -> Self {
+        Self { name: "nothing".to_owned(), revision: None, side: nothing(path) }
     }
 }
 
-async fn versions(configs: &Configs, diff: &DiffConfig) -> Result<(Version, Version), Failure> {
+/// A text without fields: there is one in TOML alone that is no text either.
+fn nothing(path: &str) -> Side {
+    Side::text(path, "").format(Format::Toml)
+}
+
+/// The two sides, and the text of a file if one of them is one.
+async fn versions(configs: &Configs, diff: &DiffConfig) -> Result<(Version, Version, Option<String>), Failure> {
     let path = diff.path.as_str();
     let read = |revision| absent::at(configs, path, revision, "diff");
     if let Some(file) = &diff.file {
         let old = read(diff.from.unwrap_or(NEWEST)).await?;
         let text = source::read(file)?;
-        let linted = configs.lint(path, old.format.filter(|_| !old.deleted), text.clone()).await;
-        let linted = linted.map_err(|error| excerpt::beside(error.into(), &text))?;
-        let value = serde_json::from_slice(&linted.canonical);
-        let value = value.map_err(|error| Failure::failed(format!("the answer held no value: {error}")))?;
-        return Ok((Version::of(old)?, Version { name: file.clone(), revision: None, text, value: Some(value) }));
+        let mut side = Side::text(path, text.clone());
+        if let Some(format) = old.format.filter(|_| !old.deleted).or_else(|| folder::format_of(file)) {
+            side = side.format(format);
+        }
+        let new = Version { name: file.clone(), revision: None, side };
+        return Ok((Version::of(&old), new, Some(text)));
     }
     let new = read(diff.to.unwrap_or(NEWEST)).await?;
     let old = match diff.from {
-        Some(revision) => Version::of(read(revision).await?)?,
+        Some(revision) => Version::of(&read(revision).await?),
         None => before(configs, &new).await?,
     };
-    Ok((old, Version::of(new)?))
+    Ok((old, Version::of(&new), None))
 }
 
 /// The version before one.
 async fn before(configs: &Configs, document: &Document) -> Result<Version, Failure> {
     let Document { path, revision, version, .. } = document;
     match configs.get_at(path.clone(), revision.saturating_sub(1)).await? {
-        Some(document) => Ok(Version::of(document)?),
-        None if *version <= 1 => Ok(Version::nothing()),
+        Some(document) => Ok(Version::of(&document)),
+        None if *version <= 1 => Ok(Version::nothing(path)),
         None => Err(Failure::refused(format!("the history of {path} holds nothing before revision {revision}"))
             .remedy(format!("see what it holds with `keeperctl config history {path} --limit 100`"))),
     }
@@ -103,12 +117,12 @@ struct Differs {
 }
 
 impl Differs {
-    fn between(path: &str, old: &Version, new: &Version) -> Self {
+    fn between(path: &str, old: &Version, new: &Version, compared: Compared) -> Self {
         Self {
             path: path.to_owned(),
             from: old.revision,
             to: new.revision,
-            changes: changes(old.value.as_ref(), new.value.as_ref()),
+            changes: compared.fields.into_iter().map(Field::from).collect(),
             names: [old.name.clone(), new.name.clone()],
         }
     }
@@ -134,12 +148,11 @@ struct TextDiffers {
 }
 
 impl TextDiffers {
-    fn between(path: &str, old: &Version, new: &Version) -> Self {
-        let diff = TextDiff::from_lines(&old.text, &new.text)
-            .unified_diff()
-            .context_radius(limits::DIFF_LINES_AROUND)
-            .header(&format!("{path} {}", old.name), &format!("{path} {}", new.name))
-            .to_string();
+    /// Headed by what the sides are called here.
+    fn between(path: &str, old: &Version, new: &Version, compared: Compared) -> Self {
+        let hunks = compared.text.find("@@ ").map_or("", |hunks| &compared.text[hunks..]);
+        let headed = format!("--- {path} {}\n+++ {path} {}\n{hunks}", old.name, new.name);
+        let diff = if hunks.is_empty() { String::new() } else { headed };
         Self { path: path.to_owned(), from: old.revision, to: new.revision, diff }
     }
 }
@@ -152,28 +165,23 @@ impl Report for TextDiffers {
 
 #[cfg(test)]
 mod tests {
+    use keeper_client_sdk::FieldChange;
     use serde_json::json;
 
     use super::*;
-    use crate::render;
+    use crate::{config::changes::tests::document, render};
 
-    fn version(revision: u64, text: &str, value: Value) -> Version {
-        Version {
-            name: format!("revision {revision}"),
-            revision: Some(revision),
-            text: text.into(),
-            value: Some(value),
-        }
-    }
-
-    fn two() -> (Version, Version) {
-        (version(9, "# was\na = 1\n", json!({"a": 1})), version(12, "# is\na = 2\n", json!({"a": 2})))
+    fn two() -> (Version, Version, Compared) {
+        let [old, new] = [9, 12].map(|revision| Version::of(&document("a.toml", revision, "{}")));
+        let field = FieldChange { path: "a".into(), old: Some(json!(1)), new: Some(json!(2)) };
+        let text = "--- revision 9\n+++ revision 12\n@@ -1 +1 @@\n-a = 1\n+a = 2\n";
+        (old, new, Compared { fields: vec![field], text: text.into() })
     }
 
     #[test]
     fn structures_field_by_field() {
-        let (old, new) = two();
-        let differs = Differs::between("a.toml", &old, &new);
+        let (old, new, compared) = two();
+        let differs = Differs::between("a.toml", &old, &new, compared);
         assert_eq!(differs.table(), "a.toml: revision 9 -> revision 12\n  ~ a: 1 -> 2\n");
         let expected = r#"{"path":"a.toml","from":9,"to":12,"changes":[{"path":"a","old":1,"new":2}]}"#;
         assert_eq!(render::json_line(&differs), Ok(format!("{expected}\n")));
@@ -181,30 +189,23 @@ mod tests {
 
     #[test]
     fn texts_line_by_line() {
-        let (old, new) = two();
-        let expected = "\
---- a.toml revision 9
-+++ a.toml revision 12
-@@ -1,2 +1,2 @@
--# was
--a = 1
-+# is
-+a = 2
-";
-        assert_eq!(TextDiffers::between("a.toml", &old, &new).table(), expected);
+        let (old, new, compared) = two();
+        let expected = "--- a.toml revision 9\n+++ a.toml revision 12\n@@ -1 +1 @@\n-a = 1\n+a = 2\n";
+        assert_eq!(TextDiffers::between("a.toml", &old, &new, compared).table(), expected);
     }
 
     #[test]
     fn equal_versions_are_silent() {
-        let (old, _) = two();
-        assert_eq!(Differs::between("a.toml", &old, &old).table(), "");
-        assert_eq!(TextDiffers::between("a.toml", &old, &old).table(), "");
+        let (old, new, _) = two();
+        let same = || Compared { fields: Vec::new(), text: String::new() };
+        assert_eq!(Differs::between("a.toml", &old, &new, same()).table(), "");
+        assert_eq!(TextDiffers::between("a.toml", &old, &new, same()).table(), "");
     }
 
     #[test]
-    fn a_first_version_comes_from_nothing() {
-        let (_, new) = two();
-        let differs = Differs::between("a.toml", &Version::nothing(), &new);
-        assert_eq!(differs.table(), "a.toml: nothing -> revision 12\n  + a: 2\n");
+    fn what_is_not_there_has_a_name() {
+        let gone = Version::of(&Document { deleted: true, ..document("a.toml", 9, "") });
+        assert_eq!(gone.name, "revision 9 (deleted)");
+        assert_eq!(gone.side, Version::nothing("a.toml").side);
     }
 }

@@ -1,12 +1,14 @@
 //! `keeperctl config edit`: fetch, edit, check, publish.
 //!
-//! Promises: nothing is published that the servers find unsound, and nothing over somebody else's change, for the
-//! publish expects the revision that was fetched. Whatever goes wrong once the text was edited, it is kept in a file
-//! that is named.
+//! Promises: nothing is published that the servers find unsound or that its readers cannot read, and nothing over
+//! somebody else's change, for the publish expects the revision that was fetched. Whoever was too late is offered both
+//! changes merged; the publish then expects the other one's. Whatever goes wrong once the text was edited, it is kept
+//! in a file that is named.
+//!
+//! On a terminal a text that is refused opens again, with the reasons on top as comments that go by themselves. Without
+//! one nobody can be asked: what is refused fails, and what is sound is published.
 
-use std::io::{self, IsTerminal};
-
-use keeper_client_sdk::{Document, Edit, Format, Linted};
+use keeper_client_sdk::{Configs, Document, Edit, Format, Merge, Merged, Publish, Published};
 use serde_json::Value;
 
 use crate::{
@@ -14,31 +16,34 @@ use crate::{
     args::EditConfig,
     config::{
         absent,
+        ask::{self, Answer},
         changes::{self, changes},
+        conflict,
         draft::Draft,
         editor::Editor,
-        excerpt,
-        put::{self, Done},
+        excerpt, judging, put,
     },
-    console::Console,
     failure::{Failure, Kind},
+    render,
 };
 
-pub(super) async fn edit(admin: &mut Admin<'_, '_>, edit: &EditConfig) -> Result<(), Failure> {
-    let base = Base::fetch(admin, edit).await?;
-    let draft = Draft::of(&edit.path, &base.text)?;
-    match work(admin, edit, &base, &draft).await {
-        Ok(Some(done)) => admin.console.print(&done),
+pub(super) async fn edit(admin: &mut Admin<'_, '_>, typed: &EditConfig) -> Result<(), Failure> {
+    let base = Base::fetch(admin, typed).await?;
+    let draft = Draft::of(&typed.path, &base.text)?;
+    let begun = base.text.clone();
+    let judges = judging::is_answered(admin).await;
+    match (Work { typed, base, draft: &draft, judges }).until_published(admin).await {
+        Ok(Some(published)) => put::tell(admin, &typed.path, published).map(drop),
         Ok(None) => {
             admin.console.say("nothing was edited, so nothing was published");
             Ok(())
         }
-        Err(failure) if draft.differs_from(&base.text) => Err(draft.keep(failure)),
+        Err(failure) if draft.differs_from(&begun) => Err(draft.keep(failure)),
         Err(failure) => Err(failure),
     }
 }
 
-/// What the edit begins with.
+/// What the edit begins with, or goes on from after a merge.
 #[derive(Debug, Default)]
 struct Base {
     /// Zero: there is no document yet.
@@ -49,78 +54,191 @@ struct Base {
 }
 
 impl Base {
-    async fn fetch(admin: &Admin<'_, '_>, edit: &EditConfig) -> Result<Self, Failure> {
+    async fn fetch(admin: &Admin<'_, '_>, typed: &EditConfig) -> Result<Self, Failure> {
         let configs = admin.keeper.configs();
-        let present = configs.get(edit.path.clone()).await?.filter(|document| !document.deleted);
-        match present {
-            Some(document) => {
-                let value = changes::value(&document)?;
-                let Document { revision, format, text, .. } = document;
-                Ok(Self { revision, format, text, value })
-            }
-            None if edit.create => Ok(Self { format: edit.format.map(Format::from), ..Self::default() }),
+        match configs.get(typed.path.clone()).await?.filter(|document| !document.deleted) {
+            Some(document) => Self::of(document),
+            None if typed.create => Ok(Self { format: typed.format.map(Format::from), ..Self::default() }),
             None => {
-                Err(absent::absent(&configs, &edit.path, "edit").await?.remedy("begin a new document with `--create`"))
+                Err(absent::absent(&configs, &typed.path, "edit").await?.remedy("begin a new document with `--create`"))
             }
         }
     }
+
+    fn of(document: Document) -> Result<Self, Failure> {
+        let value = changes::value(&document)?;
+        let Document { revision, format, text, .. } = document;
+        Ok(Self { revision, format, text, value })
+    }
 }
 
-/// Edits until the text is sound, then publishes it; none when nothing was edited.
-async fn work(
-    admin: &mut Admin<'_, '_>,
-    edit: &EditConfig,
-    base: &Base,
-    draft: &Draft,
-) -> Result<Option<Done>, Failure> {
-    let editor = Editor::of(|name| std::env::var(name).ok());
-    let (text, linted) = loop {
-        editor.open(draft.path()).await?;
-        let text = draft.text()?;
-        if text == base.text {
-            return Ok(None);
-        }
-        match admin.keeper.configs().lint(edit.path.clone(), base.format, text.clone()).await {
-            Ok(linted) => break (text, linted),
-            Err(error) => {
-                let failure = excerpt::beside(error.into(), &text);
-                if failure.kind != Kind::Refused || !again(admin.console, &failure).await {
-                    return Err(failure);
+struct Work<'a> {
+    typed: &'a EditConfig,
+    base: Base,
+    draft: &'a Draft,
+    /// Whether the nodes say what a publish would do.
+    judges: bool,
+}
+
+/// What comes after a look at the text.
+enum Next {
+    Publish,
+    OpenAgain,
+}
+
+impl Work<'_> {
+    /// Edits until the text is sound and wanted, then publishes it; none when nothing was edited.
+    async fn until_published(mut self, admin: &mut Admin<'_, '_>) -> Result<Option<Published>, Failure> {
+        let editor = Editor::of(|name| std::env::var(name).ok());
+        let mut next = Next::OpenAgain;
+        loop {
+            if matches!(next, Next::OpenAgain) {
+                editor.open(self.draft.path()).await?;
+            }
+            let text = self.draft.text()?;
+            if text == self.base.text {
+                return Ok(None);
+            }
+            let publish = self.publish(admin, text.clone());
+            next = match self.look(admin, publish.clone(), &text).await {
+                Ok(()) => self.ask(admin).await?,
+                Err(failure) => self.explain(admin, failure).await?,
+            };
+            if matches!(next, Next::OpenAgain) {
+                continue;
+            }
+            let configs = admin.keeper.configs();
+            match configs.publish(publish).await {
+                Ok(published) => return Ok(Some(published)),
+                Err(error) if conflict::is_one(&error) => {
+                    let failure = conflict::told(&configs, &self.typed.path, error, &self.again()).await;
+                    next = self.merge(admin, &configs, text, failure).await?;
+                }
+                Err(error) => {
+                    let failure = judging::refused(&configs, &self.typed.path, error, "put").await;
+                    next = self.explain(admin, excerpt::beside(failure, &text)).await?;
                 }
             }
         }
-    };
-    show(admin.console, base, &linted)?;
-    let mut change = Edit::put(edit.path.clone(), text).expecting(base.revision);
-    if let Some(format) = base.format {
-        change = change.format(format);
     }
-    put::publish(admin, &edit.path, change, &edit.reason, "put").await.map(Some)
-}
 
-/// What will be published, before it is: words, for the data of this command is where the document stands afterwards.
-fn show(console: &mut Console<'_>, base: &Base, linted: &Linted) -> Result<(), Failure> {
-    let value: Value = serde_json::from_slice(&linted.canonical)
-        .map_err(|error| Failure::failed(format!("the answer held no value: {error}")))?;
-    let fields = changes(base.value.as_ref(), Some(&value));
-    if fields.is_empty() {
-        console.say("only the text differs: comments or layout");
-    } else {
-        console.say(changes::lines(&fields, "").trim_end());
+    fn publish(&self, admin: &Admin<'_, '_>, text: String) -> Publish {
+        let mut edit = Edit::put(self.typed.path.clone(), text).expecting(self.base.revision);
+        if let Some(format) = self.base.format {
+            edit = edit.format(format);
+        }
+        judging::publish_of(admin, edit, &self.typed.reason, self.typed.force.as_ref())
     }
-    Ok(())
-}
 
-/// Whether to open the editor once more. Without a terminal nobody can say so.
-async fn again(console: &mut Console<'_>, failure: &Failure) -> bool {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return false;
+    /// Says what would change and for whom. These are words: the data of this command is where the document stands.
+    async fn look(&self, admin: &mut Admin<'_, '_>, publish: Publish, text: &str) -> Result<(), Failure> {
+        if !self.judges {
+            return self.lint(admin, text).await;
+        }
+        let judged = judging::dry_run(admin, publish).await.map_err(|failure| excerpt::beside(failure, text))?;
+        admin.console.say(judged.changes().trim_end());
+        if judged.against() == 0 || self.typed.force.is_some() {
+            return Ok(());
+        }
+        let failure = Failure::refused(format!("{} speak against it", judged.against()));
+        let failure = judged.objections().into_iter().fold(failure, Failure::remedy);
+        Err(failure.remedy("publish it all the same with `--force REASON`, which the history keeps"))
     }
-    console.say(&failure.message);
-    failure.remedies.iter().for_each(|remedy| console.say(remedy));
-    console.ask("edit again? [Y/n]");
-    // Not on this thread, which keeps the connections to the cluster alive.
-    let answer = tokio::task::spawn_blocking(|| io::stdin().lines().next()).await;
-    let answer = answer.ok().flatten().and_then(Result::ok);
-    answer.is_some_and(|answer| !answer.trim().to_ascii_lowercase().starts_with('n'))
+
+    /// The same for nodes that only know whether a text is sound.
+    async fn lint(&self, admin: &mut Admin<'_, '_>, text: &str) -> Result<(), Failure> {
+        let linted = admin.keeper.configs().lint(self.typed.path.clone(), self.base.format, text).await;
+        let linted = linted.map_err(|error| excerpt::beside(error.into(), text))?;
+        let value: Value = serde_json::from_slice(&linted.canonical)
+            .map_err(|error| Failure::failed(format!("the answer held no value: {error}")))?;
+        let fields = changes(self.base.value.as_ref(), Some(&value));
+        if fields.is_empty() {
+            admin.console.say("only the text differs: comments or layout");
+        } else {
+            admin.console.say(changes::lines(&fields, "").trim_end());
+        }
+        Ok(())
+    }
+
+    /// Whether it is to be published.
+    async fn ask(&self, admin: &mut Admin<'_, '_>) -> Result<Next, Failure> {
+        if self.typed.yes || !ask::is_possible() {
+            return Ok(Next::Publish);
+        }
+        match ask::question(admin.console, "publish it? [Y]es, [n]o, [e]dit again", &['y', 'n', 'e']).await {
+            Answer::Key('y') => Ok(Next::Publish),
+            Answer::Key('e') => Ok(Next::OpenAgain),
+            Answer::Key(_) | Answer::Nobody => Err(Failure::refused("it was not to be published")),
+        }
+    }
+
+    /// Opens a text again that was refused, with why on top; the failure itself if nobody wants that.
+    async fn explain(&self, admin: &mut Admin<'_, '_>, failure: Failure) -> Result<Next, Failure> {
+        if failure.kind != Kind::Refused || !ask::is_possible() {
+            return Err(failure);
+        }
+        failure.tell(admin.console);
+        match ask::question(admin.console, "edit it again? [Y]es, [n]o", &['y', 'n']).await {
+            Answer::Key('y') => {
+                let why = [&failure.message].into_iter().chain(&failure.remedies);
+                self.draft.explain(why.flat_map(|text| text.lines()), self.format())?;
+                Ok(Next::OpenAgain)
+            }
+            Answer::Key(_) | Answer::Nobody => Err(failure),
+        }
+    }
+
+    /// Takes somebody else's change into the text, if that is wanted.
+    async fn merge(
+        &mut self,
+        admin: &mut Admin<'_, '_>,
+        configs: &Configs,
+        ours: String,
+        failure: Failure,
+    ) -> Result<Next, Failure> {
+        if !self.typed.yes {
+            failure.tell(admin.console);
+            let question = "merge that change into yours? [Y]es, [n]o";
+            if !ask::is_possible() || ask::question(admin.console, question, &['y', 'n']).await != Answer::Key('y') {
+                return Err(failure);
+            }
+        }
+        let Some(theirs) = configs.get(self.typed.path.clone()).await?.filter(|theirs| !theirs.deleted) else {
+            return Err(failure);
+        };
+        let merge = Merge {
+            path: self.typed.path.clone(),
+            format: self.base.format.or(theirs.format),
+            base: self.base.text.clone(),
+            ours,
+            theirs: theirs.text.clone(),
+        };
+        let Merged { text, conflicts } = configs.merge(merge).await?;
+        self.base = Base::of(theirs)?;
+        self.draft.write(&text)?;
+        if conflicts.is_empty() {
+            admin.console.say("merged: the two changes do not touch each other");
+            return Ok(if self.typed.yes { Next::Publish } else { Next::OpenAgain });
+        }
+        let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+        let lines = conflicts.iter().map(|it| {
+            let (base, ours, theirs) = (shown(&it.base), shown(&it.ours), shown(&it.theirs));
+            render::printable(&format!("{}: was {base}, theirs is {theirs}; yours stands: {ours}", it.path))
+        });
+        let lines: Vec<_> = lines.collect();
+        if !ask::is_possible() {
+            return Err(lines.into_iter().fold(failure, Failure::remedy));
+        }
+        self.draft.explain(lines.iter().map(String::as_str), self.format())?;
+        Ok(Next::OpenAgain)
+    }
+
+    fn format(&self) -> Option<Format> {
+        self.base.format.or_else(|| super::folder::format_of(&self.typed.path))
+    }
+
+    /// What to type when it came too late.
+    fn again(&self) -> String {
+        format!("put {} FILE", self.typed.path)
+    }
 }

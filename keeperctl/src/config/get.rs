@@ -19,6 +19,14 @@ pub(super) async fn get(admin: &mut Admin<'_, '_>, get: &GetConfig) -> Result<()
     if get.local {
         return held(admin, get).await;
     }
+    if get.reveal {
+        let document = configs.reveal(&*get.path, get.revision.unwrap_or_default()).await?;
+        return match document {
+            Some(document) if document.deleted => Err(absent::deleted(&document)),
+            Some(document) => print(admin, get, document, None),
+            None => Err(absent::absent(&configs, &get.path, "get").await?),
+        };
+    }
     let served = |failure| local::instead(failure, false);
     let document = match get.revision {
         None => absent::present(&configs, &get.path, "get").await.map_err(served)?,
@@ -83,6 +91,10 @@ struct Written {
     published_at: String,
     text: String,
     value: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forced: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<String>,
     /// Of a state that nobody confirmed: since when it is not known to be up to date.
     #[serde(skip_serializing_if = "Option::is_none")]
     age_ms: Option<u64>,
@@ -100,6 +112,8 @@ impl Written {
             published_at: render::millisecond(document.published_at_ms),
             text: document.text,
             value,
+            forced: document.forced,
+            secrets: document.secrets,
             age_ms: None,
         }
     }

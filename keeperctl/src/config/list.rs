@@ -47,6 +47,11 @@ struct Row {
     message: String,
     published_at: String,
     deleted: bool,
+    /// Why it was published against what spoke against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forced: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<String>,
     #[serde(skip)]
     published_at_ms: u64,
 }
@@ -69,6 +74,8 @@ impl From<Document> for Row {
             message: document.message,
             published_at: render::millisecond(document.published_at_ms),
             deleted: document.deleted,
+            forced: document.forced,
+            secrets: document.secrets,
             published_at_ms: document.published_at_ms,
         }
     }
@@ -111,8 +118,11 @@ impl Report for History {
                 row.message.clone(),
             ]
         };
+        let rows = &self.versions.documents;
         let headings = ["REVISION", "VERSION", "WAS", "AT", "BY", "MESSAGE"];
-        render::table(headings, self.versions.documents.iter().map(cells))
+        let versions = render::table(headings, rows.iter().map(cells));
+        let forced = rows.iter().filter_map(|row| Some([row.revision.to_string(), row.forced.clone()?]));
+        render::sections([versions, render::table(["REVISION", "FORCED BECAUSE"], forced)])
     }
 }
 
@@ -144,6 +154,14 @@ REVISION  VERSION  WAS        AT                    BY        MESSAGE
 9         2        published  2026-11-22T15:36:02Z  ann@desk  raise limits
 ";
         assert_eq!(History { path: "a.toml".into(), versions: documents() }.table(), expected);
+    }
+
+    #[test]
+    fn what_was_forced_says_why() {
+        let forced = Document { forced: Some("the gateways are down".into()), ..document("a.toml", 9, "{}") };
+        let versions = Documents { revision: 20, documents: vec![forced] }.into();
+        let table = History { path: "a.toml".into(), versions }.table();
+        assert!(table.ends_with("\n\nREVISION  FORCED BECAUSE\n9         the gateways are down\n"), "{table}");
     }
 
     #[test]

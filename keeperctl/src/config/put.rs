@@ -1,12 +1,12 @@
-//! `keeperctl config put` and `delete`: one change, published.
+//! `keeperctl config put`, `delete` and `rollback`: one change, published.
 
-use keeper_client_sdk::{Edit, Error, Publish, Published};
+use keeper_client_sdk::{Edit, Publish, Published, Rollback};
 use serde::Serialize;
 
 use crate::{
     admin::Admin,
-    args::{DeleteConfig, PutConfig, Reason},
-    config::{absent, conflict, excerpt, source},
+    args::{DeleteConfig, Insistence, PutConfig, RollbackConfig},
+    config::{absent, excerpt, judging, source, status, verdict::Judged},
     failure::Failure,
     render::{self, Report},
 };
@@ -20,9 +20,14 @@ pub(super) async fn put(admin: &mut Admin<'_, '_>, put: &PutConfig) -> Result<()
     if let Some(revision) = put.expect {
         edit = edit.expecting(revision);
     }
-    let done = publish(admin, &put.path, edit, &put.reason, "put").await;
-    let done = done.map_err(|failure| excerpt::beside(failure, &text))?;
-    admin.console.print(&done)
+    edit = put.secrets.iter().fold(edit, |edit, field| edit.secret(field.clone()));
+    let publish = judging::publish_of(admin, edit, &put.reason, put.insistence.force.as_ref());
+    let done = one(admin, &put.path, publish, &put.insistence, "put").await;
+    let Some(revision) = done.map_err(|failure| excerpt::beside(failure, &text))? else { return Ok(()) };
+    match put.wait {
+        Some(share) => status::wait(admin, &put.path, revision, share).await,
+        None => Ok(()),
+    }
 }
 
 pub(super) async fn delete(admin: &mut Admin<'_, '_>, delete: &DeleteConfig) -> Result<(), Failure> {
@@ -32,39 +37,61 @@ pub(super) async fn delete(admin: &mut Admin<'_, '_>, delete: &DeleteConfig) -> 
     if let Some(revision) = delete.expect {
         edit = edit.expecting(revision);
     }
-    let done = publish(admin, &delete.path, edit, &delete.reason, "delete").await?;
-    admin.console.print(&done)
+    let publish = judging::publish_of(admin, edit, &delete.reason, delete.insistence.force.as_ref());
+    one(admin, &delete.path, publish, &delete.insistence, "delete").await.map(drop)
 }
 
-/// Publishes one change in the name of whoever sits there; `verb` is what to type if it came too late.
-pub(super) async fn publish(
-    admin: &Admin<'_, '_>,
+/// Publishes one change, or asks what it would do; where the document stands then.
+async fn one(
+    admin: &mut Admin<'_, '_>,
     path: &str,
-    edit: Edit,
-    reason: &Reason,
+    publish: Publish,
+    insistence: &Insistence,
     verb: &str,
-) -> Result<Done, Failure> {
-    let publish = Publish::of(edit).author(admin.author.clone()).message(reason.message.clone());
-    let configs = admin.keeper.configs();
-    let error = match configs.publish(publish).await {
-        Ok(Published { revision, changed, .. }) => return Ok(Done { path: path.to_owned(), revision, changed }),
-        Err(error) => error,
-    };
-    if conflict::is_one(&error) {
-        let file = if verb == "put" { " FILE" } else { "" };
-        return Err(conflict::told(&configs, path, error, &format!("{verb} {path}{file}")).await);
+) -> Result<Option<u64>, Failure> {
+    if insistence.dry_run {
+        let judged = judging::dry_run(admin, publish).await?;
+        judging::tell(admin, &judged, insistence)?;
+        return Ok(None);
     }
-    Err(named(error, path))
+    let published = judging::publish(admin, path, publish, verb).await?;
+    tell(admin, path, published).map(Some)
 }
 
-/// The failure of a publish, with how a path is written when that was wrong.
-fn named(error: Error, path: &str) -> Failure {
-    let is_path = error.reason() == "bad-name";
-    let failure = Failure::of_change(error, &format!("keeperctl config history {path}"));
-    if !is_path {
-        return failure;
+/// Prints what stands; where.
+pub(super) fn tell(admin: &mut Admin<'_, '_>, path: &str, published: Published) -> Result<u64, Failure> {
+    let Published { revision, changed, .. } = published;
+    admin.console.print(&Done { path: path.to_owned(), revision, changed })?;
+    judging::say_overruled(admin, &Judged::done(published));
+    Ok(revision)
+}
+
+pub(super) async fn rollback(admin: &mut Admin<'_, '_>, typed: &RollbackConfig) -> Result<(), Failure> {
+    let RollbackConfig { path, revision, expect, wait, insistence, reason } = typed;
+    let mut rollback = Rollback::to(path, *revision).author(admin.author.clone()).message(reason.message.clone());
+    if let Some(revision) = expect {
+        rollback = rollback.expecting(*revision);
     }
-    failure.remedy(format!("typed was {path:?}; a path is written like `push/room.toml`"))
+    if let Some(reason) = &insistence.force {
+        rollback = rollback.forced(reason);
+    }
+    let configs = admin.keeper.configs();
+    if insistence.dry_run {
+        let judged = Judged::asked(configs.dry_run_rollback(rollback).await?);
+        return judging::tell(admin, &judged, insistence);
+    }
+    let published = match configs.rollback(rollback).await {
+        Ok(published) => published,
+        Err(error) => {
+            let failure = judging::refused(&configs, path, error, "rollback").await;
+            return Err(failure.remedy(format!("see what there is with `keeperctl config history {path} --limit 100`")));
+        }
+    };
+    let stands = tell(admin, path, published)?;
+    match wait {
+        Some(share) => status::wait(admin, path, stands, *share).await,
+        None => Ok(()),
+    }
 }
 
 /// A change that stands.

@@ -12,11 +12,7 @@ const STDIN: &str = "-";
 
 /// The text of a file, or of standard input when it is named `-`. Never holds more than a document may have.
 pub(super) fn read(name: &str) -> Result<String, Failure> {
-    let bytes = match name {
-        STDIN => take(io::stdin().lock()),
-        name => File::open(name).and_then(take),
-    };
-    let bytes = bytes.map_err(|error| Failure::failed(format!("cannot read {}: {error}", called(name))))?;
+    let bytes = take(name, limits::DOCUMENT_BYTES_MAX + 1)?;
     if bytes.len() > limits::DOCUMENT_BYTES_MAX {
         let message =
             format!("{} is longer than {} bytes, the limit of a document", called(name), limits::DOCUMENT_BYTES_MAX);
@@ -29,10 +25,27 @@ pub(super) fn read(name: &str) -> Result<String, Failure> {
     })
 }
 
-fn take(source: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source.take(limits::DOCUMENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+/// What a file or standard input holds, which is no one document.
+pub(super) fn bytes(name: &str, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let bytes = take(name, bytes_max + 1)?;
+    if bytes.len() > bytes_max {
+        return Err(Failure::failed(format!("{} is longer than {bytes_max} bytes, the limit", called(name))));
+    }
     Ok(bytes)
+}
+
+/// The beginning of a file or of standard input, at most this much of it.
+pub(super) fn take(name: &str, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let all = |source: &mut dyn Read| {
+        let mut bytes = Vec::new();
+        source.take(bytes_max as u64).read_to_end(&mut bytes)?;
+        Ok::<_, io::Error>(bytes)
+    };
+    let bytes = match name {
+        STDIN => all(&mut io::stdin().lock()),
+        name => File::open(name).and_then(|mut file| all(&mut file)),
+    };
+    bytes.map_err(|error| Failure::failed(format!("cannot read {}: {error}", called(name))))
 }
 
 fn called(name: &str) -> String {

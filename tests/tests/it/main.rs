@@ -9,6 +9,8 @@ mod cache;
 mod cluster;
 mod config;
 mod ctl;
+mod ctl_config_folder;
+mod ctl_config_import;
 mod ctl_members;
 mod ctl_session;
 mod damage;

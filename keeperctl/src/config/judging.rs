@@ -1,0 +1,103 @@
+//! Publishing, and asking first what a publish would do.
+
+use keeper_client_sdk::{Configs, Edit, Error, Publish, Published};
+
+use crate::{
+    admin::Admin,
+    args::{Insistence, Reason},
+    config::{conflict, verdict::Judged},
+    failure::Failure,
+    render,
+};
+
+/// The feature level from which on nodes can be asked what a publish would do. Below it they would take the question
+/// for the publish itself.
+const JUDGES_FROM_LEVEL: u32 = 3;
+
+/// A publish in the name of whoever sits there.
+pub(super) fn publish_of(admin: &Admin<'_, '_>, edit: Edit, reason: &Reason, force: Option<&String>) -> Publish {
+    let publish = Publish::of(edit).author(admin.author.clone()).message(reason.message.clone());
+    force.into_iter().fold(publish, |publish, reason| publish.forced(reason.clone()))
+}
+
+/// Whether the nodes can be asked what a publish would do.
+pub(super) async fn is_answered(admin: &Admin<'_, '_>) -> bool {
+    let answers = admin.keeper.cluster().status().await;
+    let levels = answers.into_iter().filter_map(|(_, answer)| answer.ok()).map(|status| status.level);
+    // Every node that answers: one that lags has not heard of the upgrade yet, and can do what it brings all the same.
+    levels.max().is_some_and(|level| level >= JUDGES_FROM_LEVEL)
+}
+
+/// What a publish would do; nothing is published.
+pub(super) async fn dry_run(admin: &Admin<'_, '_>, publish: Publish) -> Result<Judged, Failure> {
+    able(admin).await?;
+    Ok(Judged::asked(admin.keeper.configs().dry_run(publish).await?))
+}
+
+/// Refuses to ask nodes that would take the question for a publish.
+pub(super) async fn able(admin: &Admin<'_, '_>) -> Result<(), Failure> {
+    if is_answered(admin).await {
+        return Ok(());
+    }
+    let message = format!("only a cluster of feature level {JUDGES_FROM_LEVEL} says what a publish would do");
+    Err(Failure::refused(message).remedy("raise it with `keeperctl cluster upgrade` once every node runs this release"))
+}
+
+/// Prints what would be done, and refuses what would be refused.
+pub(super) fn tell(admin: &mut Admin<'_, '_>, judged: &Judged, insistence: &Insistence) -> Result<(), Failure> {
+    admin.console.print_diff(judged)?;
+    judged.objections().iter().for_each(|line| admin.console.say(line));
+    if judged.documents.is_empty() {
+        admin.console.say("nothing would change");
+    }
+    match (judged.against(), &insistence.force) {
+        (0, _) => Ok(()),
+        (against, Some(_)) => {
+            admin.console.say(format_args!("{against} speak against it, and would be overruled"));
+            Ok(())
+        }
+        (against, None) => Err(Failure::refused(format!("{against} speak against it: it would be refused"))),
+    }
+}
+
+/// Publishes one change; `verb` is what to type if it came too late.
+pub(super) async fn publish(
+    admin: &Admin<'_, '_>,
+    path: &str,
+    publish: Publish,
+    verb: &str,
+) -> Result<Published, Failure> {
+    let configs = admin.keeper.configs();
+    match configs.publish(publish).await {
+        Ok(published) => Ok(published),
+        Err(error) => Err(refused(&configs, path, error, verb).await),
+    }
+}
+
+/// Why a change of one document was refused, with what to type instead.
+pub(super) async fn refused(configs: &Configs, path: &str, error: Error, verb: &str) -> Failure {
+    if conflict::is_one(&error) {
+        let file = if verb == "put" { " FILE" } else { "" };
+        return conflict::told(configs, path, error, &format!("{verb} {path}{file}")).await;
+    }
+    let is_path = error.reason() == "bad-name";
+    let is_judged = matches!(&error, Error::Refused { details, .. } if !details.is_empty());
+    let failure = Failure::of_change(error, &format!("keeperctl config history {path}"));
+    if is_path {
+        return failure.remedy(format!(
+            "typed was {path:?}; a path is written like `push/room.toml`, a layer of it like `push/room.toml@zone=eu-1`"
+        ));
+    }
+    if is_judged {
+        failure.remedy("publish it all the same with `--force REASON`, which the history keeps")
+    } else {
+        failure
+    }
+}
+
+/// What was overruled.
+pub(super) fn say_overruled(admin: &mut Admin<'_, '_>, judged: &Judged) {
+    for line in judged.objections() {
+        admin.console.say(format_args!("overruled: {}", render::printable(&line)));
+    }
+}

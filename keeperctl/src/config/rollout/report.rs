@@ -1,0 +1,324 @@
+//! Rollouts as they are printed.
+
+use keeper_client_sdk::{Rollout, RolloutHeard, RolloutStatus, Stage};
+use serde::Serialize;
+
+use crate::{
+    args::{Share, TypedStage},
+    render::{self, Report},
+};
+
+/// A rollout that has begun, or would.
+#[derive(Debug, Serialize)]
+pub(super) struct Started {
+    /// None: it would.
+    rollout: Option<u64>,
+    stages: Vec<Step>,
+}
+
+/// A stage, and how many open instances everything up to it has.
+#[derive(Debug, Serialize)]
+struct Step {
+    stage: String,
+    instances: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opened_at: Option<String>,
+}
+
+impl Started {
+    pub(super) fn of(rollout: Option<u64>, stages: &[Stage], instances: Vec<u32>) -> Self {
+        let mut instances = instances.into_iter();
+        let step = |stage: &Stage| Step { stage: words(stage), instances: instances.next(), opened_at: None };
+        Self { rollout, stages: stages.iter().map(step).collect() }
+    }
+}
+
+impl Report for Started {
+    fn table(&self) -> String {
+        let rollout = self.rollout.map(|number| [number.to_string()]);
+        let steps = self.stages.iter().enumerate().map(|(at, step)| {
+            let instances = step.instances.map(|instances| instances.to_string()).unwrap_or_default();
+            [(at + 1).to_string(), step.stage.clone(), instances]
+        });
+        render::sections([render::table(["ROLLOUT"], rollout), render::table(["STAGE", "WHOM", "INSTANCES"], steps)])
+    }
+}
+
+/// Several rollouts, without what instances say.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct List(Vec<Row>);
+
+#[derive(Debug, Serialize)]
+struct Row {
+    rollout: u64,
+    state: &'static str,
+    documents: Vec<String>,
+    /// How many stages are open.
+    stage: usize,
+    stages: Vec<Step>,
+    applied: String,
+    author: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forced: Option<String>,
+    changed_at: String,
+    changed_revision: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    reason: String,
+    #[serde(skip)]
+    changed_at_ms: u64,
+}
+
+impl List {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Vec<Rollout>> for List {
+    fn from(rollouts: Vec<Rollout>) -> Self {
+        Self(rollouts.into_iter().map(Row::from).collect())
+    }
+}
+
+impl From<Rollout> for Row {
+    fn from(rollout: Rollout) -> Self {
+        let mut opened = rollout.opened_at_ms.iter();
+        let step = |stage: &Stage| Step {
+            stage: words(stage),
+            instances: None,
+            opened_at: opened.next().map(|at| render::millisecond(*at)),
+        };
+        Self {
+            rollout: rollout.rollout,
+            state: rollout.state.as_str(),
+            stage: rollout.opened_at_ms.len(),
+            stages: rollout.stages.iter().map(step).collect(),
+            documents: rollout.paths,
+            applied: Share { bps: rollout.applied_bps }.to_string(),
+            author: rollout.author,
+            message: rollout.message,
+            forced: rollout.forced,
+            changed_at: render::millisecond(rollout.changed_at_ms),
+            changed_revision: rollout.changed_revision,
+            by: rollout.by,
+            reason: rollout.reason,
+            changed_at_ms: rollout.changed_at_ms,
+        }
+    }
+}
+
+impl Report for List {
+    fn table(&self) -> String {
+        let cells = |row: &Row| {
+            [
+                row.rollout.to_string(),
+                row.state.to_owned(),
+                format!("{} of {}", row.stage, row.stages.len()),
+                render::list(&row.documents),
+                render::second(row.changed_at_ms),
+                row.author.clone(),
+                row.message.clone(),
+            ]
+        };
+        let headings = ["ROLLOUT", "STATE", "STAGE", "DOCUMENTS", "SINCE", "AUTHOR", "MESSAGE"];
+        render::table(headings, self.0.iter().map(cells))
+    }
+}
+
+/// One rollout with what its instances say.
+#[derive(Debug, Serialize)]
+pub(super) struct Shown {
+    #[serde(flatten)]
+    rollout: Row,
+    #[serde(flatten)]
+    heard: Heard,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Heard {
+    instances: u32,
+    applied_instances: u32,
+    refused: u32,
+    needs_restart: u32,
+    unwell: u32,
+    waiting: u32,
+    waits_for: String,
+}
+
+impl From<RolloutHeard> for Heard {
+    fn from(heard: RolloutHeard) -> Self {
+        let RolloutHeard { instances, applied, refused, needs_restart, unwell, waiting, waits_for, .. } = heard;
+        Self { instances, applied_instances: applied, refused, needs_restart, unwell, waiting, waits_for }
+    }
+}
+
+impl From<RolloutStatus> for Shown {
+    fn from(status: RolloutStatus) -> Self {
+        Self { rollout: status.rollout.into(), heard: status.heard.into() }
+    }
+}
+
+impl Report for Shown {
+    fn table(&self) -> String {
+        let Self { rollout, heard } = self;
+        let ended = match (&rollout.by, rollout.reason.as_str()) {
+            (None, "") => String::new(),
+            (Some(by), "") => format!("by {by}"),
+            (None, reason) => reason.to_owned(),
+            (Some(by), reason) => format!("by {by}: {reason}"),
+        };
+        let head = render::fields([
+            ("rollout", rollout.rollout.to_string()),
+            ("documents", render::list(&rollout.documents)),
+            ("author", rollout.author.clone()),
+            ("message", rollout.message.clone()),
+            ("state", rollout.state.to_owned()),
+            ("since", render::second(rollout.changed_at_ms)),
+            ("why", ended),
+            ("instances", heard.instances.to_string()),
+            ("applied", heard.applied_instances.to_string()),
+            ("refused", heard.refused.to_string()),
+            ("needs restart", heard.needs_restart.to_string()),
+            ("unwell", heard.unwell.to_string()),
+            ("waiting", heard.waiting.to_string()),
+            ("waits for", heard.waits_for.clone()),
+        ]);
+        let steps =
+            rollout.stages.iter().enumerate().map(|(at, step)| {
+                [(at + 1).to_string(), step.stage.clone(), step.opened_at.clone().unwrap_or_default()]
+            });
+        render::sections([head, render::table(["STAGE", "WHOM", "OPENED"], steps)])
+    }
+}
+
+/// A look at a rollout, in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Line {
+    rollout: u64,
+    state: &'static str,
+    stage: usize,
+    stages: usize,
+    #[serde(flatten)]
+    heard: Heard,
+    reason: String,
+}
+
+impl Line {
+    pub(super) fn of(status: &RolloutStatus) -> Self {
+        Self {
+            rollout: status.rollout.rollout,
+            state: status.rollout.state.as_str(),
+            stage: status.rollout.opened_at_ms.len(),
+            stages: status.rollout.stages.len(),
+            heard: status.heard.clone().into(),
+            reason: status.rollout.reason.clone(),
+        }
+    }
+}
+
+impl Report for Line {
+    fn table(&self) -> String {
+        let Self { rollout, state, stage, stages, heard, reason } = self;
+        let said = [
+            (heard.refused, "refuse it"),
+            (heard.needs_restart, "need a restart"),
+            (heard.unwell, "unwell"),
+            (heard.waiting, "silent"),
+        ];
+        let said = said.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+        let said: String = said.collect();
+        let next = match (heard.waits_for.as_str(), reason.as_str()) {
+            ("", "") => String::new(),
+            (waits_for, "") => format!("; {waits_for}"),
+            (_, reason) => format!("; {reason}"),
+        };
+        let (applied, instances) = (heard.applied_instances, heard.instances);
+        let line = format!(
+            "rollout {rollout} {state}, stage {stage} of {stages}: {applied} of {instances} run with it{said}{next}"
+        );
+        render::printable(&line) + "\n"
+    }
+}
+
+fn words(stage: &Stage) -> String {
+    TypedStage(stage.clone()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use keeper_client_sdk::RolloutState;
+
+    use super::*;
+
+    fn status() -> RolloutStatus {
+        let stages = ["zone=eu-1 5% 10m", "100%"].map(|stage| stage.parse::<TypedStage>().expect("a stage").0);
+        let rollout = Rollout {
+            rollout: 41,
+            author: "ann@desk".into(),
+            message: "raise limits".into(),
+            forced: None,
+            paths: vec!["push/room.toml".into()],
+            stages: stages.to_vec(),
+            applied_bps: 10_000,
+            opened_at_ms: vec![1_795_361_762_345],
+            state: RolloutState::Running,
+            changed_at_ms: 1_795_361_762_345,
+            changed_revision: 41,
+            by: None,
+            reason: String::new(),
+        };
+        let heard = RolloutHeard {
+            instances: 3,
+            applied: 2,
+            waiting: 1,
+            waits_for: "1 instance has yet to apply it".into(),
+            ..RolloutHeard::default()
+        };
+        RolloutStatus { rollout, heard }
+    }
+
+    #[test]
+    fn a_look_is_a_line() {
+        let expected =
+            "rollout 41 running, stage 1 of 2: 2 of 3 run with it, 1 silent; 1 instance has yet to apply it\n";
+        assert_eq!(Line::of(&status()).table(), expected);
+        let mut stopped = status();
+        stopped.rollout.state = RolloutState::Stopped;
+        stopped.rollout.reason = "room/r1 refuses it: no".into();
+        let expected = "rollout 41 stopped, stage 1 of 2: 2 of 3 run with it, 1 silent; room/r1 refuses it: no\n";
+        assert_eq!(Line::of(&stopped).table(), expected);
+    }
+
+    #[test]
+    fn a_rollout_in_columns() {
+        let shown = Shown::from(status()).table();
+        assert!(shown.contains("\nwaits for      1 instance has yet to apply it\n"), "{shown}");
+        let expected = "\
+STAGE  WHOM              OPENED
+1      zone=eu-1 5% 10m  2026-11-22T15:36:02.345Z
+2      100%              -
+";
+        assert!(shown.ends_with(expected), "{shown}");
+        let expected = "\
+ROLLOUT  STATE    STAGE   DOCUMENTS       SINCE                 AUTHOR    MESSAGE
+41       running  1 of 2  push/room.toml  2026-11-22T15:36:02Z  ann@desk  raise limits
+";
+        assert_eq!(List::from(vec![status().rollout]).table(), expected);
+    }
+
+    #[test]
+    fn stages_show_whom_they_have() {
+        let expected = "\
+ROLLOUT
+41
+
+STAGE  WHOM              INSTANCES
+1      zone=eu-1 5% 10m  1
+2      100%              20
+";
+        assert_eq!(Started::of(Some(41), &status().rollout.stages, vec![1, 20]).table(), expected);
+    }
+}
