@@ -3,7 +3,8 @@
 //! Arrows point one way, and `tests/tests/tidy.rs` checks them:
 //!
 //! ```text
-//! main → node → {rpc, http, lease, members} → {propose, view, watch, backup} → {raft, replica} → {store, registry}
+//! main → node → {rpc, http, lease, members} → publish → {propose, view, watch, backup}
+//!      → {raft, replica} → {store, registry}
 //! ```
 //!
 //! [`batch`], [`clock`], [`codec`], [`config`], [`mod@format`], [`govern`], [`limits`], [`merged`], [`metrics`],
@@ -32,6 +33,7 @@ pub mod node;
 pub mod policy;
 pub mod problem;
 pub mod propose;
+pub mod publish;
 pub mod raft;
 pub mod replica;
 pub mod rpc;

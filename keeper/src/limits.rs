@@ -141,6 +141,19 @@ pub const MERGED_BYTES_KEPT: u64 = 64 << 20;
 /// How many those are, about.
 pub const MERGED_KEPT: usize = 4_096;
 
+/// Times that a publish is judged anew because something moved that it was judged by: each time somebody else has
+/// published, so that the cluster gets on. Beyond it the caller is told.
+pub const JUDGED_AGAIN_MAX: usize = 8;
+
+/// Bytes of layers beyond which a publish is judged on a thread of its own: a millisecond.
+pub const JUDGED_INLINE_BYTES_MAX: usize = 256 << 10;
+
+/// Fields told of one document that is published, or of one comparison: more than anybody reads.
+pub const CHANGES_TOLD_MAX: usize = 1_024;
+
+/// Bytes of them in one answer: beside the values of the largest publish they fit a message.
+pub const CHANGES_TOLD_BYTES_MAX: usize = 1 << 20;
+
 /// Leases renewed by one message.
 pub const RENEWALS_MAX: usize = 1_024;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use keeper_registry::Rejection;
 
+use crate::config::judge::Objections;
 use crate::limits;
 
 /// A refusal, or why no answer can be given.
@@ -40,6 +41,9 @@ pub enum Problem {
         /// Why, and what to do.
         message: String,
     },
+    /// Schemas, or processes that read it, speak against a publish. It can be forced.
+    #[error("{0}; give a reason to publish it all the same")]
+    Objected(Objections),
     /// Only the leader can do this. It did not happen.
     #[error("this node does not lead the cluster")]
     NotLeader {

@@ -132,6 +132,12 @@ fn spread(request: RequestId) -> u64 {
 }
 
 impl State {
+    /// What a request was answered, while that is kept; refusals too.
+    #[must_use]
+    pub fn answered(&self, request: RequestId) -> Option<&Result<Reply, Rejection>> {
+        self.requests.find(request).map(|kept| &kept.answer)
+    }
+
     /// Does what a request asks for, unless it was answered before.
     pub(crate) fn once(
         &mut self,

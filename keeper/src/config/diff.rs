@@ -3,6 +3,8 @@
 //! Objects are compared field by field, and everything else as a whole, arrays too: as layers are merged, so that what
 //! is told as changed is what a layer would have to say.
 
+use std::collections::BTreeMap;
+
 use super::Field;
 use crate::format::Value;
 
@@ -24,6 +26,22 @@ pub fn diff(old: &Value, new: &Value) -> Vec<Change> {
     compare(Some(old), Some(new), &Field::default(), &mut changes);
     changes.sort_by(|a, b| a.field.cmp(&b.field));
     changes
+}
+
+/// The same where one may not be there: to an object that is new every field of it is, and each is told.
+#[must_use]
+pub fn between(old: Option<&Value>, new: Option<&Value>) -> Vec<Change> {
+    let nothing = Value::Object(BTreeMap::new());
+    match (old, new) {
+        (None, Some(new @ Value::Object(_))) => diff(&nothing, new),
+        (Some(old @ Value::Object(_)), None) => diff(old, &nothing),
+        _ => {
+            let mut changes = Vec::new();
+            compare(old, new, &Field::default(), &mut changes);
+            changes.sort_by(|a, b| a.field.cmp(&b.field));
+            changes
+        }
+    }
 }
 
 fn compare(old: Option<&Value>, new: Option<&Value>, field: &Field, changes: &mut Vec<Change>) {

@@ -55,6 +55,12 @@ impl Field {
         other.0.starts_with(&self.0)
     }
 
+    /// The way from a place that this one lies in.
+    #[must_use]
+    pub fn inside(&self, outer: &Self) -> Option<Self> {
+        self.0.strip_prefix(&outer.0[..]).map(|rest| Self(rest.to_vec()))
+    }
+
     /// What stands there.
     #[must_use]
     pub fn of<'a>(&self, value: &'a Value) -> Option<&'a Value> {

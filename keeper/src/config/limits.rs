@@ -46,5 +46,14 @@ pub const JUDGED_BYTES_MAX: usize = 64 << 20;
 /// Compiled schemas that a node keeps: those of a large fleet while versions are mixed.
 pub const COMPILED_KEPT: usize = 512;
 
+/// Lines of a text that is merged by lines; a larger one is merged by fields. How long it takes grows with the square.
+pub const MERGED_LINES_MAX: usize = 10_000;
+
+/// Places of a text that are tried for a value that is to be replaced.
+pub const REWRITES_MAX: usize = 64;
+
+/// Bytes that are read in these tries: a large text has fewer.
+pub const REWRITE_BYTES_MAX: usize = 16 << 20;
+
 /// Keys of a key ring: a rotation a month for five years.
 pub const SECRET_KEYS_MAX: usize = 64;

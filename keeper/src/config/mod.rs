@@ -10,8 +10,8 @@
 //! - [`judge`] finds every effective document that a publish would change and what speaks against each.
 //! - [`convert()`] writes a value in another format, or says what cannot be said there.
 //! - [`history`] reads the document that says how much of the past is kept.
-//! - [`diff()`] and [`merge()`] compare values field by field.
-//! - [`secret`] seals single fields.
+//! - [`diff()`] and [`merge()`] compare values field by field, [`lines`] texts line by line.
+//! - [`secret`] seals single fields, and [`rewrite()`] puts them where they stand in the text.
 //!
 //! Invariants:
 //! - Whatever is given, work and memory are bounded by [`limits`]: a schema or a document that would cost more is
@@ -30,7 +30,9 @@ mod field;
 pub mod history;
 pub mod judge;
 pub mod limits;
+pub mod lines;
 mod merge;
+mod rewrite;
 pub mod schema;
 pub mod secret;
 
@@ -39,3 +41,4 @@ pub use diff::diff;
 pub use effective::effective;
 pub use field::{Field, Step};
 pub use merge::merge;
+pub use rewrite::rewrite;

@@ -14,6 +14,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chacha20poly1305::aead::{Aead, Payload};
@@ -192,6 +193,12 @@ fn is_sealed_with(value: &Value, id: &str) -> bool {
     parts(value).is_some_and(|(by, _)| by == id)
 }
 
+/// Whether a text or a canonical value may have sealed fields.
+#[must_use]
+pub fn is_sealed(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| text.contains(PREFIX))
+}
+
 /// Where sealed fields stand.
 #[must_use]
 pub fn sealed_fields(value: &Value) -> Vec<Field> {
@@ -206,6 +213,25 @@ pub fn sealed_fields(value: &Value) -> Vec<Field> {
     let mut found = Vec::new();
     look(value, &Field::default(), &mut found);
     found
+}
+
+/// A text with a mask in the place of every box.
+#[must_use]
+pub fn masked_text(text: &str) -> Cow<'_, str> {
+    let Some((before, mut rest)) = text.split_once(PREFIX) else { return Cow::Borrowed(text) };
+    let mut masked = before.to_owned();
+    let is_inside =
+        |symbol: char| symbol.is_ascii_alphanumeric() || matches!(symbol, ':' | '_' | '-' | '+' | '/' | '=');
+    loop {
+        masked.push_str(MASK);
+        let end = rest.find(|symbol| !is_inside(symbol)).unwrap_or(rest.len());
+        let Some((between, after)) = rest[end..].split_once(PREFIX) else {
+            masked.push_str(&rest[end..]);
+            return Cow::Owned(masked);
+        };
+        masked.push_str(between);
+        rest = after;
+    }
 }
 
 /// Shows a mask in the place of every sealed field.

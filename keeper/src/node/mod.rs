@@ -11,11 +11,13 @@
 //! single-threaded runtime and its own network and disk, and everything in between is the same code.
 
 mod admin;
+mod documents;
 mod doors;
 mod gauges;
 mod listeners;
 mod misplaced;
 mod restore;
+mod secrets;
 mod start;
 mod tasks;
 

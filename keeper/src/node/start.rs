@@ -11,22 +11,23 @@ use tokio::sync::watch;
 
 use crate::backup::{self, Backups};
 use crate::clock::WallClock;
-use crate::config::schema::Compiled;
 use crate::config::secret::KeyRing;
 use crate::http;
 use crate::lease::{Leases, Upkeep};
 use crate::levels::{LevelError, Levels};
 use crate::limits;
 use crate::members::{Members, Steward, Wiped};
-use crate::merged::Merges;
 use crate::metrics::Metrics;
 use crate::node::admin::{Admin, advertised};
+use crate::node::documents::Documents;
 use crate::node::doors::{Door, Doors};
 use crate::node::gauges::Gauges;
 use crate::node::listeners::{Accepted, Listeners};
+use crate::node::secrets::{self, KeysError};
 use crate::node::tasks::{Tasks, fail};
 use crate::node::{Addresses, Node};
 use crate::propose::{AdmissionLimits, Beginning, Proposer};
+use crate::publish::Nonces;
 use crate::raft::{self, Dial, Entropy, Offload, RaftHandle, RaftLog, RaftOptions, RaftParts, TcpDial};
 use crate::replica::Replica;
 use crate::rpc::{self, ClusterService};
@@ -91,6 +92,9 @@ pub enum StartError {
     /// The cluster of the data directory is beyond this node.
     #[error("the data directory cannot be used")]
     Level(#[source] LevelError),
+    /// The keys of secrets cannot be read.
+    #[error("the keys of secrets cannot be read")]
+    Keys(#[from] KeysError),
     /// The log cannot be opened.
     #[error("the log cannot be opened")]
     Log(#[source] store::StoreError),
@@ -146,6 +150,10 @@ pub struct Parts {
     pub entropy: Entropy,
     /// Where blocking work runs.
     pub offload: Offload,
+    /// Keys of secrets in documents.
+    pub keys: Arc<KeyRing>,
+    /// Random numbers that seal them.
+    pub nonces: Nonces,
     /// Steers log time.
     pub wall: WallClock,
     /// Where the node stands among the feature levels, and what keeps it.
@@ -168,6 +176,7 @@ impl Node {
     pub async fn start(settings: Settings, runtimes: Runtimes) -> Result<Self, StartError> {
         // Bound first: a port in use is the commonest mistake, and leaves nothing to clean up.
         let listeners = Listeners::bind(&settings).await?;
+        let keys = secrets::key_ring(&settings.secrets)?;
         let identity = store::Identity {
             cluster: settings.cluster.clone(),
             node_id: settings.node_id.unwrap_or_default(),
@@ -212,6 +221,8 @@ impl Node {
             dial: Arc::new(TcpDial),
             entropy: Entropy::from_system(),
             offload: Offload::Threads,
+            keys: Arc::new(keys),
+            nonces: Nonces::from_system(),
             wall: WallClock::system(),
             levels,
             new_state_id: new_state_id(),
@@ -237,7 +248,7 @@ impl Node {
         let replica = Arc::new(Replica::at(settings.presence.limits(), parts.levels.clone()));
         let (metrics, registry) = (Arc::clone(&parts.metrics), Arc::clone(&parts.registry));
         let beginning = Beginning { wall: parts.wall.clone(), new_state_id: parts.new_state_id };
-        let node = parts.node;
+        let (node, documents) = (parts.node, Documents::of(&parts));
         let advertised = advertised(&settings, addresses);
         let group = start_raft(&settings, &runtimes, parts, addresses, Arc::clone(&replica)).await?;
         let raft = group.handle.clone();
@@ -273,13 +284,21 @@ impl Node {
         let upgrade = Upgrade::new(raft.clone(), proposer.clone());
         let described = Arc::clone(&admin) as Arc<dyn rpc::Node>;
         let cluster = ClusterService::new(identity, view.clone(), backups, members, upgrade, described);
-        let (compiled, merges) = documents();
-        let watches =
-            Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), merges, streams.stopping());
+        let (merges, stopping) = (documents.merges(), streams.stopping());
+        let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), merges, stopping);
         let watching = watches.clone();
-        let admits = settings.limits.clone();
-        let parts =
-            rpc::Parts { view, proposer, leases, watches, compiled, cluster, metrics: Arc::clone(&metrics), admits };
+        let parts = rpc::Parts {
+            publisher: documents.publisher(view.clone(), proposer.clone()),
+            view,
+            proposer,
+            leases,
+            watches,
+            compiled: documents.compiled,
+            cluster,
+            metrics: Arc::clone(&metrics),
+            admits: settings.limits.clone(),
+            reveals: rpc::Reveals::by(&settings.secrets),
+        };
         let (routes, health) = rpc::routes(parts).map_err(StartError::Reflection)?;
         let readiness = Arc::clone(&admin) as Arc<dyn http::Readiness>;
         let gauges = Gauges { metrics, replica: Arc::clone(&replica), raft: raft.clone(), readiness, health, watching };
@@ -288,9 +307,7 @@ impl Node {
         services.spawn_service(&runtimes, "memory", |stop| doors.clients.relieve(stop));
         if let Some(listener) = listeners.http {
             let pages = http::Pages { registry, readiness: admin };
-            let visitors = http::Visitors::new(listener, doors.http.connections, doors.http.memory);
-            let stop = streams.stopping().cancelled_owned();
-            streams.spawn(&runtimes.serve, "http", http::serve(visitors, pages, stop));
+            serve_pages(&mut streams, &runtimes, &doors.http, listener, pages);
         }
 
         let failure = failure.subscribe();
@@ -357,11 +374,16 @@ impl Tasks {
     }
 }
 
-/// What documents are judged by, and given as.
-fn documents() -> (Arc<Compiled>, Arc<Merges>) {
-    let compiled = Arc::new(Compiled::default());
-    let merges = Arc::new(Merges::new(KeyRing::default(), Arc::clone(&compiled)));
-    (compiled, merges)
+fn serve_pages(
+    streams: &mut Tasks,
+    runtimes: &Runtimes,
+    door: &Door,
+    listener: tokio::net::TcpListener,
+    pages: http::Pages,
+) {
+    let visitors = http::Visitors::new(listener, door.connections.clone(), door.memory.clone());
+    let stop = streams.stopping().cancelled_owned();
+    streams.spawn(&runtimes.serve, "http", http::serve(visitors, pages, stop));
 }
 
 fn serve_clients(

@@ -120,6 +120,14 @@ impl Proposer {
         admitted.map(|()| Pending { answer })
     }
 
+    /// Whether this node may propose, as far as it knows: for work that is done before.
+    ///
+    /// # Errors
+    /// [`Problem::NotLeader`], and what [`Proposer::submit`] says in its place.
+    pub fn check_leads(&self) -> Result<(), Problem> {
+        self.raft.leads().map_err(|leader| self.elsewhere(leader))
+    }
+
     /// Keeps what is refused for want of disk space out of the log; a leader whose state is wrong decides nothing.
     fn spare(&self, proposal: Proposal) -> Result<Proposal, Problem> {
         if let Some(difference) = self.raft.difference() {
@@ -197,9 +205,11 @@ impl Pending {
 /// What metrics call the end of a proposal.
 fn came_to(problem: &Problem) -> Outcome {
     match problem {
-        Problem::Rejected(_) | Problem::Invalid { .. } | Problem::Absent { .. } | Problem::Declined { .. } => {
-            Outcome::Rejected
-        }
+        Problem::Rejected(_)
+        | Problem::Invalid { .. }
+        | Problem::Absent { .. }
+        | Problem::Declined { .. }
+        | Problem::Objected(_) => Outcome::Rejected,
         Problem::Full { .. } | Problem::Idle { .. } | Problem::GivenUp { .. } => Outcome::Full,
         Problem::Expired => Outcome::Expired,
         Problem::NotLeader { .. }

@@ -18,6 +18,21 @@ pub enum Offload {
 }
 
 impl Offload {
+    /// A computation that somebody waits for, and that is too long for a thread that serves others.
+    pub async fn compute<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        match self {
+            Self::Inline => work(),
+            Self::Threads => match tokio::task::spawn_blocking(work).await {
+                Ok(done) => done,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // Nothing ends it but the runtime, which does not come back to this task either.
+                    Err(_) => std::future::pending().await,
+                },
+            },
+        }
+    }
+
     /// A piece of work whose result somebody waits for.
     pub(super) async fn short<T: Send + 'static>(
         self,

@@ -28,7 +28,7 @@ pub(crate) fn to_wire(problem: &Problem) -> wire::Problem {
         leader: leader(problem),
         retry_after_ms: if let Problem::Full { retry_after_ms, .. } = problem { *retry_after_ms } else { 0 },
         field: field(problem),
-        details: Vec::new(),
+        details: details(problem),
     }
 }
 
@@ -41,12 +41,21 @@ fn said(message: &str) -> String {
     cut(message, REFUSAL_CHARS_MAX).into_owned()
 }
 
+/// Each thing by itself, where there is more than one.
+fn details(problem: &Problem) -> Vec<String> {
+    if let Problem::Objected(objections) = problem {
+        return objections.told.iter().map(|one| said(&one.to_string())).collect();
+    }
+    Vec::new()
+}
+
 fn classify(problem: &Problem) -> (Class, &'static str, Happened) {
     match problem {
         Problem::Rejected(rejection) => (Class::Refused, rejection_reason(rejection), Happened::No),
         Problem::Invalid { .. } => (Class::Refused, "invalid", Happened::No),
         Problem::Absent { .. } => (Class::Refused, "not-found", Happened::No),
         Problem::Declined { reason, .. } => (Class::Refused, reason, Happened::No),
+        Problem::Objected(_) => (Class::Refused, "objected", Happened::No),
         Problem::NotLeader { .. } => (Class::Unavailable, "not-leader", Happened::No),
         Problem::Full { .. } => (Class::Unavailable, "full", Happened::No),
         Problem::Expired => (Class::Unavailable, "expired", Happened::No),
@@ -69,7 +78,7 @@ fn code(problem: &Problem) -> Code {
         Problem::Absent { .. } => Code::NotFound,
         Problem::Full { .. } => Code::ResourceExhausted,
         Problem::Expired => Code::DeadlineExceeded,
-        Problem::Uninitialized | Problem::Declined { .. } => Code::FailedPrecondition,
+        Problem::Uninitialized | Problem::Declined { .. } | Problem::Objected(_) => Code::FailedPrecondition,
         Problem::Idle { .. } | Problem::GivenUp { .. } => Code::Aborted,
         Problem::NotLeader { .. }
         | Problem::Unknown { .. }
@@ -90,6 +99,7 @@ fn field(problem: &Problem) -> String {
         Problem::Invalid { field, .. } | Problem::Absent { field, .. } => field.clone(),
         Problem::Rejected(rejection) => rejection_field(rejection).to_owned(),
         Problem::Declined { .. }
+        | Problem::Objected(_)
         | Problem::NotLeader { .. }
         | Problem::Full { .. }
         | Problem::Expired

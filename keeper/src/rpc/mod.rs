@@ -41,6 +41,7 @@ use crate::lease::Leases;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::propose::Proposer;
+use crate::publish::Publisher;
 use crate::rpc::detour::Detour;
 use crate::settings;
 use crate::view::View;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub proposer: Proposer,
     /// Renewals.
     pub leases: Leases,
+    /// Publishes.
+    pub publisher: Publisher,
     /// Watches.
     pub watches: Watches,
     /// Schemas that were read before.
@@ -68,6 +71,25 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// What the node admits.
     pub admits: settings::Limits,
+    /// Who may see secrets.
+    pub reveals: Reveals,
+}
+
+/// Who may see the secrets of documents. Processes that run with them always do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reveals {
+    /// Whoever asks for them by name.
+    Always,
+    /// Nobody.
+    Never,
+}
+
+impl Reveals {
+    /// Until there are roles, the node's settings decide.
+    #[must_use]
+    pub const fn by(settings: &settings::Secrets) -> Self {
+        if settings.reveal { Self::Always } else { Self::Never }
+    }
 }
 
 /// What the gRPC health service answers: the same as `/readyz`, for the node and for each of its services.
@@ -100,7 +122,7 @@ impl Health {
 /// # Errors
 /// The descriptors compiled into this binary are not sound.
 pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server::Error> {
-    let Parts { view, proposer, leases, watches, compiled, cluster, metrics, admits } = parts;
+    let Parts { view, proposer, leases, publisher, watches, compiled, cluster, metrics, admits, reveals } = parts;
     let presence = presence::PresenceService::new(watches.clone(), Arc::clone(&metrics));
     let follows = follow::FollowService {
         view: view.clone(),
@@ -112,7 +134,7 @@ pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server
     let sessions = session::SessionService::new(view.clone(), proposer.clone(), watches.clone(), metrics, &admits);
     let instances =
         instance::InstanceService { view: view.clone(), proposer: proposer.clone(), leases, watches: watches.clone() };
-    let configs = config::ConfigService { view: view.clone(), proposer: proposer.clone(), watches: watches.clone() };
+    let configs = config::ConfigService { view: view.clone(), publisher, watches: watches.clone(), reveals };
     let controls = control::ControlService { view, proposer, watches };
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(keeper_proto::FILE_DESCRIPTOR_SET)

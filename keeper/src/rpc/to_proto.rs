@@ -11,6 +11,8 @@ use keeper_registry::{
 };
 use prost::Message;
 
+use crate::config::secret;
+use crate::format;
 use crate::rpc::error::{self, Claim};
 use crate::rpc::from_proto::Misfit;
 
@@ -247,11 +249,21 @@ pub(crate) enum Body {
     Left,
 }
 
-/// One version of a document.
+/// One version of a document, its secrets masked.
 pub(crate) fn document(document: &Document, body: Body) -> wire::Document {
+    // The text came in as a string, and is kept as it was.
+    let (mut text, mut value) = (String::from_utf8_lossy(&document.text), document.value.clone());
+    let mut secrets = Vec::new();
+    if secret::is_sealed(&value)
+        && let Ok(mut shown) = format::parse(Format::Json, &String::from_utf8_lossy(&value))
+    {
+        secrets = secret::sealed_fields(&shown).iter().map(ToString::to_string).collect();
+        secret::mask(&mut shown);
+        value = format::canonical(&shown);
+        text = secret::masked_text(&text).into_owned().into();
+    }
     let (text, value) = match body {
-        // The text came in as a string, and is kept as it was.
-        Body::Whole => (String::from_utf8_lossy(&document.text).into_owned(), document.value.clone()),
+        Body::Whole => (text.into_owned(), value),
         Body::Left => (String::new(), Bytes::new()),
     };
     wire::Document {
@@ -266,7 +278,7 @@ pub(crate) fn document(document: &Document, body: Body) -> wire::Document {
         published_at_ms: document.published_at.0,
         deleted: document.deleted,
         forced: document.forced.as_deref().unwrap_or_default().to_owned(),
-        secrets: Vec::new(),
+        secrets,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Limits, Log, Presence, Raft, SettingsError, Storage, Upgrade};
+use super::{Limits, Log, Presence, Raft, Secrets, SettingsError, Storage, Upgrade};
 use crate::format::{self, Format};
 
 #[derive(Debug, Default, Deserialize)]
@@ -20,6 +20,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) presence: Presence,
     pub(super) upgrade: Upgrade,
+    pub(super) secrets: Secrets,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,7 +6,8 @@
 //! not start.
 //!
 //! `docs/configuration.md` describes every key; tests hold it to this module. Not built: settings from the environment
-//! (except the log filter, `KEEPER_LOG`), and reloading, because most of these values cannot change while a node runs.
+//! (except the log filter, `KEEPER_LOG`, and keys that nobody wants in a file, `KEEPER_SECRET_KEYS`), and reloading,
+//! because most of these values cannot change while a node runs.
 
 mod error;
 mod file;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub presence: Presence,
     /// How far its release may take it.
     pub upgrade: Upgrade,
+    /// Secrets in documents.
+    pub secrets: Secrets,
 }
 
 /// The listeners' addresses. Port 0 takes any free port.
@@ -189,6 +192,16 @@ pub struct Limits {
 }
 
 /// See the keys of the same names in `docs/configuration.md`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Secrets {
+    /// The ring of keys that seal and open them.
+    pub key_file: Option<PathBuf>,
+    /// Whether whoever asks may see them.
+    pub reveal: bool,
+}
+
+/// See the keys of the same names in `docs/configuration.md`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Presence {
@@ -223,6 +236,7 @@ impl Settings {
             limits: Limits::default(),
             presence: Presence::default(),
             upgrade: Upgrade::default(),
+            secrets: Secrets::default(),
         }
     }
 

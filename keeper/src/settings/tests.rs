@@ -42,7 +42,7 @@ fn bad_keys_and_types_are_answered_exactly() {
         ),
         (
             with("[tls]\n"),
-            "line 4, column 2: unknown key `tls`: the keys there are cluster, node_id, data_dir, allow_insecure, listen, advertise, raft, storage, log, limits, presence, upgrade",
+            "line 4, column 2: unknown key `tls`: the keys there are cluster, node_id, data_dir, allow_insecure, listen, advertise, raft, storage, log, limits, presence, upgrade, secrets",
         ),
         (with("node_id = 2\n"), "line 4, column 1: the key `node_id` is given twice"),
         ("cluster = main\n".into(), "line 1, column 11: string values must be quoted, expected literal string"),
@@ -144,7 +144,7 @@ fn keys() -> BTreeSet<String> {
         let list = refused.split("the keys there are ").nth(1).unwrap_or_else(|| panic!("{refused}")).to_owned();
         list.split(", ").map(str::to_owned).collect::<Vec<_>>()
     };
-    let tables = ["listen", "advertise", "raft", "storage", "log", "limits", "presence", "upgrade"];
+    let tables = ["listen", "advertise", "raft", "storage", "log", "limits", "presence", "upgrade", "secrets"];
     let top = of("").into_iter().filter(|key| !tables.contains(&key.as_str()));
     let inner = tables.into_iter().flat_map(|table| of(table).into_iter().map(move |key| format!("{table}.{key}")));
     top.chain(inner).collect()

@@ -70,7 +70,7 @@ impl File {
         if !found.0.is_empty() {
             return Err(found.0);
         }
-        let Self { raft, storage, log, limits, presence, upgrade, .. } = self;
+        let Self { raft, storage, log, limits, presence, upgrade, secrets, .. } = self;
         Ok(Settings {
             cluster,
             node_id,
@@ -84,6 +84,7 @@ impl File {
             limits,
             presence,
             upgrade,
+            secrets,
         })
     }
 }

@@ -25,6 +25,15 @@ impl State {
         Ok(Reply::Published { revision: self.clock.revision, changed: true })
     }
 
+    /// Whether a publish would be taken as things are now, and would change something: what `apply` would decide, for
+    /// who only asks. Whether it was asked before under the same request id is not looked at.
+    ///
+    /// # Errors
+    /// As it would be refused.
+    pub fn would_publish(&self, publish: &Publish) -> Result<bool, Rejection> {
+        self.judge_publish(publish).map(|changed| !changed.is_empty())
+    }
+
     /// Those of its changes that would change something, if all of it may be published.
     pub(crate) fn judge_publish<'a>(&self, publish: &'a Publish) -> Result<Vec<&'a DocumentChange>, Rejection> {
         check_publish(publish, self.level())?;

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use keeper::clock::WallClock;
+use keeper::config::secret::NONCE_BYTES;
 use keeper::levels::{LevelError, Levels, release_of};
 use keeper::metrics::Metrics;
 use keeper::node::{Addresses, Failure, Listeners, Node, Parts, Runtimes, hooks};
+use keeper::publish::Nonces;
 use keeper::raft::{Entropy, Offload, RaftHandle};
 use keeper::replica::Replica;
 use keeper::settings::{Listen, Settings};
@@ -288,6 +291,8 @@ impl Process {
             dial: Arc::new(SimDial { net: Arc::clone(&self.net), host: self.host }),
             entropy: Entropy::seeded(self.seeds.entropy),
             offload: Offload::Inline,
+            keys: Arc::default(),
+            nonces: nonces(self.seeds.entropy),
             wall: WallClock::new(move || wall.read_ms()),
             levels: levels(&self.settings, &self.disk)?,
             new_state_id: self.seeds.state,
@@ -333,6 +338,16 @@ fn new_disk(world: &mut World, number: u64) -> anyhow::Result<Arc<Disk>> {
 }
 
 /// Where a node that is taken in keeps its number; its process ends, and is started anew under it.
+/// Numbers in a row are as good as any: no two are the same.
+fn nonces(seed: u64) -> Nonces {
+    let next = AtomicU64::new(seed);
+    Nonces::of(move || {
+        let mut nonce = [0; NONCE_BYTES];
+        nonce[..8].copy_from_slice(&next.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+        nonce
+    })
+}
+
 fn keep_number(
     disk: &Arc<Disk>,
     fleet: &Fleet,

@@ -26,23 +26,24 @@ const CRATES: [(&str, &[&str]); 12] = [
 const STATE_NEEDS: [&str; 5] = ["bytes", "hashbrown", "smallvec", "thiserror", "xxhash-rust"];
 
 /// The modules of the daemon, top to bottom, and the ones each may import beside [`BASE`].
-const MODULES: [(&str, &[&str]); 17] = [
+const MODULES: [(&str, &[&str]); 18] = [
     ("main", &["cli", "http", "node"]),
     ("fuzz", &["backup", "rpc", "raft", "store"]),
     ("cli", &["backup", "http", "node", "store"]),
     (
         "node",
         &[
-            "backup", "rpc", "http", "lease", "members", "propose", "upgrade", "view", "watch", "raft", "replica",
-            "store",
+            "backup", "rpc", "http", "lease", "members", "propose", "publish", "upgrade", "view", "watch", "raft",
+            "replica", "store",
         ],
     ),
-    ("rpc", &["backup", "lease", "members", "propose", "upgrade", "view", "watch"]),
+    ("rpc", &["backup", "lease", "members", "propose", "publish", "upgrade", "view", "watch"]),
     ("http", &[]),
     ("lease", &["propose", "view", "watch", "raft", "replica"]),
     ("members", &["propose", "raft", "replica"]),
     ("backup", &["view", "raft", "replica", "store"]),
     ("upgrade", &["propose", "raft"]),
+    ("publish", &["propose", "view", "raft"]),
     ("propose", &["raft", "replica"]),
     ("view", &["raft", "replica"]),
     ("watch", &["view", "raft", "replica"]),

@@ -76,6 +76,21 @@ impl Case {
         }
         Ok(Self { subjects, attached, attached_now, witnesses, forced: publish.forced.clone() })
     }
+
+    /// Puts a value with sealed fields in the place of the one that is published.
+    pub fn seal(&mut self, key: &str, value: &Bytes) {
+        let Ok((path, layer)) = Layer::of_key(key) else { return };
+        let subject = self.subjects.iter_mut().find(|subject| *subject.path == *path);
+        if let Some((_, present)) = subject.and_then(|subject| subject.layers.get_mut(&layer)) {
+            *present = value.clone();
+        }
+    }
+
+    /// Bytes of the layers that are merged, each as often as it is.
+    #[must_use]
+    pub fn merged_bytes(&self) -> usize {
+        self.subjects.iter().map(Subject::merged_bytes).sum()
+    }
 }
 
 /// A schema's key and its canonical value.
@@ -120,6 +135,12 @@ impl Subject {
         subject.count_processes(state)?;
         subject.add_singles();
         Ok(subject)
+    }
+
+    fn merged_bytes(&self) -> usize {
+        let layers: Vec<_> = self.layers.values().map(|(_, value)| value.len()).collect();
+        let of = |set: &LayerSet| set.iter().filter_map(|place| layers.get(usize::from(*place))).sum::<usize>();
+        self.sets.keys().map(of).sum()
     }
 
     /// Every open process that reads the path and gets another document than before.

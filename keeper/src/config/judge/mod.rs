@@ -105,6 +105,19 @@ impl Case {
     /// # Errors
     /// It may not be proposed.
     pub fn judge(&self, compiled: &Compiled, keys: &KeyRing) -> Result<Verdict, Refusal> {
+        let verdict = self.weigh(compiled, keys)?;
+        if verdict.overruled.is_empty() || self.forced.is_some() {
+            Ok(verdict)
+        } else {
+            Err(Refusal::Objected(verdict.overruled))
+        }
+    }
+
+    /// The same for who only asks: what would be objected is told, and refuses nothing.
+    ///
+    /// # Errors
+    /// It may not be proposed, whatever the reason.
+    pub fn weigh(&self, compiled: &Compiled, keys: &KeyRing) -> Result<Verdict, Refusal> {
         for (key, value) in self.attached.iter().filter(|(key, _)| self.attached_now.contains(key)) {
             if let Err(reason) = compiled.attached(value).as_ref() {
                 return Err(Refusal::Schema { key: Arc::clone(key), reason: reason.clone() });
@@ -114,12 +127,7 @@ impl Case {
         for subject in &self.subjects {
             session.judge(subject)?;
         }
-        let objections = session.objections();
-        if objections.is_empty() || self.forced.is_some() {
-            Ok(Verdict { witnesses: self.witnesses.clone(), overruled: objections })
-        } else {
-            Err(Refusal::Objected(objections))
-        }
+        Ok(Verdict { witnesses: self.witnesses.clone(), overruled: session.objections() })
     }
 }
 

@@ -1,0 +1,100 @@
+//! From a request to a draft: texts are parsed.
+
+use std::sync::Arc;
+
+use keeper_proto::v1 as wire;
+use keeper_registry::{Format, Policy, Revision, limits};
+
+use crate::config::{Field, history};
+use crate::format::{self, Value};
+use crate::policy;
+use crate::problem::{Problem, excerpt};
+use crate::publish::{Draft, DraftAction, DraftChange, Written};
+use crate::rpc::from_proto::{self, invalid};
+
+/// What a request asks for.
+pub(in crate::rpc) fn draft(request: wire::PublishRequest) -> Result<Draft, Problem> {
+    let text_bytes = request.changes.iter().map(change_bytes).sum();
+    // Judged before anything is parsed: parsing costs more than counting.
+    let within = |field: &str, actual: usize, limit: usize, what: &str| match actual > limit {
+        true => Err(invalid(field, format!("`{field}` {what} {actual}; the limit is {limit}: publish less at a time"))),
+        false => Ok(()),
+    };
+    within("changes", request.changes.len(), limits::PUBLISH_DOCUMENTS_MAX, "lists")?;
+    within("changes.text", text_bytes, limits::PUBLISH_BYTES_MAX, "has bytes in all:")?;
+    let changes = request.changes.into_iter().enumerate().map(|(position, it)| change(position, it));
+    Ok(Draft {
+        changes: changes.collect::<Result<_, _>>()?,
+        author: request.author,
+        message: request.message,
+        request: from_proto::request_id(&request.request_id)?,
+        forced: (!request.forced.is_empty()).then_some(request.forced),
+    })
+}
+
+fn change_bytes(change: &wire::publish_request::Change) -> usize {
+    match &change.action {
+        Some(wire::publish_request::change::Action::Put(put)) => put.text.len(),
+        Some(wire::publish_request::change::Action::Delete(_)) | None => 0,
+    }
+}
+
+/// One change of a request, by its place there.
+pub(in crate::rpc) fn change(position: usize, change: wire::publish_request::Change) -> Result<DraftChange, Problem> {
+    use wire::publish_request::change::Action;
+    let action = match change.action {
+        None => return Err(invalid(format!("changes[{position}].action"), "neither `put` nor `delete` is given")),
+        Some(Action::Delete(_)) => DraftAction::Delete,
+        Some(Action::Put(put)) => {
+            let format = named_format(put.format, &change.path)?;
+            let field = format!("changes[{position}].put.text");
+            let value = value(&field, format, &put.text)?;
+            let policy = policy(&field, &change.path, format, &put.text)?;
+            let secret = |(place, name): (usize, String)| {
+                Field::parse(&name).ok_or_else(|| {
+                    let field = format!("changes[{position}].put.secrets[{place}]");
+                    invalid(field, format!("`{name}` is no field: fields are written as push.token or rooms[3].name"))
+                })
+            };
+            let secrets = put.secrets.into_iter().enumerate().map(secret).collect::<Result<_, _>>()?;
+            DraftAction::Put(Box::new(Written { format, text: put.text, value, policy, secrets }))
+        }
+    };
+    Ok(DraftChange { path: change.path, expected: change.expected_revision.map(Revision), action })
+}
+
+/// The format a caller names, or the one that the path's ending stands for.
+pub(super) fn named_format(number: i32, path: &str) -> Result<Format, Problem> {
+    match wire::Format::try_from(number) {
+        Ok(wire::Format::Toml) => Ok(Format::Toml),
+        Ok(wire::Format::Yaml) => Ok(Format::Yaml),
+        Ok(wire::Format::Json) => Ok(Format::Json),
+        Ok(wire::Format::Ini) => Ok(Format::Ini),
+        Ok(wire::Format::Unspecified) => format::format_of_path(path).ok_or_else(|| {
+            let path = excerpt(path);
+            invalid("format", format!("`{path}` ends in none of .toml .yaml .yml .json .ini: name the format"))
+        }),
+        Err(_) => Err(invalid("format", format!("{number} is no format this version knows"))),
+    }
+}
+
+/// What a text says.
+pub(super) fn value(field: &str, format: Format, text: &str) -> Result<Value, Problem> {
+    format::parse(format, text).map_err(|error| invalid(field, error.to_string()))
+}
+
+/// What a document of the cluster's own decides.
+pub(super) fn policy(field: &str, path: &str, format: Format, text: &str) -> Result<Option<Policy>, Problem> {
+    let wrong = |error: format::SyntaxError| invalid(field, error.to_string());
+    match path {
+        limits::POLICY_PATH => {
+            let policy = policy::parse(format, text).map_err(wrong)?;
+            Ok(Some(Policy::Sessions(Arc::new(policy))))
+        }
+        limits::HISTORY_PATH => {
+            let policy = history::parse(format, text).map_err(wrong)?;
+            Ok(Some(Policy::History(Arc::new(policy))))
+        }
+        _ => Ok(None),
+    }
+}
