@@ -145,6 +145,9 @@ pub const MERGED_KEPT: usize = 4_096;
 /// published, so that the cluster gets on. Beyond it the caller is told.
 pub const JUDGED_AGAIN_MAX: usize = 8;
 
+/// Bytes of texts beyond which they are read on a thread of its own: a millisecond of the slowest format.
+pub const READ_INLINE_BYTES_MAX: usize = 32 << 10;
+
 /// Bytes of layers beyond which a publish is judged on a thread of its own: a millisecond.
 pub const JUDGED_INLINE_BYTES_MAX: usize = 256 << 10;
 

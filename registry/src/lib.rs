@@ -49,7 +49,7 @@ pub use command::{
 };
 pub use config::{
     Document, DocumentAction, DocumentChange, Format, HistoryPolicy, Keep, Layer, LayerError, LayerLabels, Policy,
-    Publish, VersionAt, Witness,
+    Publish, SEALED_PREFIX, VersionAt, Witness,
 };
 pub use consumer::{Announce, AnnouncementRecord, Consumed, ConsumerGroup, ConsumersOfGroup, Schema, SchemaHash};
 pub use control::{Addressed, AnswerState, Control, ControlAnswer};

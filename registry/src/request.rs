@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 use crate::{
     DocumentAction, DocumentChange, Kick, KickTarget, Kicked, LogTime, OpenInstance, Publish, Rejection, Reply,
     RequestId, SendControl, Stage, StartRollout, State,
+    config::sealed::around_sealed,
     digest::{Digest, Kind, Sum},
     limits,
     numbered::numbered,
@@ -201,9 +202,11 @@ impl OpenInstance {
 
 impl Publish {
     pub(crate) fn fingerprint(&self) -> u64 {
-        let Self { changes, author, message, request: _, judged: _, forced } = self;
+        let Self { changes, author, message, request: _, judged, forced } = self;
         let digest = Digest::of(Kind::Request).text(author).text(message);
-        let digest = changes.iter().fold(digest, DocumentChange::fingerprint);
+        // What is not judged is from before anything was sealed.
+        let each = if judged.is_empty() { DocumentChange::fingerprint } else { DocumentChange::judged_fingerprint };
+        let digest = changes.iter().fold(digest, each);
         forced.iter().fold(digest, |digest, reason| digest.text(reason)).finish()
     }
 }
@@ -217,6 +220,16 @@ impl StartRollout {
 }
 
 impl DocumentChange {
+    /// What is sealed anew is the same secret.
+    fn judged_fingerprint(digest: Digest, change: &Self) -> Digest {
+        let Self { path, expected, action } = change;
+        let DocumentAction::Put { format, text, value: _, policy: _ } = action else {
+            return Self::fingerprint(digest, change);
+        };
+        let digest = digest.text(path).number(expected.map_or(u64::MAX, |revision| revision.0));
+        around_sealed(text).fold(digest.number(u64::from(format.number())), Digest::bytes)
+    }
+
     fn fingerprint(digest: Digest, change: &Self) -> Digest {
         let Self { path, expected, action } = change;
         let digest = digest.text(path).number(expected.map_or(u64::MAX, |revision| revision.0));

@@ -20,13 +20,11 @@ use std::fmt;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use data_encoding::BASE64;
+use keeper_registry::SEALED_PREFIX;
 
 use super::Field;
 use super::limits::SECRET_KEYS_MAX;
 use crate::format::{self, Format, Value, canonical};
-
-/// What a sealed field begins with.
-const PREFIX: &str = "keeper-secret:v1:";
 
 /// What is shown in the place of a secret.
 pub const MASK: &str = "••••••";
@@ -168,7 +166,7 @@ impl Key {
             unreachable!("a document is shorter than what the cipher can take")
         };
         sealed.splice(..0, nonce);
-        format!("{PREFIX}{}:{}", self.id, BASE64.encode(&sealed))
+        format!("{SEALED_PREFIX}{}:{}", self.id, BASE64.encode(&sealed))
     }
 }
 
@@ -186,7 +184,7 @@ fn bound(key: &str, field: &Field) -> String {
 /// The id of the key, and what it sealed.
 fn parts(value: &Value) -> Option<(&str, &str)> {
     let Value::String(text) = value else { return None };
-    text.strip_prefix(PREFIX)?.split_once(':')
+    text.strip_prefix(SEALED_PREFIX)?.split_once(':')
 }
 
 fn is_sealed_with(value: &Value, id: &str) -> bool {
@@ -196,7 +194,7 @@ fn is_sealed_with(value: &Value, id: &str) -> bool {
 /// Whether a text or a canonical value may have sealed fields.
 #[must_use]
 pub fn is_sealed(text: &[u8]) -> bool {
-    std::str::from_utf8(text).is_ok_and(|text| text.contains(PREFIX))
+    std::str::from_utf8(text).is_ok_and(|text| text.contains(SEALED_PREFIX))
 }
 
 /// Where sealed fields stand.
@@ -218,14 +216,14 @@ pub fn sealed_fields(value: &Value) -> Vec<Field> {
 /// A text with a mask in the place of every box.
 #[must_use]
 pub fn masked_text(text: &str) -> Cow<'_, str> {
-    let Some((before, mut rest)) = text.split_once(PREFIX) else { return Cow::Borrowed(text) };
+    let Some((before, mut rest)) = text.split_once(SEALED_PREFIX) else { return Cow::Borrowed(text) };
     let mut masked = before.to_owned();
     let is_inside =
         |symbol: char| symbol.is_ascii_alphanumeric() || matches!(symbol, ':' | '_' | '-' | '+' | '/' | '=');
     loop {
         masked.push_str(MASK);
         let end = rest.find(|symbol| !is_inside(symbol)).unwrap_or(rest.len());
-        let Some((between, after)) = rest[end..].split_once(PREFIX) else {
+        let Some((between, after)) = rest[end..].split_once(SEALED_PREFIX) else {
             masked.push_str(&rest[end..]);
             return Cow::Owned(masked);
         };

@@ -106,7 +106,10 @@ fn over_budget(breach: &BudgetBreach) -> String {
         BudgetBreach::Aliases { .. } | BudgetBreach::Anchors { .. } | BudgetBreach::MergeKeys { .. } => {
             format!("the document has more than {ALIASES_MAX} anchors, aliases or merge keys")
         }
-        _ => "the document is too large once its aliases are expanded".into(),
+        _ => format!(
+            "the document is too large once its aliases are expanded: beyond {EXPANDED_BYTES_MAX} bytes or {NODES_MAX} \
+             values; use fewer of them"
+        ),
     }
 }
 

@@ -35,7 +35,11 @@ pub use value::{Value, canonical};
 /// Reads a text. A byte order mark at its start is skipped.
 pub fn parse(format: Format, text: &str) -> Result<Value, SyntaxError> {
     if text.len() > limits::TEXT_BYTES_MAX {
-        let message = format!("the text has {} bytes; the limit is {}", text.len(), limits::TEXT_BYTES_MAX);
+        let message = format!(
+            "the text has {} bytes; the limit is {}: split it into several",
+            text.len(),
+            limits::TEXT_BYTES_MAX
+        );
         return Err(SyntaxError::at(1, 1, message));
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

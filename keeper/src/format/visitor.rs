@@ -38,12 +38,12 @@ impl<'a> Builder<'a> {
 
 /// The sentence for a document that is nested too deep.
 pub(super) fn too_deep() -> String {
-    format!("objects and arrays are nested more than {DEPTH_MAX} deep")
+    format!("objects and arrays are nested more than {DEPTH_MAX} deep: make it flatter")
 }
 
 /// The sentence for a document with too many values.
 pub(super) fn too_many() -> String {
-    format!("the document has more than {NODES_MAX} values")
+    format!("the document has more than {NODES_MAX} values: split it into several")
 }
 
 /// The sentence for a key that is there twice.

@@ -26,14 +26,11 @@ pub use key::Layered;
 
 use crate::config::limits::EFFECTIVE_BYTES_MAX;
 use crate::config::schema::Compiled;
-use crate::config::secret::{KeyRing, sealed_fields};
+use crate::config::secret::{KeyRing, is_sealed, sealed_fields};
 use crate::config::{Field, effective};
 use crate::format::{self, Value, canonical};
 use crate::limits::{MERGED_BYTES_KEPT, MERGED_KEPT};
 use crate::problem::Problem;
-
-/// What every sealed field begins with; a text without it has none.
-const SEALED: &str = "keeper-secret:";
 
 /// What a kept document takes beside its bytes.
 const KEPT_BYTES_FIXED: u64 = 512;
@@ -218,8 +215,4 @@ impl Weighter<Key, Kept> for Weights {
         let value = kept.as_ref().map_or(0, |merged| merged.value.len());
         2 * value as u64 + key.bytes() + KEPT_BYTES_FIXED
     }
-}
-
-fn is_sealed(canonical: &[u8]) -> bool {
-    std::str::from_utf8(canonical).is_ok_and(|text| text.contains(SEALED))
 }

@@ -18,6 +18,7 @@ mod layers;
 mod publish;
 mod query;
 mod retention;
+pub(crate) mod sealed;
 mod witness;
 
 use std::{
@@ -31,6 +32,7 @@ pub use self::{
     layer::{Layer, LayerError, LayerLabels},
     query::VersionAt,
     retention::{HistoryPolicy, Keep},
+    sealed::SEALED_PREFIX,
     witness::Witness,
 };
 use self::{families::Families, history::Version, retention::Retention};

@@ -165,3 +165,31 @@ async fn without_a_key_a_secret_is_refused() {
     assert!(refused.contains("`push..x` is no field"), "{refused}");
     assert!(keeper.configs().get(PATH).await.unwrap().is_none());
 }
+
+/// The same secret is sealed otherwise each time. A publish that is asked again is the same all the same, whatever was
+/// published since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_published_again_by_the_same_request_gets_its_first_answer() {
+    use keeper_proto::v1 as wire;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    std::fs::write(&keys, OLD).unwrap();
+    let cluster = cluster(3, &keys, false).await;
+    let keeper = cluster.keeper().await;
+    let leader = crate::follow_raw::Raw::leader(&cluster).await;
+    let put = wire::publish_request::Put { text: TEXT.to_owned(), secrets: vec!["push.token".to_owned()], format: 0 };
+    let action = Some(wire::publish_request::change::Action::Put(put));
+    let change = wire::publish_request::Change { path: PATH.to_owned(), action, expected_revision: None };
+    let request = wire::PublishRequest { changes: vec![change], request_id: vec![7; 16].into(), ..Default::default() };
+    let first = leader.configs().publish(request.clone()).await.unwrap().into_inner();
+    let between = keeper.configs().publish(Edit::put(PATH, TEXT.replace("hunter2", "other"))).await.unwrap();
+    assert!(between.changed && between.revision > first.revision);
+    let again = leader.configs().publish(request.clone()).await.unwrap().into_inner();
+    assert_eq!((again.revision, again.changed), (first.revision, true));
+    // Even if nobody would publish it by now.
+    let schema = r#"{"paths": ["push/*"], "schema": {"type": "string"}}"#;
+    keeper.configs().publish(Edit::put("keeper/schemas/push.json", schema)).await.unwrap();
+    let again = leader.configs().publish(request).await.unwrap().into_inner();
+    assert_eq!((again.revision, again.changed), (first.revision, true));
+    assert!(!shown(&keeper).await.contains("hunter2"));
+}

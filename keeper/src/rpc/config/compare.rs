@@ -59,7 +59,8 @@ impl ConfigService {
             None => Err(invalid(field, format!("`{field}` is neither a revision nor a text"))),
             Some(What::Text(text)) => {
                 let format = named_format(format, &path)?;
-                let value = value(&format!("{field}.text"), format, &text)?;
+                let read = move || value(&format!("{field}.text"), format, &text).map(|value| (value, text));
+                let (value, text) = self.publisher.offload().compute(read).await?;
                 let name = if path.is_empty() { field.to_owned() } else { path };
                 Ok(Side { name, text, value: Some(value), secrets: Vec::new() })
             }

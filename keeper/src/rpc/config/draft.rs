@@ -14,14 +14,21 @@ use crate::rpc::from_proto::{self, invalid};
 
 /// What a request asks for.
 pub(in crate::rpc) fn draft(request: wire::PublishRequest) -> Result<Draft, Problem> {
-    let text_bytes = request.changes.iter().map(change_bytes).sum();
+    let text_bytes: usize = request.changes.iter().map(change_bytes).sum();
     // Judged before anything is parsed: parsing costs more than counting.
-    let within = |field: &str, actual: usize, limit: usize, what: &str| match actual > limit {
-        true => Err(invalid(field, format!("`{field}` {what} {actual}; the limit is {limit}: publish less at a time"))),
-        false => Ok(()),
-    };
-    within("changes", request.changes.len(), limits::PUBLISH_DOCUMENTS_MAX, "lists")?;
-    within("changes.text", text_bytes, limits::PUBLISH_BYTES_MAX, "has bytes in all:")?;
+    let (given, limit) = (request.changes.len(), limits::PUBLISH_DOCUMENTS_MAX);
+    if given > limit {
+        return Err(invalid(
+            "changes",
+            format!("`changes` lists {given}; the limit is {limit}: publish less at a time"),
+        ));
+    }
+    let limit = limits::PUBLISH_BYTES_MAX;
+    if text_bytes > limit {
+        let message =
+            format!("`changes` have {text_bytes} bytes of text; the limit is {limit}: publish less at a time");
+        return Err(invalid("changes.text", message));
+    }
     let changes = request.changes.into_iter().enumerate().map(|(position, it)| change(position, it));
     Ok(Draft {
         changes: changes.collect::<Result<_, _>>()?,

@@ -15,8 +15,12 @@ impl ConfigService {
     /// What is wrong with the text is an answer; what keeps it from being judged is not.
     pub(super) async fn linted(&self, request: wire::LintRequest) -> Result<wire::LintReply, Problem> {
         let format = named_format(request.format, &request.path)?;
-        let read = value("text", format, &request.text)
-            .and_then(|value| Ok((value, policy("text", &request.path, format, &request.text)?)));
+        let (path, text) = (request.path.clone(), request.text.clone());
+        let read = self.publisher.offload().compute(move || {
+            let value = value("text", format, &text)?;
+            Ok((value, policy("text", &path, format, &text)?))
+        });
+        let read = read.await;
         let reply = |value, problem| wire::LintReply {
             value,
             problem,

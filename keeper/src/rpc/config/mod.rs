@@ -15,6 +15,7 @@ mod watch;
 
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::configs_server::Configs;
+use prost::Message;
 use tonic::{Request, Response, Status};
 
 #[cfg(any(test, fuzzing))]
@@ -22,8 +23,9 @@ pub(super) use draft::change;
 pub(super) use draft::draft;
 use told::published;
 
+use crate::limits::READ_INLINE_BYTES_MAX;
 use crate::problem::Problem;
-use crate::publish::Publisher;
+use crate::publish::{Draft, Publisher};
 use crate::rpc::{ReplyStream, Reveals, error};
 use crate::view::View;
 use crate::watch::Watches;
@@ -108,9 +110,17 @@ impl Configs for ConfigService {
 }
 
 impl ConfigService {
+    /// Reads what is asked for; large texts where nobody waits behind them.
+    pub(super) async fn read(&self, request: wire::PublishRequest) -> Result<Draft, Problem> {
+        if request.encoded_len() <= READ_INLINE_BYTES_MAX {
+            return draft(request);
+        }
+        self.publisher.offload().compute(move || draft(request)).await
+    }
+
     async fn publish_or_try(&self, request: wire::PublishRequest) -> Result<wire::PublishReply, Problem> {
         let dry_run = request.dry_run;
-        let draft = draft(request)?;
+        let draft = self.read(request).await?;
         let done = if dry_run { self.publisher.try_publish(draft).await } else { self.publisher.publish(draft).await };
         done.map(published)
     }
