@@ -9,8 +9,8 @@
 //!
 //! [`batch`], [`clock`], [`codec`], [`config`], [`mod@format`], [`govern`], [`limits`], [`merged`], [`metrics`],
 //! [`policy`], [`problem`] and [`settings`] lie below all of them. `rpc` never sees `raft` or `store`; openraft is
-//! imported under `raft/` only, rocksdb under `store/` only, bincode under `codec/` only; `clock` alone reads the clock;
-//! `node` alone spawns tasks.
+//! imported under `raft/` only, rocksdb under `store/` only, bincode under `codec/` only; `clock` alone reads the
+//! clock; `node` alone spawns tasks.
 
 pub mod backup;
 pub mod batch;
