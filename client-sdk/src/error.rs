@@ -4,13 +4,13 @@
 //! argument that cannot be right, a document that does not fit its type. Conversion from statuses and problems is here
 //! and nowhere else.
 
-use std::{mem, time::Duration};
+use std::{mem, path::PathBuf, time::Duration};
 
 use keeper_proto::{fields::Unreadable, v1};
 use prost::Message;
 use tonic::{Code, Status};
 
-use crate::session::Holder;
+use crate::{KeptProblem, session::Holder};
 
 /// The reason of an answer by somebody who does not know the call.
 pub(crate) const UNIMPLEMENTED: &str = "unimplemented";
@@ -95,6 +95,18 @@ pub enum Error {
         /// Where and why.
         message: String,
     },
+    /// A process starts, no node gives it a value that fits, and the one kept on disk is not used in its place.
+    #[error("{path}: what is kept in {} is not used: {message}", file.display())]
+    Kept {
+        /// The document.
+        path: String,
+        /// Where it is kept.
+        file: PathBuf,
+        /// What speaks against it.
+        problem: KeptProblem,
+        /// The same in words.
+        message: String,
+    },
     /// What was used has ended: the instance was closed or lost, or the [`Keeper`](crate::Keeper) was dropped.
     #[error("{what} has ended")]
     Ended {
@@ -110,7 +122,7 @@ impl Error {
     /// [may have happened](Self::may_have_happened) may then happen twice.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Broken { .. } | Self::Timeout { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::Kept { .. })
     }
 
     /// Whether the write may have taken effect in spite of this error.
@@ -127,13 +139,14 @@ impl Error {
             Self::Timeout { .. } => "timeout",
             Self::Invalid { .. } => "invalid",
             Self::Misfit { .. } => "misfit",
+            Self::Kept { problem, .. } => problem.reason(),
             Self::Ended { .. } => "ended",
         }
     }
 
     const fn happened(&self) -> Happened {
         match self {
-            Self::Refused { .. } | Self::Invalid { .. } | Self::Misfit { .. } => Happened::No,
+            Self::Refused { .. } | Self::Invalid { .. } | Self::Misfit { .. } | Self::Kept { .. } => Happened::No,
             Self::Unavailable { happened, .. }
             | Self::Broken { happened, .. }
             | Self::Timeout { happened, .. }
@@ -158,7 +171,7 @@ impl Error {
             | Self::Broken { happened, .. }
             | Self::Timeout { happened, .. }
             | Self::Ended { happened, .. } => *happened = earlier,
-            Self::Refused { .. } | Self::Invalid { .. } | Self::Misfit { .. } => {}
+            Self::Refused { .. } | Self::Invalid { .. } | Self::Misfit { .. } | Self::Kept { .. } => {}
         }
         self
     }

@@ -8,7 +8,8 @@ use crate::session;
 pub type Property = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const PROPERTIES: &[&[Property]] = &[session::FUZZ, &[("document_value", document_value)]];
+pub const PROPERTIES: &[&[Property]] =
+    &[session::FUZZ, &[("document_value", document_value), ("kept_file", crate::config::fuzz_kept_file)]];
 
 /// A canonical value is JSON of bounded depth, or an error that says whose it was.
 fn document_value(input: &[u8]) {

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 
 use crate::{
-    Builder, Cluster, Config, Configs, Controls, Endpoint, Error, InstanceBuilder, Instances, Lookup, Presence,
-    Rollouts, SessionAdmin, Subscription,
-    config::Hub,
+    Builder, Cluster, ConfigBuilder, Configs, Controls, Endpoint, Error, Health, InstanceBuilder, Instances, Lookup,
+    Presence, Reader, Rollouts, SessionAdmin, Subscription,
+    config::{Readers, Reading},
     connection::{Nodes, Settings, scout},
     instance::Renewals,
     session::Lookups,
@@ -37,7 +36,7 @@ pub struct Keeper {
     tasks: Arc<Tasks>,
     lookups: Arc<Lookups>,
     renewals: Arc<Renewals>,
-    hub: Arc<Hub>,
+    readers: Arc<Readers>,
 }
 
 impl Keeper {
@@ -60,12 +59,11 @@ impl Keeper {
         let nodes = Arc::new(Nodes::new(endpoints, settings));
         let lookups = Arc::new(Lookups::new(nodes.clone(), tasks.clone()));
         let renewals = Arc::new(Renewals::new());
-        let hub = Arc::new(Hub::new());
+        let readers = Arc::new(Readers::new(nodes.clone(), renewals.clone()));
         let span = |task| tracing::info_span!("keeper", client = %nodes.settings.name, task);
         tasks.spawn(span("scout"), scout(nodes.clone()));
         tasks.spawn(span("renewals"), renewals.clone().run(nodes.clone()));
-        tasks.spawn(span("configs"), hub.clone().run(nodes.clone()));
-        Self { nodes, tasks, lookups, renewals, hub }
+        Self { nodes, tasks, lookups, renewals, readers }
     }
 
     /// Resolves when a node has answered.
@@ -87,7 +85,9 @@ impl Keeper {
 
     /// Describes this process, to be opened as instance `id` of `service`.
     pub fn instance(&self, service: impl Into<String>, id: impl Into<String>) -> InstanceBuilder {
-        InstanceBuilder::new(self.nodes.clone(), self.tasks.clone(), self.renewals.clone(), service.into(), id.into())
+        let (nodes, tasks) = (self.nodes.clone(), self.tasks.clone());
+        let (renewals, readers) = (self.renewals.clone(), self.readers.clone());
+        InstanceBuilder::new(nodes, tasks, renewals, readers, service.into(), id.into())
     }
 
     /// Finds users.
@@ -102,16 +102,17 @@ impl Keeper {
         Presence::new(self.nodes.clone(), self.tasks.clone(), subscription)
     }
 
-    /// Follows a document as a type of the caller's own.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] with reason `not-found` when there is no such document; [`Error::Misfit`] when it does not
-    /// fit `T`; otherwise as [`Error`] says.
-    pub async fn config<T>(&self, path: impl Into<String>) -> Result<Config<T>, Error>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        Config::open(self.hub.clone(), self.tasks.clone(), self.configs(), path.into()).await
+    /// Reads a document as nobody in particular: without layers, and without a word to the cluster about what is read
+    /// and what became of it. A process that is an instance reads by [`InstanceBuilder::config`].
+    pub fn config<T>(&self, path: impl Into<String>) -> ConfigBuilder<T> {
+        let (tasks, readers) = (self.tasks.clone(), self.readers.clone());
+        Reading { tasks, readers, reader: Reader::nobody() }.config(path.into())
+    }
+
+    /// Says how this process is, by its own judgement: a rollout that makes an instance unwell ends. It counts for
+    /// every instance of this client that reads documents, from now until it is said otherwise.
+    pub fn report_health(&self, health: Health) {
+        self.readers.report(health);
     }
 
     /// Documents, for admins.

@@ -135,3 +135,38 @@ pub const LIFE_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a gateway that ends waits for its lease to be closed; a lease that cannot be closed runs out.
 pub const LEASE_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Documents that one reader follows: the server's bound.
+pub const FOLLOWED_MAX: usize = 256;
+
+/// Bytes of a document's path: the server's bound. Checked here too, because one that is refused would end the stream
+/// of all others.
+pub const PATH_BYTES_MAX: usize = 256;
+
+/// Bytes of a schema that a process announces: the server's bound.
+pub const SCHEMA_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of what an acknowledgement, or a word about the health, gives as its reason: the server's bound.
+pub const REASON_BYTES_MAX: usize = 256;
+
+/// How long a process whose lease was lost keeps its values as they are, before it reads as one that is not open: a
+/// gateway opens its next life sooner, and the candidates of a rollout would come and go in between.
+pub const LIFE_GRACE: Duration = Duration::from_secs(10);
+
+/// Pause before an announcement is made again that was refused: until somebody raises the level of the cluster, or
+/// closes what fills it.
+pub const ANNOUNCE_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a value that does not fit at the start keeps its caller waiting, so that the cluster hears of the refusal
+/// before the process ends because of it.
+pub const REFUSAL_TOLD_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long no node may answer at the start before the last known good value is taken, unless said otherwise. Longer
+/// than an election.
+pub const LAST_KNOWN_GOOD_AFTER: Duration = Duration::from_secs(3);
+
+/// How often what is kept on disk is confirmed while nothing changes; its age is wrong by at most that.
+pub const KEPT_REFRESH: Duration = Duration::from_secs(60);
+
+/// Bytes of a file that keeps a value: an effective document of 1 MiB of which every byte is escaped, and its head.
+pub const KEPT_BYTES_MAX: u64 = 8 << 20;

@@ -65,8 +65,9 @@ fn compare_arrays(path: &str, old: &[Value], new: &[Value], changes: &mut Vec<Fi
     }
 }
 
-fn field(path: &str, key: &str) -> String {
-    let plain = !key.is_empty() && key.chars().all(|it| it.is_alphanumeric() || it == '_' || it == '-');
+/// A field of what lies at `path`.
+pub(super) fn field(path: &str, key: &str) -> String {
+    let plain = !key.is_empty() && key.chars().all(|it| it.is_ascii_alphanumeric() || it == '_' || it == '-');
     let key = if plain { key.to_owned() } else { Value::from(key).to_string() };
     if path.is_empty() { key } else { format!("{path}.{key}") }
 }

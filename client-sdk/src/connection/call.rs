@@ -173,6 +173,7 @@ pub(crate) const fn asked(error: &Error) -> Option<Duration> {
         | Error::Timeout { .. }
         | Error::Invalid { .. }
         | Error::Misfit { .. }
+        | Error::Kept { .. }
         | Error::Ended { .. } => None,
     }
 }

@@ -40,6 +40,9 @@ pub(crate) trait Follow: Send {
     /// Takes a frame that says no more than that there is nothing new up to its cursor; false: it says something.
     fn quiet(&mut self, frame: &Self::Frame) -> bool;
 
+    /// Nothing comes for now, and why.
+    fn troubled(&mut self, _error: &Error) {}
+
     /// Whether the rest of a change is in the frames behind this one.
     fn is_partial(_frame: &Self::Frame) -> bool {
         false
@@ -156,6 +159,7 @@ impl<W: Follow> Resumed<W> {
                 return Err(failure.error);
             }
             tracing::debug!(watch = W::NAME, error = %failure.error, "resuming");
+            self.followed.troubled(&failure.error);
             let pause = self.backoff.next(asked(&failure.error));
             self.trouble = Some(failure.error);
             self.nodes.pause(pause).await;

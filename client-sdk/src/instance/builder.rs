@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use keeper_proto::v1::{OpenInstanceRequest, instances_client::InstancesClient};
+use schemars::JsonSchema;
 use tokio::time::Instant;
 
 use crate::{
-    Error, GatewayBuilder, Instance, InstanceInfo, Instances,
+    ConfigBuilder, Error, GatewayBuilder, Instance, InstanceInfo, Instances, Reader,
+    config::{Readers, Reading},
     connection::{Aim, Nodes, Retry},
-    instance::{Renewals, lease::LeaseId},
+    instance::{LeaseId, Life, Renewals},
     tasks::Tasks,
 };
 
@@ -19,6 +21,7 @@ pub struct InstanceBuilder {
     nodes: Arc<Nodes>,
     tasks: Arc<Tasks>,
     renewals: Arc<Renewals>,
+    readers: Arc<Readers>,
     request: OpenInstanceRequest,
 }
 
@@ -27,10 +30,11 @@ impl InstanceBuilder {
         nodes: Arc<Nodes>,
         tasks: Arc<Tasks>,
         renewals: Arc<Renewals>,
+        readers: Arc<Readers>,
         service: String,
         id: String,
     ) -> Self {
-        Self { nodes, tasks, renewals, request: OpenInstanceRequest { service, id, ..Default::default() } }
+        Self { nodes, tasks, renewals, readers, request: OpenInstanceRequest { service, id, ..Default::default() } }
     }
 
     /// Adds an address where this process is reached: at most 8.
@@ -82,6 +86,57 @@ impl InstanceBuilder {
         GatewayBuilder::new(self)
     }
 
+    /// Reads a document as this instance: with the layers for its service, zone and labels, and with the candidates of
+    /// a rollout that has reached it. The type's schema is announced, so that nobody publishes what it cannot read, and
+    /// what becomes of each change is acknowledged.
+    ///
+    /// It may be read before the instance is opened, and goes on being read from one incarnation to the next. Before
+    /// the first there are no candidates: who needs them from the first moment opens the instance first.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), keeper_client_sdk::Error> {
+    /// use keeper_client_sdk::{Keeper, LastKnownGood};
+    /// use schemars::JsonSchema;
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// #[serde(deny_unknown_fields)]
+    /// struct Room {
+    ///     #[schemars(range(min = 1, max = 65_535))]
+    ///     max_inflight: u32,
+    ///     /// The process listens there from its start on.
+    ///     #[schemars(extend("x-keeper-restart" = true))]
+    ///     port: u16,
+    /// }
+    ///
+    /// let keeper = Keeper::builder().endpoint("10.0.0.1:7400").endpoint("10.0.0.2:7400").build()?;
+    /// let room = keeper.instance("room", "room-1").zone("eu-1").label("ring", "canary").version("1.4.2");
+    /// let mut config = room
+    ///     .config::<Room>("push/room.toml")
+    ///     .validate(|room| if room.port == 22 { Err("that is sshd's".into()) } else { Ok(()) })
+    ///     .last_known_good(LastKnownGood::in_folder("/var/lib/room"))
+    ///     .await?;
+    /// let (gateway, events) = room.gateway().start();
+    /// loop {
+    ///     match config.changed().await {
+    ///         Ok(change) if change.needs_restart.is_empty() => println!("running with {:?}", change.fields),
+    ///         Ok(change) => println!("restart for {:?}", change.needs_restart),
+    ///         Err(error) if error.reason() == "misfit" => println!("the running value stays: {error}"),
+    ///         Err(error) => return Err(error),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn config<T: JsonSchema>(&self, path: impl Into<String>) -> ConfigBuilder<T> {
+        self.reading().config(path.into()).described()
+    }
+
+    /// As [`config`](Self::config), of a type that does not describe itself: any value may be published for it, unless
+    /// [a schema](ConfigBuilder::schema) is given, and what it cannot read it refuses afterwards.
+    pub fn config_of_any<T>(&self, path: impl Into<String>) -> ConfigBuilder<T> {
+        self.reading().config(path.into())
+    }
+
     /// Opens the lease, exactly once; an open instance of the same name is closed by it.
     ///
     /// # Errors
@@ -97,7 +152,8 @@ impl InstanceBuilder {
     }
 
     pub(crate) async fn open_once(self) -> Result<Instance, Error> {
-        let Self { nodes, tasks, renewals, request } = self;
+        let reading = self.reading();
+        let Self { nodes, renewals, readers, request, .. } = self;
         let (service, name) = (request.service.clone(), request.id.clone());
         // Before the first try: the lease may have begun with any of them.
         let sent_at = Instant::now();
@@ -106,8 +162,15 @@ impl InstanceBuilder {
         let ttl = Duration::from_millis(u64::from(opened.ttl_ms));
         let id = LeaseId { state_id: opened.state_id, incarnation: opened.incarnation };
         let lost = renewals.hold(id, ttl, sent_at);
+        readers.opened(&service, &name, Life { id, revision: opened.revision, lost: lost.clone() });
         tracing::info!(service, id = name, incarnation = opened.incarnation, "instance opened");
-        Ok(Instance::new(nodes, tasks, renewals, service, name, &opened, lost))
+        Ok(Instance::new(nodes, renewals, reading, &opened, lost))
+    }
+
+    fn reading(&self) -> Reading {
+        let OpenInstanceRequest { service, id, zone, labels, .. } = self.request.clone();
+        let reader = Reader { service, id, zone, labels: labels.into_iter().collect() };
+        Reading { tasks: self.tasks.clone(), readers: self.readers.clone(), reader }
     }
 
     /// The lease that lives under this name now, whoever holds it.

@@ -7,14 +7,15 @@ use std::{
 };
 
 use keeper_proto::v1::OpenInstanceReply;
+use schemars::JsonSchema;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    Error, Lost,
+    ConfigBuilder, Error, Lost,
+    config::Reading,
     connection::Nodes,
-    instance::{Renewals, lease::LeaseId, renewals::close},
+    instance::{LeaseId, Renewals, renewals::close},
     session::Registrar,
-    tasks::Tasks,
 };
 
 /// A lease held by this process. Renewed in the background; dropping it closes it as soon as the network allows,
@@ -25,10 +26,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Instance {
     nodes: Arc<Nodes>,
-    tasks: Arc<Tasks>,
     renewals: Arc<Renewals>,
-    service: String,
-    id: String,
+    reading: Reading,
     incarnation: u64,
     state_id: u64,
     revision: u64,
@@ -40,19 +39,15 @@ pub struct Instance {
 impl Instance {
     pub(crate) fn new(
         nodes: Arc<Nodes>,
-        tasks: Arc<Tasks>,
         renewals: Arc<Renewals>,
-        service: String,
-        id: String,
+        reading: Reading,
         opened: &OpenInstanceReply,
         lost: watch::Receiver<Option<Lost>>,
     ) -> Self {
         Self {
             nodes,
-            tasks,
             renewals,
-            service,
-            id,
+            reading,
             incarnation: opened.incarnation,
             state_id: opened.state_id,
             revision: opened.revision,
@@ -65,13 +60,13 @@ impl Instance {
     /// Kind of process.
     #[must_use]
     pub fn service(&self) -> &str {
-        &self.service
+        &self.reading.reader.service
     }
 
     /// Its name.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.reading.reader.id
     }
 
     /// Which life of it.
@@ -117,6 +112,16 @@ impl Instance {
         async move { wait_lost(lost).await }
     }
 
+    /// Reads a document as this instance; see [`InstanceBuilder::config`](crate::InstanceBuilder::config).
+    pub fn config<T: JsonSchema>(&self, path: impl Into<String>) -> ConfigBuilder<T> {
+        self.reading.config(path.into()).described()
+    }
+
+    /// Reads a document as this instance; see [`InstanceBuilder::config_of_any`](crate::InstanceBuilder::config_of_any).
+    pub fn config_of_any<T>(&self, path: impl Into<String>) -> ConfigBuilder<T> {
+        self.reading.config(path.into())
+    }
+
     /// Ends the lease: none of its sessions answers as live from then on.
     ///
     /// # Errors
@@ -140,7 +145,7 @@ impl Instance {
     pub(crate) fn registrar(&self) -> Registrar {
         let start = || {
             let lost = self.lost.clone();
-            Registrar::start(&self.tasks, self.nodes.clone(), self.incarnation, self.state_id, lost)
+            Registrar::start(&self.reading.tasks, self.nodes.clone(), self.incarnation, self.state_id, lost)
         };
         self.registrar.get_or_init(start).clone()
     }

@@ -55,6 +55,22 @@ pub(crate) struct LeaseId {
     pub(crate) incarnation: u64,
 }
 
+/// A lease that was opened, for whoever acts in its name.
+#[derive(Debug, Clone)]
+pub(crate) struct Life {
+    pub(crate) id: LeaseId,
+    /// Of the log entry that opened it.
+    pub(crate) revision: u64,
+    pub(crate) lost: watch::Receiver<Option<Lost>>,
+}
+
+impl Life {
+    /// Whether it is believed to be held now.
+    pub(crate) fn is_held(&self) -> bool {
+        self.lost.borrow().is_none()
+    }
+}
+
 #[derive(Debug)]
 struct Lease {
     ttl: Duration,

@@ -21,5 +21,6 @@ pub use instance::Instance;
 pub(crate) use instance::wait_lost;
 pub use instances::Instances;
 pub use lease::Lost;
+pub(crate) use lease::{LeaseId, Life};
 pub(crate) use renewals::Renewals;
 pub use watch::InstancesWatch;

@@ -26,17 +26,24 @@ const WINDOW: usize = 64;
 pub(crate) struct Renewals {
     leases: Mutex<Leases>,
     changed: Notify,
+    /// In which the last renewal was answered; 0: none was, or by a server that does not say.
+    term: watch::Sender<u64>,
 }
 
 impl Renewals {
     pub(crate) fn new() -> Self {
-        Self { leases: Mutex::new(Leases::new()), changed: Notify::new() }
+        Self { leases: Mutex::new(Leases::new()), changed: Notify::new(), term: watch::Sender::new(0) }
     }
 
     pub(crate) fn hold(&self, id: LeaseId, ttl: Duration, sent_at: Instant) -> watch::Receiver<Option<Lost>> {
         let lost = self.leases.lock().hold(id, ttl, sent_at);
         self.changed.notify_one();
         lost
+    }
+
+    /// In which term somebody leads, as far as renewals tell.
+    pub(crate) fn term(&self) -> watch::Receiver<u64> {
+        self.term.subscribe()
     }
 
     pub(crate) fn until(&self, id: LeaseId) -> Option<Instant> {
@@ -89,6 +96,7 @@ impl Renewals {
             LinkEvent::Reply(reply) => {
                 link.confirm();
                 self.leases.lock().answered(&reply);
+                self.term.send_if_modified(|term| std::mem::replace(term, reply.term) != reply.term);
             }
             LinkEvent::Broken(error) => {
                 let mut leases = self.leases.lock();

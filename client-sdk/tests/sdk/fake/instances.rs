@@ -97,7 +97,8 @@ impl Node {
             Renewals::Silent => return None,
         };
         self.state.change(|book| book.renewed.extend(&renewed));
-        Some(Ok(RenewReply { sequence, renewed, lost, term: 1 }))
+        let term = self.state.read(|book| book.term);
+        Some(Ok(RenewReply { sequence, renewed, lost, term }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod configs;
 mod controls;
+mod follows;
 mod instances;
 mod kicks;
 pub(crate) mod notices;
@@ -21,6 +22,7 @@ use keeper_proto::v1::{
     cluster_server::{Cluster, ClusterServer},
     configs_server::ConfigsServer,
     controls_server::ControlsServer,
+    follows_server::FollowsServer,
     instances_server::InstancesServer,
     problem::{Class, Happened},
     rollouts_server::RolloutsServer,
@@ -68,6 +70,13 @@ impl Fake {
         Ok(Self { servers, state, endpoints })
     }
 
+    /// Serves again where a node that was ended did.
+    pub(crate) async fn restart(&mut self, number: usize) -> anyhow::Result<()> {
+        let listener = TcpListener::bind(&self.endpoints[number]).await?.into_std()?;
+        self.servers[number] = Some(serve(Node { number, state: self.state.clone() }, listener)?);
+        Ok(())
+    }
+
     /// Ends a node and every connection to it; resolves when it can be noticed.
     pub(crate) async fn kill(&mut self, number: usize) -> anyhow::Result<()> {
         if let Some(runtime) = self.servers[number].take() {
@@ -90,6 +99,7 @@ fn serve(node: Node, listener: std::net::TcpListener) -> anyhow::Result<Runtime>
         .add_service(InstancesServer::new(node.clone()))
         .add_service(ConfigsServer::new(node.clone()))
         .add_service(ControlsServer::new(node.clone()))
+        .add_service(FollowsServer::new(node.clone()))
         .add_service(RolloutsServer::new(node.clone()))
         .add_service(ClusterServer::new(node));
     let listener = {

@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use keeper_proto::v1::{
-    ConfigStatusRequest, Document, KickRequest, Notice, OpenInstanceRequest, OperationResult, PresenceFact,
-    PresenceRequest, Problem, Rollout, ScanRequest, WriteFrame, backup_reply, controls_addressed::Control,
-    lookup_reply,
+    AcknowledgeRequest, AnnounceRequest, ConfigStatusRequest, Document, FollowRequest, KickRequest, Notice,
+    OpenInstanceRequest, OperationResult, PresenceFact, PresenceRequest, Problem, Rollout, ScanRequest, WriteFrame,
+    backup_reply, controls_addressed::Control, lookup_reply,
 };
 use parking_lot::Mutex;
 use tokio::{sync::watch, time};
@@ -70,6 +71,17 @@ pub(crate) struct Book {
     pub(crate) statuses: Vec<ConfigStatusRequest>,
     /// Every reader runs with what it is to run with.
     pub(crate) is_converged: bool,
+    /// Streams of effective documents that were opened.
+    pub(crate) follows: Vec<FollowRequest>,
+    /// By incarnation and path: what it has in the place of what is published, and since when.
+    pub(crate) candidates: BTreeMap<(u64, String), (u64, String)>,
+    pub(crate) announced: Vec<AnnounceRequest>,
+    pub(crate) schemas: Vec<Bytes>,
+    pub(crate) acknowledged: Vec<AcknowledgeRequest>,
+    /// The next acknowledgement is heard, and the answer is lost.
+    pub(crate) lose_acknowledgement: Option<()>,
+    /// Of the leader.
+    pub(crate) term: u64,
     pub(crate) rollout: Option<Rollout>,
     /// Steps of it that were taken, and those that were refused because nobody led.
     pub(crate) steps: usize,
@@ -132,7 +144,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(endpoints: Vec<String>) -> Self {
-        let book = Book { leader: Some(0), revision: 100, state_id: STATE_ID, ..Book::default() };
+        let book = Book { leader: Some(0), revision: 100, state_id: STATE_ID, term: 1, ..Book::default() };
         Self { endpoints, book: Mutex::new(book), changes: watch::Sender::new(0), breaks: watch::Sender::new(0) }
     }
 

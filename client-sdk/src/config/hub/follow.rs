@@ -1,0 +1,265 @@
+//! Hears what changes, as the reader the hub is at the moment.
+
+use std::sync::Arc;
+
+use keeper_proto::v1::{FollowRequest, Followed};
+use tokio::{
+    sync::watch,
+    time::{self, Duration, Instant, MissedTickBehavior},
+};
+use tonic::transport::Channel;
+
+use super::{Hub, Trouble};
+use crate::{
+    Error, Lost, Reader,
+    config::{follow::client, watch::Cursor},
+    connection::{Backoff, Follow, Opening, Resumed},
+    instance::{LeaseId, Life, wait_lost},
+    limits,
+};
+
+/// What the stream is asked.
+#[derive(Debug)]
+struct Asked {
+    paths: Vec<String>,
+    whose: Whose,
+    cursor: Cursor,
+    at_least: u64,
+    /// When a node last showed that it is up to date; none: none has since this is asked.
+    heard_at: Option<Instant>,
+    asked_at: Instant,
+    /// How long an answer may take.
+    patience: Duration,
+    trouble: Arc<watch::Sender<Option<Trouble>>>,
+}
+
+/// For whom it is asked.
+#[derive(Debug, Clone, PartialEq)]
+enum Whose {
+    /// An open incarnation's.
+    Life(LeaseId),
+    /// Of somebody like this.
+    Reader(Reader),
+    /// Nobody's: the values stay as they are.
+    Nobody,
+}
+
+/// How the loop stands.
+#[derive(Debug, Default)]
+struct Course {
+    joins: u64,
+    /// An incarnation that is over, whatever its lease says.
+    over: Option<LeaseId>,
+    /// Until when the next one is waited for.
+    wait_until: Option<Instant>,
+    /// Everything up to there has been told.
+    known: Cursor,
+}
+
+impl Hub {
+    pub(super) async fn follow(&self) {
+        let mut lives = self.life.subscribe();
+        let mut stream = Resumed::new(self.nodes.clone(), self.asked_nothing());
+        let mut backoff = Backoff::new(self.nodes.random.clone());
+        let mut course = Course::default();
+        let mut refresh = time::interval(limits::KEPT_REFRESH);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            lives.borrow_and_update();
+            let life = self.open_life(course.over);
+            if self.steer(&mut course, life.as_ref(), &mut stream.followed) {
+                stream.reopen();
+            }
+            let is_asking = stream.followed.whose != Whose::Nobody && !stream.followed.paths.is_empty();
+            let frame = tokio::select! {
+                biased;
+                () = self.joined.notified() => continue,
+                _ = lives.changed() => continue,
+                reason = lost(life.as_ref()), if life.is_some() => {
+                    self.life_over(&mut course, life.map(|life| life.id), reason);
+                    continue;
+                }
+                () = waited(course.wait_until), if course.wait_until.is_some() => {
+                    course.wait_until = None;
+                    continue;
+                }
+                _ = refresh.tick() => {
+                    self.confirm(&stream.followed);
+                    continue;
+                }
+                frame = stream.frame(), if is_asking => frame,
+            };
+            match frame {
+                Ok(frame) => {
+                    backoff.reset();
+                    self.hear(frame, &mut stream.followed);
+                    course.known = stream.followed.cursor;
+                }
+                Err(error) => {
+                    if is_over(&error)
+                        && let Whose::Life(id) = stream.followed.whose
+                    {
+                        let is_foreign = error.reason() == "foreign-state";
+                        let reason = if is_foreign { Lost::Rebuilt } else { Lost::Ended };
+                        self.life_over(&mut course, Some(id), reason);
+                        continue;
+                    }
+                    tracing::warn!(%error, "documents cannot be followed");
+                    self.trouble.send_replace(Some(Trouble::Refusal(error)));
+                    time::sleep(backoff.next(None)).await;
+                }
+            }
+        }
+    }
+
+    fn asked_nothing(&self) -> Asked {
+        Asked {
+            paths: Vec::new(),
+            whose: Whose::Nobody,
+            cursor: Cursor::default(),
+            at_least: 0,
+            heard_at: None,
+            asked_at: Instant::now(),
+            patience: self.nodes.settings.operation_timeout,
+            trouble: self.trouble.clone(),
+        }
+    }
+
+    /// Whether other things are to be asked than before; asks them, then.
+    fn steer(&self, course: &mut Course, life: Option<&Life>, asked: &mut Asked) -> bool {
+        let whose = match life {
+            Some(life) => {
+                course.wait_until = None;
+                Whose::Life(life.id)
+            }
+            None if course.wait_until.is_some() => Whose::Nobody,
+            None => Whose::Reader(Reader { id: String::new(), ..self.reader.clone() }),
+        };
+        let book = self.book.lock();
+        if whose == asked.whose && book.joins == course.joins {
+            return false;
+        }
+        course.joins = book.joins;
+        asked.paths = book.paths();
+        drop(book);
+        if whose != asked.whose
+            && let Some(life) = life
+        {
+            // What it is told from here on is acknowledged in its name.
+            self.acks.lock().begin(life.id);
+            self.acknowledging.notify_one();
+            self.announcing.notify_one();
+        }
+        // From the beginning, but not from before what is known.
+        asked.at_least = course.known.revision.max(life.map_or(0, |life| life.revision));
+        asked.cursor = Cursor { revision: 0, state_id: life.map_or(course.known.state_id, |life| life.id.state_id) };
+        asked.whose = whose;
+        asked.asked_at = Instant::now();
+        asked.heard_at = None;
+        // What was in the way of others need not be in the way of these.
+        self.trouble.send_replace(None);
+        true
+    }
+
+    fn hear(&self, frame: Followed, asked: &mut Asked) {
+        asked.cursor = Cursor { revision: frame.cursor, state_id: frame.state_id };
+        asked.heard_at = Some(Instant::now());
+        let life = match asked.whose {
+            Whose::Life(id) => Some(id),
+            Whose::Reader(_) | Whose::Nobody => None,
+        };
+        self.book.lock().hear(frame.documents, frame.reset.then_some(&asked.paths), life);
+        self.trouble.send_replace(None);
+        self.take_due();
+    }
+
+    /// The incarnation has ended: the next one is waited for.
+    fn life_over(&self, course: &mut Course, id: Option<LeaseId>, reason: Lost) {
+        course.over = id;
+        course.wait_until = Some(Instant::now() + limits::LIFE_GRACE);
+        if reason == Lost::Rebuilt {
+            // Revisions of another history say nothing about the next.
+            course.known = Cursor::default();
+        }
+        self.acks.lock().end();
+        self.acknowledged.send_modify(|count| *count += 1);
+    }
+
+    /// What is on disk is still what the cluster says.
+    fn confirm(&self, asked: &Asked) {
+        let is_fresh = asked.heard_at.is_some_and(|at| at.elapsed() < limits::WATCH_SILENCE_MAX);
+        if is_fresh {
+            let settled = self.book.lock().settled();
+            settled.iter().filter_map(|slot| slot.save()).for_each(|save| self.keeping.save(save));
+        }
+    }
+}
+
+/// What a refusal says about the incarnation it was sent for.
+pub(super) fn is_over(error: &Error) -> bool {
+    matches!(error.reason(), "incarnation-closed" | "foreign-state")
+}
+
+async fn lost(life: Option<&Life>) -> Lost {
+    match life {
+        Some(life) => wait_lost(life.lost.clone()).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn waited(until: Option<Instant>) {
+    match until {
+        Some(until) => time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Follow for Asked {
+    type Frame = Followed;
+
+    const NAME: &'static str = "config follow";
+
+    fn open(&self, channel: Channel) -> Opening<Followed> {
+        let (incarnation, reader) = match &self.whose {
+            Whose::Life(id) => (id.incarnation, None),
+            Whose::Reader(reader) => (0, Some(reader.to_proto())),
+            Whose::Nobody => (0, None),
+        };
+        let request = FollowRequest {
+            paths: self.paths.clone(),
+            incarnation,
+            reader,
+            cursor: self.cursor.revision,
+            state_id: self.cursor.state_id,
+            at_least_revision: self.at_least,
+        };
+        Box::pin(async move { client(channel).follow(request).await })
+    }
+
+    fn quiet(&mut self, frame: &Followed) -> bool {
+        let is_quiet = !frame.reset && frame.documents.is_empty();
+        if is_quiet {
+            self.cursor = Cursor { revision: frame.cursor, state_id: frame.state_id };
+            self.heard_at = Some(Instant::now());
+        }
+        is_quiet
+    }
+
+    fn troubled(&mut self, error: &Error) {
+        self.trouble.send_replace(Some(Trouble::Silence(error.clone())));
+        let is_anybodys = matches!(self.whose, Whose::Reader(_));
+        if is_anybodys && self.heard_at.is_none() && self.asked_at.elapsed() > self.patience {
+            // A cluster that was founded anew never gets to where the former one was.
+            self.at_least = 0;
+        }
+    }
+
+    fn is_partial(frame: &Followed) -> bool {
+        frame.more
+    }
+
+    fn join(whole: &mut Followed, next: Followed) {
+        whole.documents.extend(next.documents);
+        (whole.cursor, whole.state_id) = (next.cursor, next.state_id);
+    }
+}
