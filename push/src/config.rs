@@ -1,12 +1,16 @@
 //! The room's configuration: one document, followed live.
 //!
+//! The room reads it as the instance it is. Its schema is announced, so that nobody publishes what a running room cannot
+//! read, and what becomes of a change is acknowledged.
+//!
 //! Nothing is sent to the room before the cluster has answered, because a room that came back with the defaults would
-//! bind its devices to them. An answer is the document, or that there is none, or one that does not fit: then the
-//! defaults are sent, as what the room runs by until there is one that does.
+//! bind its devices to them. An answer is the document, or that there is none, which is an empty one, or one that does
+//! not fit: then the defaults are sent, as what the room runs by until there is one that does.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use keeper_client_sdk::{Error, FieldChange, Keeper, diff};
+use keeper_client_sdk::{Error, FieldChange, InstanceBuilder, diff};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::{sync::watch, time};
@@ -15,7 +19,7 @@ use tracing::{info, warn};
 use crate::limits;
 
 /// What a room runs by. Every field has a default, so that a document holds only what differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RoomConfig {
     /// Said to each device once it can be found; empty: nothing.
@@ -67,10 +71,24 @@ impl<const MIN: usize, const MAX: usize> TryFrom<usize> for Bounded<MIN, MAX> {
     }
 }
 
-/// Follows the document at `path` for ever; until it exists the room runs by the defaults.
-pub(crate) async fn follow(keeper: Keeper, path: String, running: watch::Sender<Arc<RoomConfig>>) {
+impl<const MIN: usize, const MAX: usize> JsonSchema for Bounded<MIN, MAX> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{MIN} to {MAX}").into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
+    }
+}
+
+/// Follows the document at `path` for ever, as the room that is or will be opened.
+pub(crate) async fn follow(room: InstanceBuilder, path: String, running: watch::Sender<Arc<RoomConfig>>) {
     loop {
-        match keeper.config::<RoomConfig>(path.as_str()).await {
+        match room.config::<RoomConfig>(path.as_str()).or_empty().await {
             Ok(mut document) => {
                 let value = document.borrow();
                 let before = as_value(&running.borrow());
@@ -87,37 +105,21 @@ pub(crate) async fn follow(keeper: Keeper, path: String, running: watch::Sender<
                 if leaves_values(&error) {
                     confirm(&running);
                 }
-                if error.reason() == "not-found" {
-                    appeared(&keeper, &path).await;
-                } else {
-                    warn!("{path} cannot be followed yet: {error}");
-                    time::sleep(limits::RETRY_PAUSE).await;
-                }
+                warn!("{path} cannot be followed yet: {error}");
+                time::sleep(limits::RETRY_PAUSE).await;
             }
         }
     }
 }
 
 /// The cluster has answered, and what the room runs by is not to change.
-fn leaves_values(error: &Error) -> bool {
-    error.reason() == "not-found" || matches!(error, Error::Misfit { .. })
+const fn leaves_values(error: &Error) -> bool {
+    matches!(error, Error::Misfit { .. })
 }
 
 /// Says once more what the room runs by, for those who wait for a first word.
 fn confirm(running: &watch::Sender<Arc<RoomConfig>>) {
     running.send_modify(|_| {});
-}
-
-/// Waits until the document has been published.
-async fn appeared(keeper: &Keeper, path: &str) {
-    info!("{path} is not published: running by the defaults until it is");
-    let mut watch = keeper.configs().watch([path]);
-    while let Some(Ok(changed)) = watch.next().await {
-        if changed.documents.iter().any(|document| !document.deleted) {
-            return;
-        }
-    }
-    time::sleep(limits::RETRY_PAUSE).await;
 }
 
 fn apply(
@@ -168,13 +170,21 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_says_what_is_allowed() {
+        let schema = schemars::schema_for!(RoomConfig);
+        let property = |name: &str| schema.pointer(&format!("/properties/{name}")).cloned().unwrap_or_default();
+        let bytes = property("max_message_bytes");
+        assert_eq!((&bytes["minimum"], &bytes["maximum"]), (&json!(1), &json!(limits::MESSAGE_BYTES_MAX)));
+        assert_eq!(property("idle_timeout_ms")["minimum"], json!(1_000));
+        assert_eq!(schema.get("additionalProperties"), Some(&json!(false)));
+    }
+
+    #[test]
     fn only_an_answer_of_the_cluster_confirms_the_defaults() {
         let (running, config) = watch::channel(Arc::new(RoomConfig::default()));
         let silent = Error::Timeout { operation: "config get", after: Duration::ZERO, happened: Happened::No };
         assert!(!leaves_values(&silent));
         assert!(leaves_values(&Error::Misfit { path: String::new(), revision: 1, message: String::new() }));
-        let (reason, message, field) = ("not-found".to_owned(), String::new(), "path".to_owned());
-        assert!(leaves_values(&Error::Refused { reason, message, field, details: Vec::new(), holder: None }));
         assert!(!config.has_changed().unwrap(), "nobody has said anything");
         confirm(&running);
         assert!(config.has_changed().unwrap());

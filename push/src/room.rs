@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use keeper_client_sdk::{Answer, Keeper};
+use keeper_client_sdk::{Answer, InstanceBuilder, Keeper};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, oneshot, watch},
@@ -44,6 +44,14 @@ pub struct Options {
     pub config: String,
 }
 
+impl Options {
+    /// The room as the cluster knows it, but for where it is reached.
+    fn instance(&self, keeper: &Keeper) -> InstanceBuilder {
+        let instance = keeper.instance(SERVICE, self.id.as_str()).zone(self.zone.as_str()).ttl(self.ttl);
+        instance.version(env!("CARGO_PKG_VERSION"))
+    }
+}
+
 /// A room that has its ports and does nothing yet.
 #[derive(Debug)]
 pub struct Room {
@@ -81,7 +89,7 @@ impl Room {
     pub async fn run(self, keeper: Keeper, stop: CancellationToken) -> anyhow::Result<()> {
         let (running, config) = watch::channel(Arc::new(RoomConfig::default()));
         let mut follower = JoinSet::new();
-        follower.spawn(config::follow(keeper.clone(), self.options.config.clone(), running));
+        follower.spawn(config::follow(self.options.instance(&keeper), self.options.config.clone(), running));
         self.run_by(config, keeper, stop).await
     }
 
@@ -100,10 +108,9 @@ impl Room {
         info!("devices connect to ws://{device_address}/connect, senders deliver to http://{inbox_address}");
         let Self { options, devices, senders } = self;
         let connections = Arc::new(Connections::default());
-        let endpoint = options.advertise.unwrap_or_else(|| inbox_address.to_string());
+        let endpoint = options.advertise.clone().unwrap_or_else(|| inbox_address.to_string());
         let name = format!("{SERVICE}/{}", options.id);
-        let instance = keeper.instance(SERVICE, options.id).endpoint(endpoint).zone(options.zone).ttl(options.ttl);
-        let (gateway, events) = instance.version(env!("CARGO_PKG_VERSION")).gateway().start();
+        let (gateway, events) = options.instance(&keeper).endpoint(endpoint).gateway().start();
         let around = Surroundings { connections: connections.clone(), config, gateway: gateway.clone() };
         let (drain, mut drained) = oneshot::channel();
         let herald = Herald { name, events, connections: connections.clone(), stop: stop.clone(), drain: Some(drain) };

@@ -125,7 +125,7 @@ async fn refused<T: DeserializeOwned>(
 ) -> Result<Run<T>, Error> {
     pin.refuse(told, &misfit.reason).await;
     let is_absent = told.canonical.is_none() && told.revision == 0;
-    if is_absent { Err(misfit.error) } else { kept(shape, misfit.error) }
+    if is_absent { Err(*misfit.error) } else { kept(shape, *misfit.error) }
 }
 
 /// What is kept on disk, in the place of an answer; that there was none is the error if nothing is.

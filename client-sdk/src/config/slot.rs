@@ -40,7 +40,7 @@ pub(crate) trait Ready: Send {
 /// Why a value cannot be run with.
 #[derive(Debug, Clone)]
 pub(crate) struct Misfit {
-    pub(crate) error: Error,
+    pub(crate) error: Box<Error>,
     /// The same for others: it shows no secret.
     pub(crate) reason: String,
 }
@@ -115,7 +115,8 @@ impl<T: DeserializeOwned> Shape<T> {
             (Some(canonical), Absent::Misfit | Absent::Empty) => canonical.clone(),
             (None, Absent::Empty) => Bytes::from_static(b"{}"),
             (None, Absent::Misfit) if told.revision == 0 => {
-                return Err(Misfit { error: Error::not_found(&self.path), reason: "there is no document".into() });
+                let error = Box::new(Error::not_found(&self.path));
+                return Err(Misfit { error, reason: "there is no document".into() });
             }
             (None, Absent::Misfit) => {
                 let gone = "the document was deleted";
@@ -150,7 +151,7 @@ impl<T: DeserializeOwned> Shape<T> {
 
     fn misfit(&self, revision: u64, message: &str, reason: &str) -> Misfit {
         let error = Error::Misfit { path: self.path.clone(), revision, message: message.to_owned() };
-        Misfit { error, reason: reason.to_owned() }
+        Misfit { error: Box::new(error), reason: reason.to_owned() }
     }
 }
 

@@ -63,7 +63,7 @@ async fn it_is_used_when_no_node_answers_and_replaced_when_one_does() -> anyhow:
     let mut fake = Fake::start(1).await?;
     let address = fake.endpoints[0].clone();
     fake.kill(0).await?;
-    let keeper = client(&[address.clone()])?;
+    let keeper = client(std::slice::from_ref(&address))?;
     let room_1 = keeper.instance("room", "room-1");
     let mut config = room_1.config::<Room>("push/room.json").last_known_good(good(folder.path())).await?;
     let Origin::LastKnownGood { age } = config.origin() else { anyhow::bail!("nobody else could have said it") };
@@ -71,7 +71,7 @@ async fn it_is_used_when_no_node_answers_and_replaced_when_one_does() -> anyhow:
 
     fake.state.change(|book| book.revision = 500);
     fake.restart(0).await?;
-    client(&[address])?.configs().publish(Edit::put("push/room.json", room(7))).await?;
+    client(std::slice::from_ref(&address))?.configs().publish(Edit::put("push/room.json", room(7))).await?;
     let change = config.changed().await?;
     let fields: Vec<_> = change.fields.iter().map(|it| (it.path.as_str(), it.old.clone(), it.new.clone())).collect();
     assert_eq!(fields, [("max", Some(json!(2)), Some(json!(7)))]);
@@ -108,9 +108,10 @@ async fn what_cannot_be_used_is_refused_by_name_and_what_is_not_there_is_no_excu
 
     keep(folder.path(), 2).await?;
     let file = folder.path().join("push+room.json.kept");
-    let told = |error: Error| match error {
-        Error::Kept { file: named, problem, .. } if named == file => problem,
-        other => panic!("not refused by name: {other}"),
+    let told = |error: Error| {
+        let Error::Kept { file: named, problem, .. } = &error else { panic!("not refused by name: {error}") };
+        assert_eq!(*named, file);
+        *problem
     };
     let asked = good(folder.path()).refuse_if(|kept| Err(format!("revision {} is not wanted", kept.revision)));
     assert_eq!(told(open(asked).await.expect_err("not wanted")), KeptProblem::Refused);

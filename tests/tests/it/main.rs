@@ -15,6 +15,7 @@ mod config_past;
 mod config_refusals;
 mod config_secrets;
 mod config_text;
+mod config_sdk_follow;
 mod ctl;
 mod ctl_config_folder;
 mod ctl_config_import;

@@ -157,7 +157,7 @@ impl Hub {
     fn refused(&self, due: &Due, misfit: Misfit) {
         let Misfit { error, reason } = misfit;
         if self.book.lock().refused(&due.told, &reason) {
-            due.slots.iter().for_each(|slot| slot.refuse(due.told.revision, error.clone()));
+            due.slots.iter().for_each(|slot| slot.refuse(due.told.revision, Error::clone(&error)));
         }
         self.say(&due.told, Applied::Refused, reason);
     }
@@ -186,7 +186,7 @@ fn build(due: &Due) -> Result<Vec<Box<dyn Ready>>, Misfit> {
 fn held_back(told: &Told, culprit: &str, misfit: &Misfit) -> Misfit {
     let message = format!("it waits with {culprit}, of the same publish: {}", misfit.reason);
     let error = Error::Misfit { path: told.path.clone(), revision: told.revision, message: message.clone() };
-    Misfit { error, reason: message }
+    Misfit { error: Box::new(error), reason: message }
 }
 
 /// Keeps a document followed.
