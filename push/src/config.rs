@@ -1,7 +1,7 @@
 //! The room's configuration: one document, followed live.
 //!
-//! The room reads it as the instance it is. Its schema is announced, so that nobody publishes what a running room cannot
-//! read, and what becomes of a change is acknowledged.
+//! The room reads it as the instance it is. Its schema is announced, so that nobody publishes what a running room
+//! cannot read, and what becomes of a change is acknowledged.
 //!
 //! Nothing is sent to the room before the cluster has answered, because a room that came back with the defaults would
 //! bind its devices to them. An answer is the document, or that there is none, which is an empty one, or one that does

@@ -117,7 +117,8 @@ impl Instance {
         self.reading.config(path.into()).described()
     }
 
-    /// Reads a document as this instance; see [`InstanceBuilder::config_of_any`](crate::InstanceBuilder::config_of_any).
+    /// Reads a document as this instance, by a type that does not describe itself; see
+    /// [`InstanceBuilder::config_of_any`](crate::InstanceBuilder::config_of_any).
     pub fn config_of_any<T>(&self, path: impl Into<String>) -> ConfigBuilder<T> {
         self.reading.config(path.into())
     }

@@ -60,9 +60,16 @@ fn stage(stage: v1::Stage) -> Stage {
 }
 
 fn heard(heard: v1::RolloutHeard) -> RolloutHeard {
-    let v1::RolloutHeard { listening_since_ms, instances, applied, refused, needs_restart, unwell, waiting, waits_for } =
-        heard;
-    RolloutHeard { listening_since_ms, instances, applied, refused, needs_restart, unwell, waiting, waits_for }
+    RolloutHeard {
+        listening_since_ms: heard.listening_since_ms,
+        instances: heard.instances,
+        applied: heard.applied,
+        refused: heard.refused,
+        needs_restart: heard.needs_restart,
+        unwell: heard.unwell,
+        waiting: heard.waiting,
+        waits_for: heard.waits_for,
+    }
 }
 
 /// An empty text says nothing.

@@ -123,7 +123,8 @@ impl Rollouts {
     /// One rollout, with what its instances say of it.
     ///
     /// # Errors
-    /// [`Error::Refused`] when there is none of this number, or it is remembered no longer; otherwise as [`Error`] says.
+    /// [`Error::Refused`] when there is none of this number, or it is remembered no longer; otherwise as [`Error`]
+    /// says.
     pub async fn get(&self, rollout: u64) -> Result<RolloutStatus, Error> {
         self.send_get(v1::GetRolloutRequest { rollout, path: String::new() }).await
     }

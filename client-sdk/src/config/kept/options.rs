@@ -95,7 +95,7 @@ pub enum Origin {
 }
 
 impl LastKnownGood {
-    /// Keeps them in a folder, which is made if it is not there. Processes that run at the same time have a folder each.
+    /// Keeps them in a folder, which is made if it is not there. Processes that run at the same time have one each.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), after: limits::LAST_KNOWN_GOOD_AFTER, age_max: None, refuse: None }
     }
