@@ -10,6 +10,9 @@ use crate::{args::DEFAULT_ENDPOINT, console::Console, render};
 /// How the transport reports an HTTP answer without gRPC in it.
 pub(crate) const NOT_GRPC: &str = "grpc-status header missing";
 
+/// How the servers end what may be forced; how to force it is told in the words of this tool.
+const GIVE_A_REASON: &str = "; give a reason to publish it all the same";
+
 /// What a failure means to a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -123,11 +126,11 @@ impl From<Error> for Failure {
             }
             // The cluster decided nothing: somebody it had to ask does not answer.
             Error::Refused { reason, .. } if reason == "unreachable" => Self::failed(message),
-            Error::Refused { details, .. } => {
-                let further = details.into_iter().filter(|detail| *detail != message);
-                let remedies = further.map(|detail| render::printable(&detail)).collect();
-                Self { remedies, ..Self::refused(message.clone()) }
-            }
+            Error::Refused { details, .. } if details.len() > 1 => Self {
+                remedies: each(&message, &details),
+                ..Self::refused(format!("{} things speak against it", details.len()))
+            },
+            Error::Refused { .. } => Self::refused(message.strip_suffix(GIVE_A_REASON).unwrap_or(&message)),
             // A limit was met by a node that is well.
             Error::Unavailable { reason, .. } if reason == "full" => Self::failed(message),
             Error::Unavailable { .. } | Error::Timeout { .. } => Self::unserved(message),
@@ -138,6 +141,19 @@ impl From<Error> for Failure {
             _ => Self::failed(message),
         }
     }
+}
+
+/// Each thing that speaks against a publish on a line of its own: the sentence of all of them says for each which document
+/// it is about, before what is wrong with it.
+fn each(all: &str, details: &[String]) -> Vec<String> {
+    let mut rest = all;
+    let line = |detail: &String| {
+        let Some(at) = rest.find(detail.as_str()) else { return render::printable(detail) };
+        let (line, behind) = rest.split_at(at + detail.len());
+        rest = behind;
+        render::printable(line.trim_start_matches("; "))
+    };
+    details.iter().map(line).collect()
 }
 
 /// What an error says to people. A server that does not know the call is known by the transport's words alone: one that
@@ -177,6 +193,23 @@ mod tests {
         assert_eq!((http.kind, http.message.as_str()), (Kind::Stranger, expected));
         let peer = told(unimplemented("Unimplemented")).message;
         assert!(peer.contains("its peer port answers there, or a node older than this keeperctl?"), "{peer}");
+    }
+
+    fn refused(message: &str, details: &[&str]) -> Failure {
+        let details = details.iter().map(ToString::to_string).collect();
+        let (reason, message) = ("objected".into(), message.into());
+        Failure::from(Error::Refused { reason, message, field: String::new(), details, holder: None })
+    }
+
+    #[test]
+    fn each_thing_that_speaks_against_a_publish_has_its_line() {
+        let one = refused("a.toml: a is too large; give a reason to publish it all the same", &["a is too large"]);
+        assert_eq!((one.message.as_str(), one.remedies.len()), ("a.toml: a is too large", 0));
+        let said = "a.toml: a is large; at most 3; b.toml with zone=eu-1: b is no text; give a reason to publish it all \
+                    the same";
+        let two = refused(said, &["a is large; at most 3", "b is no text"]);
+        assert_eq!(two.message, "2 things speak against it");
+        assert_eq!(two.remedies, ["a.toml: a is large; at most 3", "b.toml with zone=eu-1: b is no text"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use clap::Parser as _;
 
-use crate::args::{InstanceName, PartName, Standing, Target, Typed};
+use crate::args::{InstanceName, PartName, Share, Standing, Target, Typed, TypedStage};
 use crate::name::Name;
 
 #[path = "../../fuzz/replay.rs"]
@@ -27,6 +27,8 @@ fn typed(input: &[u8]) {
         comes_back::<PartName>(line);
         comes_back::<Standing>(line);
         comes_back::<Target>(line);
+        comes_back::<Share>(line);
+        comes_back::<TypedStage>(line);
         if let Err(refused) = Typed::try_parse_from(std::iter::once("keeperctl").chain(line.split(' '))) {
             assert!(!refused.to_string().is_empty());
         }

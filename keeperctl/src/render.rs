@@ -85,6 +85,11 @@ pub(crate) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)
     list(pairs.into_iter().map(|(name, value)| format!("{name}={value}")))
 }
 
+/// A number of things, in words.
+pub(crate) fn counted(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
 /// Text that cannot move the cursor, end its line or turn it around.
 pub(crate) fn printable(text: &str) -> String {
     let turns = |it| matches!(it, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

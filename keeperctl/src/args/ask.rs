@@ -61,7 +61,7 @@ pub(crate) struct EffectiveConfig {
 #[derive(Debug, Args)]
 pub(crate) struct Whom {
     /// For this open instance; with a service alone, for one that might be
-    #[arg(long = "for", value_name = "SERVICE[/ID]")]
+    #[arg(long = "for", visible_alias = "as", value_name = "SERVICE[/ID]")]
     pub(crate) target: Option<Target>,
 
     /// For one in this zone that might be

@@ -69,11 +69,12 @@ pub(super) async fn apply(admin: &mut Admin<'_, '_>, typed: &ApplyConfig) -> Res
     }
     admin.console.print_diff(&judged)?;
     judged.objections().iter().for_each(|line| admin.console.say(line));
+    let documents = render::counted(count, "document", "documents");
     match judged.revision {
-        Some(revision) => admin.console.say(format_args!("published: {count} documents, revision {revision}")),
-        None if judged.against() == 0 => admin.console.say(format_args!("{count} documents would change")),
-        None if typed.force.is_some() => admin.console.say(format_args!("{count} documents would change, forced")),
-        None => return Err(Failure::refused(format!("{} speak against it: it would be refused", judged.against()))),
+        Some(revision) => admin.console.say(format_args!("published: {documents}, revision {revision}")),
+        None if judged.against() == 0 => admin.console.say(format_args!("{documents} would change")),
+        None if typed.force.is_some() => admin.console.say(format_args!("{documents} would change, forced")),
+        None => return Err(Failure::refused(format!("{}: it would be refused", judged.against_words()))),
     }
     Ok(())
 }

@@ -8,7 +8,7 @@
 //! On a terminal a text that is refused opens again, with the reasons on top as comments that go by themselves. Without
 //! one nobody can be asked: what is refused fails, and what is sound is published.
 
-use keeper_client_sdk::{Configs, Document, Edit, Format, Merge, Merged, Publish, Published};
+use keeper_client_sdk::{Configs, Document, Edit, Error, Format, Merge, Merged, Publish, Published};
 use serde_json::Value;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
         draft::Draft,
         editor::Editor,
         excerpt, judging, put,
+        verdict::Judged,
     },
     failure::{Failure, Kind},
     render,
@@ -80,10 +81,27 @@ struct Work<'a> {
     judges: bool,
 }
 
+/// Why a text is not published.
+enum Unfit {
+    /// Somebody else changed the document meanwhile.
+    Late(Error),
+    Refused(Error),
+    /// It was found in a dry run.
+    Objected(Failure),
+}
+
+impl From<Error> for Unfit {
+    fn from(error: Error) -> Self {
+        if conflict::is_one(&error) { Self::Late(error) } else { Self::Refused(error) }
+    }
+}
+
 /// What comes after a look at the text.
 enum Next {
     Publish,
     OpenAgain,
+    /// The text and what it lies on are others now, which nobody needs to edit.
+    LookAgain,
 }
 
 impl Work<'_> {
@@ -102,23 +120,31 @@ impl Work<'_> {
             let publish = self.publish(admin, text.clone());
             next = match self.look(admin, publish.clone(), &text).await {
                 Ok(()) => self.ask(admin).await?,
-                Err(failure) => self.explain(admin, failure).await?,
+                Err(unfit) => self.overcome(admin, unfit, &text).await?,
             };
-            if matches!(next, Next::OpenAgain) {
+            if !matches!(next, Next::Publish) {
                 continue;
             }
-            let configs = admin.keeper.configs();
-            match configs.publish(publish).await {
+            match admin.keeper.configs().publish(publish).await {
                 Ok(published) => return Ok(Some(published)),
-                Err(error) if conflict::is_one(&error) => {
-                    let failure = conflict::told(&configs, &self.typed.path, error, &self.again()).await;
-                    next = self.merge(admin, &configs, text, failure).await?;
-                }
-                Err(error) => {
-                    let failure = judging::refused(&configs, &self.typed.path, error, "put").await;
-                    next = self.explain(admin, excerpt::beside(failure, &text)).await?;
-                }
+                Err(error) => next = self.overcome(admin, error.into(), &text).await?,
             }
+        }
+    }
+
+    /// What comes after a text could not be published.
+    async fn overcome(&mut self, admin: &mut Admin<'_, '_>, unfit: Unfit, text: &str) -> Result<Next, Failure> {
+        let configs = admin.keeper.configs();
+        match unfit {
+            Unfit::Late(error) => {
+                let failure = conflict::told(&configs, &self.typed.path, error, &self.again()).await;
+                self.merge(admin, &configs, text.to_owned(), failure).await
+            }
+            Unfit::Refused(error) => {
+                let failure = judging::refused(&configs, &self.typed.path, error, "put").await;
+                self.explain(admin, excerpt::beside(failure, text)).await
+            }
+            Unfit::Objected(failure) => self.explain(admin, failure).await,
         }
     }
 
@@ -131,26 +157,25 @@ impl Work<'_> {
     }
 
     /// Says what would change and for whom. These are words: the data of this command is where the document stands.
-    async fn look(&self, admin: &mut Admin<'_, '_>, publish: Publish, text: &str) -> Result<(), Failure> {
+    async fn look(&self, admin: &mut Admin<'_, '_>, publish: Publish, text: &str) -> Result<(), Unfit> {
         if !self.judges {
             return self.lint(admin, text).await;
         }
-        let judged = judging::dry_run(admin, publish).await.map_err(|failure| excerpt::beside(failure, text))?;
+        let judged = Judged::asked(admin.keeper.configs().dry_run(publish).await?);
         admin.console.say(judged.changes().trim_end());
         if judged.against() == 0 || self.typed.force.is_some() {
             return Ok(());
         }
-        let failure = Failure::refused(format!("{} speak against it", judged.against()));
+        let failure = Failure::refused(judged.against_words());
         let failure = judged.objections().into_iter().fold(failure, Failure::remedy);
-        Err(failure.remedy("publish it all the same with `--force REASON`, which the history keeps"))
+        Err(Unfit::Objected(failure.remedy("publish it all the same with `--force REASON`, which the history keeps")))
     }
 
     /// The same for nodes that only know whether a text is sound.
-    async fn lint(&self, admin: &mut Admin<'_, '_>, text: &str) -> Result<(), Failure> {
-        let linted = admin.keeper.configs().lint(self.typed.path.clone(), self.base.format, text).await;
-        let linted = linted.map_err(|error| excerpt::beside(error.into(), text))?;
+    async fn lint(&self, admin: &mut Admin<'_, '_>, text: &str) -> Result<(), Unfit> {
+        let linted = admin.keeper.configs().lint(self.typed.path.clone(), self.base.format, text).await?;
         let value: Value = serde_json::from_slice(&linted.canonical)
-            .map_err(|error| Failure::failed(format!("the answer held no value: {error}")))?;
+            .map_err(|error| Unfit::Objected(Failure::failed(format!("the answer held no value: {error}"))))?;
         let fields = changes(self.base.value.as_ref(), Some(&value));
         if fields.is_empty() {
             admin.console.say("only the text differs: comments or layout");
@@ -218,7 +243,7 @@ impl Work<'_> {
         self.draft.write(&text)?;
         if conflicts.is_empty() {
             admin.console.say("merged: the two changes do not touch each other");
-            return Ok(if self.typed.yes { Next::Publish } else { Next::OpenAgain });
+            return Ok(if self.typed.yes { Next::LookAgain } else { Next::OpenAgain });
         }
         let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
         let lines = conflicts.iter().map(|it| {

@@ -42,7 +42,7 @@ pub(super) async fn export(admin: &mut Admin<'_, '_>, typed: &ExportConfig) -> R
     if exported.left.is_empty() {
         return Ok(());
     }
-    Err(Failure::refused(format!("{} documents have no file", exported.left.len())))
+    Err(Failure::refused(render::counted(exported.left.len(), "document has no file", "documents have no file")))
 }
 
 /// Which document is in which file.

@@ -52,11 +52,11 @@ pub(super) fn tell(admin: &mut Admin<'_, '_>, judged: &Judged, insistence: &Insi
     }
     match (judged.against(), &insistence.force) {
         (0, _) => Ok(()),
-        (against, Some(_)) => {
-            admin.console.say(format_args!("{against} speak against it, and would be overruled"));
+        (_, Some(_)) => {
+            admin.console.say(format_args!("{}, and would be overruled", judged.against_words()));
             Ok(())
         }
-        (against, None) => Err(Failure::refused(format!("{against} speak against it: it would be refused"))),
+        (_, None) => Err(Failure::refused(format!("{}: it would be refused", judged.against_words()))),
     }
 }
 

@@ -39,12 +39,12 @@ pub(super) async fn lint(admin: &mut Admin<'_, '_>, lint: &LintConfig) -> Result
     admin.console.say(format_args!("{} is sound {}", lint.file, format.unwrap_or_default()));
     let judged =
         Judged { objections: told(linted.objections), objections_more: linted.objections_more, ..Judged::default() };
-    let (against, lines) = (judged.against(), judged.objections());
+    let (against, words, lines) = (judged.against(), judged.against_words(), judged.objections());
     admin.console.print(&Sound { format, value, objections: judged.objections })?;
     if against == 0 {
         return Ok(());
     }
-    let failure = Failure::refused(format!("{against} speak against publishing it"));
+    let failure = Failure::refused(words);
     Err(lines.into_iter().fold(failure, Failure::remedy))
 }
 

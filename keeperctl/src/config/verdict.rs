@@ -66,6 +66,11 @@ impl Judged {
         self.objections_more += other.objections_more;
     }
 
+    /// The same in words.
+    pub(super) fn against_words(&self) -> String {
+        render::counted(self.against(), "thing speaks against it", "things speak against it")
+    }
+
     /// How many things speak against it.
     pub(super) fn against(&self) -> usize {
         self.objections.len() + self.objections_more as usize
@@ -117,10 +122,9 @@ impl From<Verdict> for Changed {
 
 impl Told {
     fn line(&self) -> String {
-        let Self { path, layers, message, schema, .. } = self;
+        let Self { path, layers, message, .. } = self;
         let at = if layers.is_empty() { String::new() } else { format!(" with {layers}") };
-        let by = if schema.is_empty() { String::new() } else { format!(" ({schema})") };
-        render::printable(&format!("{path}{at}: {message}{by}"))
+        render::printable(&format!("{path}{at}: {message}"))
     }
 }
 

@@ -19,6 +19,7 @@ mod config_text;
 mod ctl;
 mod ctl_config_folder;
 mod ctl_config_import;
+mod ctl_config_judged;
 mod ctl_members;
 mod ctl_session;
 mod damage;
