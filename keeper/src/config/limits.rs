@@ -52,8 +52,11 @@ pub const MERGED_LINES_MAX: usize = 10_000;
 /// Places of a text that are tried for a value that is to be replaced.
 pub const REWRITES_MAX: usize = 64;
 
-/// Bytes that are read in these tries: a large text has fewer.
-pub const REWRITE_BYTES_MAX: usize = 16 << 20;
+/// Bytes that are read in the tries of one document: half a second. What is not found by then is written anew.
+pub const REWRITE_BYTES_MAX: usize = 64 << 20;
+
+/// Secrets of one document: each is put into its text by itself.
+pub const SECRETS_MAX: usize = 64;
 
 /// Keys of a key ring: a rotation a month for five years.
 pub const SECRET_KEYS_MAX: usize = 64;

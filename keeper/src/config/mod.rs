@@ -41,4 +41,4 @@ pub use diff::diff;
 pub use effective::effective;
 pub use field::{Field, Step};
 pub use merge::merge;
-pub use rewrite::rewrite;
+pub use rewrite::{Patience, rewrite};

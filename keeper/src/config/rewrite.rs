@@ -12,19 +12,44 @@ use super::limits::{REWRITE_BYTES_MAX, REWRITES_MAX};
 use super::{Field, Step};
 use crate::format::{self, Format, Value, canonical};
 
+/// How much may still be tried for one document.
+#[derive(Debug)]
+pub struct Patience(usize);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(REWRITE_BYTES_MAX)
+    }
+}
+
+impl Patience {
+    /// Takes one try.
+    fn tries(&mut self, text: &str) -> bool {
+        let left = self.0.checked_sub(text.len());
+        self.0 = left.unwrap_or_default();
+        left.is_some()
+    }
+}
+
 /// The text with another value at a field; `value` is what the text says.
 #[must_use]
-pub fn rewrite(format: Format, text: &str, value: &Value, field: &Field, to: &Value) -> Option<String> {
+pub fn rewrite(
+    format: Format,
+    text: &str,
+    value: &Value,
+    field: &Field,
+    to: &Value,
+    patience: &mut Patience,
+) -> Option<String> {
     let from = field.of(value)?;
     let mut expected = value.clone();
     *field.of_mut(&mut expected)? = to.clone();
-    let tries = (REWRITE_BYTES_MAX / text.len().max(1)).min(REWRITES_MAX);
     let candidates = spellings(from, to);
     let candidates = candidates.iter().flat_map(|(written, instead)| {
         let places = places(text, written, field);
         places.into_iter().map(move |at| (at, written.as_str(), instead.as_str()))
     });
-    candidates.take(tries).find_map(|(at, written, instead)| {
+    candidates.take(REWRITES_MAX).take_while(|_| patience.tries(text)).find_map(|(at, written, instead)| {
         let mut changed = String::with_capacity(text.len() + instead.len());
         changed.push_str(text.get(..at)?);
         changed.push_str(instead);

@@ -61,7 +61,7 @@ pub struct Written {
 
 impl Draft {
     /// What is proposed of it, as it stands.
-    pub(super) fn publish(&self) -> Publish {
+    pub(crate) fn publish(&self) -> Publish {
         let change = |change: &DraftChange| {
             let action = match &change.action {
                 DraftAction::Delete => DocumentAction::Delete,

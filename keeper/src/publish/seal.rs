@@ -7,6 +7,9 @@
 //! he was shown changes no secret, and publishing the same again changes nothing. So the version before is one of the
 //! things that such a publish is judged by.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +18,9 @@ use keeper_registry::{Document, Witness};
 
 use super::told::read;
 use super::{Draft, DraftAction, Written};
+use crate::config::limits::SECRETS_MAX;
 use crate::config::secret::{KeyRing, MASK, NONCE_BYTES, SecretError, is_sealed, sealed_fields};
-use crate::config::{Field, convert, rewrite};
+use crate::config::{Field, Patience, convert, rewrite};
 use crate::format::Value;
 use crate::problem::{Problem, chain};
 
@@ -71,13 +75,13 @@ pub(super) fn keep(
         if let Some(document) = document {
             witnesses.push(Witness::Document { path: change.path.clone(), revision: document.revision });
         }
-        let mut open = boxes.clone();
+        let (mut open, mut patience) = (boxes.clone(), Patience::default());
         for field in keys.reveal(&change.path, &mut open) {
             written.secrets.push(field.clone());
             let given = field.of(&written.value);
             let is_same = given.is_some_and(|it| *it == Value::String(MASK.to_owned()) || Some(it) == field.of(&open));
             if is_same && let Some(sealed) = field.of(&boxes) {
-                replace(written, &field, sealed)?;
+                replace(written, &field, sealed, &mut patience)?;
             }
         }
         if let Some(field) = masked(&written.value) {
@@ -110,6 +114,10 @@ pub(super) fn seal(
     }
     let fields: Vec<_> =
         fields.into_iter().filter(|field| field.of(&sealed).is_some_and(|it| *it != Value::Null)).collect();
+    if fields.len() > SECRETS_MAX {
+        let message = format!("{key} has {} secrets; the limit is {SECRETS_MAX}: split it into several", fields.len());
+        return wrong(of_text(), message);
+    }
     match keys.seal(key, &mut sealed, &fields, || nonces.next()) {
         Ok(()) => {}
         Err(error @ SecretError::NoKey { .. }) => {
@@ -118,18 +126,19 @@ pub(super) fn seal(
         }
         Err(error) => return wrong(of_text(), chain(&error)),
     }
+    let mut patience = Patience::default();
     for field in &fields {
         if let Some(now) = field.of(&sealed).filter(|now| Some(*now) != field.of(&written.value)) {
-            replace(written, field, now)?;
+            replace(written, field, now, &mut patience)?;
         }
     }
     Ok(fields.into_iter().collect())
 }
 
 /// Another value at a field: where it is written, or in a text that is written anew.
-fn replace(written: &mut Written, field: &Field, to: &Value) -> Result<(), Problem> {
+fn replace(written: &mut Written, field: &Field, to: &Value, patience: &mut Patience) -> Result<(), Problem> {
     let Written { format, text, value, .. } = written;
-    let changed = rewrite(*format, text, value, field, to);
+    let changed = rewrite(*format, text, value, field, to, patience);
     if let Some(place) = field.of_mut(value) {
         *place = to.clone();
     }

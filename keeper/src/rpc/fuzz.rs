@@ -61,10 +61,9 @@ fn open_instance(input: &[u8]) {
 
 fn publish(input: &[u8]) {
     let Ok(request) = wire::PublishRequest::decode(input) else { return };
-    for (position, change) in request.changes.into_iter().enumerate() {
-        if let Err(problem) = config::change(position, change) {
-            is_told(&problem);
-        }
+    match config::draft(request) {
+        Ok(draft) => is_logged(Command::Publish(draft.publish())),
+        Err(problem) => is_told(&problem),
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 fn rewritten(format: Format, text: &str, field: &str, to: &Value) -> Option<String> {
     let value = format::parse(format, text).expect("it is sound");
-    rewrite(format, text, &value, &Field::parse(field).expect("a field"), to)
+    rewrite(format, text, &value, &Field::parse(field).expect("a field"), to, &mut Patience::default())
 }
 
 fn text(value: &str) -> Value {
@@ -41,6 +41,15 @@ fn what_nobody_finds_is_left_to_be_written_anew() {
     assert_eq!(rewritten(Format::Yaml, "key: |\n  x\n  y\n", "key", &text("B")), None);
     assert_eq!(rewritten(Format::Toml, "key = 0x10\n", "key", &text("B")), None);
     assert_eq!(rewritten(Format::Yaml, "a: &x secret\nkey: *x\n", "key", &text("B")), None, "it would change both");
+}
+
+#[test]
+fn patience_ends() {
+    let text = "key = \"x\"\n";
+    let (value, field) = (format::parse(Format::Toml, text).expect("sound"), Field::parse("key").expect("a field"));
+    let mut patience = Patience(text.len());
+    assert!(rewrite(Format::Toml, text, &value, &field, &self::text("B"), &mut patience).is_some());
+    assert_eq!(rewrite(Format::Toml, text, &value, &field, &self::text("B"), &mut patience), None);
 }
 
 #[test]

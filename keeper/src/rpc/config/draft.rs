@@ -47,7 +47,7 @@ fn change_bytes(change: &wire::publish_request::Change) -> usize {
 }
 
 /// One change of a request, by its place there.
-pub(in crate::rpc) fn change(position: usize, change: wire::publish_request::Change) -> Result<DraftChange, Problem> {
+fn change(position: usize, change: wire::publish_request::Change) -> Result<DraftChange, Problem> {
     use wire::publish_request::change::Action;
     let action = match change.action {
         None => return Err(invalid(format!("changes[{position}].action"), "neither `put` nor `delete` is given")),

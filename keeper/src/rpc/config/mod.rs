@@ -18,8 +18,6 @@ use keeper_proto::v1::configs_server::Configs;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-#[cfg(any(test, fuzzing))]
-pub(super) use draft::change;
 pub(super) use draft::draft;
 use told::published;
 

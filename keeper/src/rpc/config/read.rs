@@ -6,7 +6,7 @@ use keeper_registry::{Document, Revision, VersionAt};
 use super::ConfigService;
 use super::told::{count, published};
 use crate::config::secret::KeyRing;
-use crate::config::{convert, rewrite};
+use crate::config::{Patience, convert, rewrite};
 use crate::format::{self, canonical};
 use crate::limits;
 use crate::problem::Problem;
@@ -129,10 +129,10 @@ fn revealed(document: &Document, shown: wire::Document, keys: &KeyRing) -> wire:
     let text = String::from_utf8_lossy(&document.text).into_owned();
     let Ok(sealed) = format::parse(document.format, &text) else { return shown };
     let mut open = sealed.clone();
-    let (mut text, mut now) = (text, sealed);
+    let (mut text, mut now, mut patience) = (text, sealed, Patience::default());
     for field in keys.reveal(&document.path, &mut open) {
         let Some(secret) = field.of(&open) else { continue };
-        text = rewrite(document.format, &text, &now, &field, secret)
+        text = rewrite(document.format, &text, &now, &field, secret, &mut patience)
             .or_else(|| convert(&open, document.format).ok())
             .unwrap_or(text);
         now = format::parse(document.format, &text).unwrap_or(now);
