@@ -10,6 +10,7 @@ mod cluster;
 mod config;
 mod config_consumers;
 mod config_effective;
+mod config_failover;
 mod config_judge;
 mod config_past;
 mod config_refusals;
