@@ -12,6 +12,7 @@
 //! imported under `raft/` only, rocksdb under `store/` only, bincode under `codec/` only; `clock` alone reads the
 //! clock; `node` alone spawns tasks.
 
+pub mod acks;
 pub mod backup;
 pub mod batch;
 pub mod clock;
@@ -36,6 +37,7 @@ pub mod propose;
 pub mod publish;
 pub mod raft;
 pub mod replica;
+pub mod rollout;
 pub mod rpc;
 pub mod settings;
 pub mod store;

@@ -157,6 +157,36 @@ pub const CHANGES_TOLD_MAX: usize = 1_024;
 /// Bytes of them in one answer: beside the values of the largest publish they fit a message.
 pub const CHANGES_TOLD_BYTES_MAX: usize = 1 << 20;
 
+/// Documents that one instance acknowledges: as many as it reads.
+pub const ACKS_MAX: usize = keeper_registry::limits::CONSUMED_MAX;
+
+/// Acknowledgements that a leader keeps: of 16 documents by every instance there can be.
+pub const ACKS_TOTAL_MAX: usize = 1 << 20;
+
+/// Why a document is refused, in an acknowledgement: a sentence.
+pub const ACK_REASON_BYTES_MAX: usize = 256;
+
+/// Bytes of all reasons that a leader keeps.
+pub const ACK_REASON_BYTES_TOTAL_MAX: usize = 64 << 20;
+
+/// Instances whose standing is read from the state at once: half a millisecond, for which entries wait.
+pub const STANDINGS_READ: usize = 256;
+
+/// Rows of a status.
+pub const STATUS_ROWS_MAX: usize = 1_000;
+
+/// Calls that wait for a status to change: each counts all readers of a document whenever some of them have spoken.
+pub const STATUS_WAITS_MAX: usize = 64;
+
+/// Longest time a call waits for a status: ten minutes, as long as a deployment looks on.
+pub const STATUS_WAIT_MAX: Duration = Duration::from_secs(600);
+
+/// Between two counts of one that waits, at least.
+pub const STATUS_PACE: Duration = Duration::from_millis(5);
+
+/// Between two looks at the rollouts, at least: a look asks every instance of each.
+pub const ROLLOUT_PACE: Duration = Duration::from_millis(10);
+
 /// Leases renewed by one message.
 pub const RENEWALS_MAX: usize = 1_024;
 

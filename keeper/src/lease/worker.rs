@@ -37,6 +37,8 @@ pub struct Renewal {
     pub renewed: Vec<Incarnation>,
     /// These are closed for good.
     pub lost: Vec<Incarnation>,
+    /// The name of the office that answers; see [`Leadership::office`].
+    pub office: u64,
 }
 
 /// Where renewals go. Cheap to clone.
@@ -68,6 +70,7 @@ pub struct Worker {
 /// Leases of one term.
 struct Office {
     term: u64,
+    name: u64,
     table: Table,
     /// Instances told of up to here.
     cursor: Revision,
@@ -168,7 +171,8 @@ impl Worker {
             });
             tracing::info!(term = leadership.term, leases = table.len(), "every lease starts with a full TTL");
             let closing = BTreeMap::new();
-            self.office = Some(Office { term: leadership.term, table, cursor, ticked_at: now, closing, pause: None });
+            let (term, name) = (leadership.term, leadership.office());
+            self.office = Some(Office { term, name, table, cursor, ticked_at: now, closing, pause: None });
         }
     }
 
@@ -227,7 +231,7 @@ impl Worker {
             refuse(vec![request], &Problem::Unconfirmed { reason: "the leader's term has changed" });
             return;
         };
-        let mut renewal = Renewal::default();
+        let mut renewal = Renewal { office: office.name, ..Renewal::default() };
         for &incarnation in &request.incarnations {
             match office.table.renew(incarnation, at) {
                 Renewed::Extended => renewal.renewed.push(incarnation),
@@ -345,6 +349,7 @@ mod tests {
             (Incarnation(number), vec![Request { incarnations, answer: oneshot::channel().0 }])
         });
         let office = Office {
+            name: 0,
             term: 1,
             table: Table::default(),
             cursor: Revision(0),

@@ -39,7 +39,7 @@ const KEPT_BYTES_FIXED: u64 = 512;
 #[derive(Debug)]
 pub struct Merges {
     kept: Cache<Key, Kept, Weights>,
-    keys: KeyRing,
+    keys: Arc<KeyRing>,
     compiled: Arc<Compiled>,
 }
 
@@ -92,7 +92,7 @@ pub enum MergeError {
 impl Merges {
     /// None made yet. Secrets are opened with these keys.
     #[must_use]
-    pub fn new(keys: KeyRing, compiled: Arc<Compiled>) -> Self {
+    pub fn new(keys: Arc<KeyRing>, compiled: Arc<Compiled>) -> Self {
         let kept = Cache::with_weighter(MERGED_KEPT, MERGED_BYTES_KEPT, Weights);
         Self { kept, keys, compiled }
     }

@@ -65,7 +65,7 @@ fn ring(id: &str) -> KeyRing {
 #[test]
 fn what_many_have_is_made_once() {
     let mut run = Run::new();
-    let merges = Merges::new(KeyRing::default(), Arc::default());
+    let merges = Merges::new(Arc::default(), Arc::default());
     let [eu, us, other] = ["eu", "us", "other"].map(|zone| run.open(zone));
     run.publish(PATH, r#"{"a":1,"b":2}"#);
     run.publish("push/room.toml@zone=eu", r#"{"b":3}"#);
@@ -89,7 +89,7 @@ fn what_many_have_is_made_once() {
 #[test]
 fn a_layer_that_says_the_same_makes_the_same() {
     let mut run = Run::new();
-    let merges = Merges::new(KeyRing::default(), Arc::default());
+    let merges = Merges::new(Arc::default(), Arc::default());
     let eu = run.open("eu");
     run.publish(PATH, r#"{"a":1}"#);
     let base = run.layered(&eu);
@@ -108,9 +108,9 @@ fn a_secret_that_does_not_open_is_given_to_nobody() {
     ring("k1").seal(PATH, &mut value, &[Field::default().name("token")], || [1; 24]).expect("sealed");
     let sealed: &'static str = Box::leak(String::from_utf8(canonical(&value).to_vec()).expect("text").into_boxed_str());
     run.publish(PATH, sealed);
-    let opened = Merges::new(ring("k1"), Arc::default()).of(&run.layered(&eu)).expect("made").expect("there");
+    let opened = Merges::new(Arc::new(ring("k1")), Arc::default()).of(&run.layered(&eu)).expect("made").expect("there");
     assert_eq!(&opened.value()[..], br#"{"token":"hush"}"#);
-    let refused = Merges::new(ring("k2"), Arc::default()).of(&run.layered(&eu)).map(|_| ());
+    let refused = Merges::new(Arc::new(ring("k2")), Arc::default()).of(&run.layered(&eu)).map(|_| ());
     let expected = "this node has no key that opens token of push/room.toml";
     assert_eq!(refused.map_err(|error| error.to_string()), Err(expected.to_owned()));
 }

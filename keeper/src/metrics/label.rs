@@ -139,6 +139,18 @@ label! {
     }
 }
 
+label! {
+    /// What an instance makes of a document.
+    Applied = "applied" {
+        /// It runs with it.
+        Yes = "yes",
+        /// It cannot, and runs with what it had.
+        Refused = "refused",
+        /// It runs with it but for fields that only count after a restart.
+        NeedsRestart = "needs_restart",
+    }
+}
+
 impl From<Lane> for Gatekeeper {
     fn from(lane: Lane) -> Self {
         match lane {

@@ -11,7 +11,7 @@ mod label;
 #[cfg(test)]
 mod tests;
 
-pub use label::{By, Consistency, Gatekeeper, Kind, Label, Lane, Listener, Outcome};
+pub use label::{Applied, By, Consistency, Gatekeeper, Kind, Label, Lane, Listener, Outcome};
 
 use std::sync::atomic::AtomicU64;
 
@@ -87,6 +87,16 @@ pub struct Metrics {
     pub watch_resets: By<Kind, Counter>,
     /// Effective documents told to followers.
     pub follow_documents_told: Counter,
+    /// Acknowledgements heard by this node while it led.
+    pub acknowledgements: By<Applied, Counter>,
+    /// Acknowledgements in the leader's memory.
+    pub acknowledgements_kept: Level,
+    /// Rollouts that are not finished, on the leader.
+    pub rollouts_under_way: Level,
+    /// Stages that passed by themselves.
+    pub rollout_stages_passed: Counter,
+    /// Rollouts stopped because of what instances said.
+    pub rollouts_stopped: Counter,
     /// Facts in the ring that presence is read from.
     pub presence_facts: Level,
     /// Bytes they take.
@@ -162,6 +172,16 @@ impl Metrics {
             watch_resets: into.counters("watch_resets", "Watches that began again with the full set, or with a scan"),
             follow_documents_told: into
                 .counter("follow_documents_told", "Effective config documents told, each once a follower"),
+            acknowledgements: into.counters("acknowledgements", "Acknowledgements of documents that this leader heard"),
+            acknowledgements_kept: into
+                .level("acknowledgements_kept", "Acknowledgements that this leader keeps, one a document and instance"),
+            rollouts_under_way: into.level("rollouts_under_way", "Rollouts under way, on the leader"),
+            rollout_stages_passed: into.counter(
+                "rollout_stages_passed",
+                "Stages of rollouts that this leader saw pass, promotions among them",
+            ),
+            rollouts_stopped: into
+                .counter("rollouts_stopped", "Rollouts that this leader stopped because of what instances said"),
             presence_facts: into.level("presence_facts", "Presence facts kept for subscribers that were away"),
             presence_bytes: into.level("presence_bytes", "Bytes of the presence facts kept"),
             presence_reach_seconds: into.level("presence_reach_seconds", "How far back the presence facts kept reach"),

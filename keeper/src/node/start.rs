@@ -19,7 +19,7 @@ use crate::limits;
 use crate::members::{Members, Steward, Wiped};
 use crate::metrics::Metrics;
 use crate::node::admin::{Admin, advertised};
-use crate::node::documents::Documents;
+use crate::node::documents::{Documents, Ground};
 use crate::node::doors::{Door, Doors};
 use crate::node::gauges::Gauges;
 use crate::node::listeners::{Accepted, Listeners};
@@ -287,13 +287,13 @@ impl Node {
         let (merges, stopping) = (documents.merges(), streams.stopping());
         let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), merges, stopping);
         let watching = watches.clone();
+        let ground = Ground { replica: &replica, raft: &raft, view: &view, proposer: &proposer, metrics: &metrics };
         let parts = rpc::Parts {
-            publisher: documents.publisher(view.clone(), proposer.clone()),
+            documents: documents.begin(&mut services, &runtimes, &ground),
             view,
             proposer,
             leases,
             watches,
-            compiled: documents.compiled,
             cluster,
             metrics: Arc::clone(&metrics),
             admits: settings.limits.clone(),
@@ -360,7 +360,7 @@ impl Tasks {
     }
 
     /// A task of the serving runtime that cannot fail.
-    fn spawn_service<F: Future<Output = ()> + Send + 'static>(
+    pub(super) fn spawn_service<F: Future<Output = ()> + Send + 'static>(
         &mut self,
         runtimes: &Runtimes,
         name: &'static str,

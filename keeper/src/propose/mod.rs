@@ -149,16 +149,16 @@ impl Proposer {
         })
     }
 
-    /// Whether something that comes with a level would be admitted here, room aside.
+    /// The same for what comes with a level.
     ///
     /// # Errors
-    /// [`Problem::NotLeader`], or the level is not reached.
+    /// Those of [`Proposer::check_leads`], or the level is not reached.
     pub fn check(&self, needed: Level) -> Result<(), Problem> {
         let present = self.raft.levels().reached();
         if needed > present {
             return Err(Problem::Rejected(Rejection::LevelTooLow { needed, present }));
         }
-        self.raft.leads().map_err(|leader| self.elsewhere(leader))
+        self.check_leads()
     }
 
     fn elsewhere(&self, leader: Option<String>) -> Problem {

@@ -170,7 +170,7 @@ fn check_size(draft: &Draft) -> Result<(), Problem> {
 }
 
 /// A refusal in the words of this node.
-fn problem(refusal: Refusal) -> Problem {
+pub(super) fn problem(refusal: Refusal) -> Problem {
     let message = refusal.to_string();
     match refusal {
         Refusal::Objected(objections) => Problem::Objected(objections),

@@ -18,6 +18,7 @@
 
 mod draft;
 mod judged;
+mod rollout;
 mod seal;
 mod told;
 
@@ -27,6 +28,7 @@ use keeper_registry::{Command, Level, Publish, Rejection, Reply, Revision};
 
 pub use draft::{Draft, DraftAction, DraftChange, Written};
 pub use judged::{Judged, Objecting};
+pub use rollout::Started;
 pub use seal::Nonces;
 pub use told::Told;
 pub(crate) use told::hide;

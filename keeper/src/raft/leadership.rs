@@ -23,6 +23,9 @@ use super::machine::RaftNode;
 use super::own_address::OwnAddress;
 use super::type_config::{Member, TypeConfig};
 
+/// How much of the name of an office says which node holds it.
+const OFFICE_NODE_BITS: u32 = 16;
+
 /// Who leads. A view, not a proof: a leader that was cut off goes on believing for a while. Proof is
 /// [`RaftHandle::confirm_leadership`](super::RaftHandle::confirm_leadership).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +42,14 @@ pub struct Leadership {
 }
 
 impl Leadership {
+    /// A number that this term of office of this leader alone has: a term may have two leaders, and clients that compare
+    /// what they are told are to notice. Numbers of nodes are small, being given one after the other.
+    #[must_use]
+    pub fn office(&self) -> u64 {
+        let node = self.leader.as_ref().map_or(0, |(node, _)| *node);
+        (self.term << OFFICE_NODE_BITS) | (node & ((1 << OFFICE_NODE_BITS) - 1))
+    }
+
     /// Where clients reach the leader, if it is known.
     #[must_use]
     pub fn leader_endpoint(&self) -> Option<String> {

@@ -120,7 +120,7 @@ impl InstanceService {
             sequence: request.sequence,
             renewed: renewal.renewed.into_iter().map(|it| it.0).collect(),
             lost: renewal.lost.into_iter().map(|it| it.0).collect(),
-            term: 0,
+            term: renewal.office,
         })
     }
 

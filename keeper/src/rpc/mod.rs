@@ -17,8 +17,10 @@ mod instance;
 mod members;
 mod presence;
 mod reader;
+mod rollout;
 mod rules;
 mod session;
+mod status;
 mod to_proto;
 mod token;
 
@@ -36,12 +38,14 @@ pub use tonic_health::ServingStatus;
 pub use cluster::{ClusterService, Identity, InitialMember, Node};
 pub use rules::rules;
 
+use crate::acks::Acks;
 use crate::config::schema::Compiled;
 use crate::lease::Leases;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::propose::Proposer;
 use crate::publish::Publisher;
+use crate::rollout::{Driver, Promotions};
 use crate::rpc::detour::Detour;
 use crate::settings;
 use crate::view::View;
@@ -59,12 +63,10 @@ pub struct Parts {
     pub proposer: Proposer,
     /// Renewals.
     pub leases: Leases,
-    /// Publishes.
-    pub publisher: Publisher,
     /// Watches.
     pub watches: Watches,
-    /// Schemas that were read before.
-    pub compiled: Arc<Compiled>,
+    /// What is published, and what becomes of it.
+    pub documents: Documents,
     /// The node itself.
     pub cluster: ClusterService,
     /// Counters.
@@ -92,6 +94,21 @@ impl Reveals {
     }
 }
 
+/// What is published, and what becomes of it.
+#[derive(Debug, Clone)]
+pub struct Documents {
+    /// Schemas that were read before.
+    pub compiled: Arc<Compiled>,
+    /// Publishes.
+    pub publisher: Publisher,
+    /// What instances make of them.
+    pub acks: Acks,
+    /// Rollouts.
+    pub driver: Driver,
+    /// Their ends.
+    pub promotions: Promotions,
+}
+
 /// What the gRPC health service answers: the same as `/readyz`, for the node and for each of its services.
 #[derive(Debug, Clone)]
 pub struct Health {
@@ -107,6 +124,7 @@ impl Health {
             wire::instances_server::SERVICE_NAME,
             wire::configs_server::SERVICE_NAME,
             wire::follows_server::SERVICE_NAME,
+            wire::rollouts_server::SERVICE_NAME,
             wire::controls_server::SERVICE_NAME,
         ];
         for service in services {
@@ -122,19 +140,29 @@ impl Health {
 /// # Errors
 /// The descriptors compiled into this binary are not sound.
 pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server::Error> {
-    let Parts { view, proposer, leases, publisher, watches, compiled, cluster, metrics, admits, reveals } = parts;
+    let Parts { view, proposer, leases, watches, documents, cluster, metrics, admits, reveals } = parts;
+    let Documents { compiled, publisher, acks, driver, promotions } = documents;
     let presence = presence::PresenceService::new(watches.clone(), Arc::clone(&metrics));
+    let rollouts = rollout::RolloutService {
+        view: view.clone(),
+        proposer: proposer.clone(),
+        publisher: publisher.clone(),
+        driver,
+        promotions,
+    };
+    let status = status::StatusService { view: view.clone(), proposer: proposer.clone(), acks: acks.clone() };
     let follows = follow::FollowService {
         view: view.clone(),
         proposer: proposer.clone(),
         watches: watches.clone(),
         compiled,
+        acks,
         metrics: Arc::clone(&metrics),
     };
     let sessions = session::SessionService::new(view.clone(), proposer.clone(), watches.clone(), metrics, &admits);
     let instances =
         instance::InstanceService { view: view.clone(), proposer: proposer.clone(), leases, watches: watches.clone() };
-    let configs = config::ConfigService { view: view.clone(), publisher, watches: watches.clone(), reveals };
+    let configs = config::ConfigService { view: view.clone(), publisher, watches: watches.clone(), status, reveals };
     let controls = control::ControlService { view, proposer, watches };
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(keeper_proto::FILE_DESCRIPTOR_SET)
@@ -167,6 +195,7 @@ pub fn routes(parts: Parts) -> Result<(Routes, Health), tonic_reflection::server
                 .max_encoding_message_size(usize::MAX),
         )
         .add_service(Detour { service: follows, bypass: follow })
+        .add_service(wire::rollouts_server::RolloutsServer::new(rollouts).max_decoding_message_size(size))
         .add_service(wire::controls_server::ControlsServer::new(controls).max_decoding_message_size(size))
         .add_service(wire::cluster_server::ClusterServer::new(cluster).max_decoding_message_size(size))
         .add_service(reflection)

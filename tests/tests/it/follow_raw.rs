@@ -6,6 +6,7 @@ use keeper_proto::v1 as wire;
 use keeper_proto::v1::configs_client::ConfigsClient;
 use keeper_proto::v1::follows_client::FollowsClient;
 use keeper_proto::v1::instances_client::InstancesClient;
+use keeper_proto::v1::rollouts_client::RolloutsClient;
 use keeper_tests::InProcess;
 use serde_json::Value;
 use tonic::transport::{Channel, Endpoint};
@@ -44,12 +45,21 @@ impl Raw {
         FollowsClient::new(self.0.clone()).max_decoding_message_size(usize::MAX)
     }
 
+    pub(crate) fn rollouts(&self) -> RolloutsClient<Channel> {
+        RolloutsClient::new(self.0.clone())
+    }
+
     pub(crate) fn configs(&self) -> ConfigsClient<Channel> {
         ConfigsClient::new(self.0.clone())
     }
 
     /// `room/ID`, in a zone, with labels like `ring=canary`. Its lease outlives any test.
     pub(crate) async fn open(&self, id: &str, zone: &str, labels: &[(&str, &str)]) -> Process {
+        self.open_for(600_000, id, zone, labels).await
+    }
+
+    /// The same with a lease of so many milliseconds, that nobody renews.
+    pub(crate) async fn open_for(&self, ttl_ms: u32, id: &str, zone: &str, labels: &[(&str, &str)]) -> Process {
         let labels: BTreeMap<_, _> = labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let request = wire::OpenInstanceRequest {
             service: "room".to_owned(),
@@ -57,7 +67,7 @@ impl Raw {
             zone: zone.to_owned(),
             labels,
             version: "1.4.2".to_owned(),
-            ttl_ms: 600_000,
+            ttl_ms,
             ..Default::default()
         };
         let reply = InstancesClient::new(self.0.clone()).open(request).await.unwrap().into_inner();
@@ -84,6 +94,24 @@ impl Raw {
     pub(crate) async fn announce(&self, process: &Process, read: &[(&str, &str)]) {
         let reply = self.follows().announce(announcement(process, read, Along::Schemas)).await.unwrap().into_inner();
         assert!(reply.missing.is_empty() && reply.revision > process.revision, "{reply:?}");
+    }
+
+    /// What it makes of one document.
+    pub(crate) async fn acknowledge(&self, process: &Process, path: &str, revision: u64, applied: wire::Applied) {
+        let (path, applied) = (path.to_owned(), applied.into());
+        let reason = "as it says".to_owned();
+        let documents = vec![wire::acknowledge_request::Acknowledgement { path, revision, applied, reason }];
+        let Process { incarnation, state_id, .. } = *process;
+        let request = wire::AcknowledgeRequest { incarnation, state_id, documents, ..Default::default() };
+        self.follows().acknowledge(request).await.unwrap();
+    }
+
+    /// How it is.
+    pub(crate) async fn report(&self, process: &Process, healthy: bool) {
+        let Process { incarnation, state_id, .. } = *process;
+        let health = Some(wire::acknowledge_request::Health { healthy, reason: "as it says".to_owned() });
+        let request = wire::AcknowledgeRequest { incarnation, state_id, health, ..Default::default() };
+        self.follows().acknowledge(request).await.unwrap();
     }
 
     pub(crate) async fn follow(&self, process: &Process, paths: &[&str]) -> Follower {

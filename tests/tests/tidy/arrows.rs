@@ -26,21 +26,23 @@ const CRATES: [(&str, &[&str]); 12] = [
 const STATE_NEEDS: [&str; 5] = ["bytes", "hashbrown", "smallvec", "thiserror", "xxhash-rust"];
 
 /// The modules of the daemon, top to bottom, and the ones each may import beside [`BASE`].
-const MODULES: [(&str, &[&str]); 18] = [
+const MODULES: [(&str, &[&str]); 20] = [
     ("main", &["cli", "http", "node"]),
     ("fuzz", &["backup", "rpc", "raft", "store"]),
     ("cli", &["backup", "http", "node", "store"]),
     (
         "node",
         &[
-            "backup", "rpc", "http", "lease", "members", "propose", "publish", "upgrade", "view", "watch", "raft",
-            "replica", "store",
+            "acks", "backup", "rpc", "rollout", "http", "lease", "members", "propose", "publish", "upgrade", "view",
+            "watch", "raft", "replica", "store",
         ],
     ),
-    ("rpc", &["backup", "lease", "members", "propose", "publish", "upgrade", "view", "watch"]),
+    ("rpc", &["acks", "backup", "lease", "members", "propose", "publish", "rollout", "upgrade", "view", "watch"]),
     ("http", &[]),
     ("lease", &["propose", "view", "watch", "raft", "replica"]),
     ("members", &["propose", "raft", "replica"]),
+    ("rollout", &["acks", "propose", "publish", "raft", "replica"]),
+    ("acks", &["raft", "replica"]),
     ("backup", &["view", "raft", "replica", "store"]),
     ("upgrade", &["propose", "raft"]),
     ("publish", &["propose", "view", "raft"]),

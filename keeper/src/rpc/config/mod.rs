@@ -19,11 +19,12 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 pub(super) use draft::draft;
-use told::published;
+pub(super) use told::published;
 
 use crate::limits::READ_INLINE_BYTES_MAX;
 use crate::problem::Problem;
 use crate::publish::{Draft, Publisher};
+use crate::rpc::status::StatusService;
 use crate::rpc::{ReplyStream, Reveals, error};
 use crate::view::View;
 use crate::watch::Watches;
@@ -34,6 +35,7 @@ pub(crate) struct ConfigService {
     pub(crate) view: View,
     pub(crate) publisher: Publisher,
     pub(crate) watches: Watches,
+    pub(crate) status: StatusService,
     pub(crate) reveals: Reveals,
 }
 
@@ -98,8 +100,11 @@ impl Configs for ConfigService {
         answer(self.readers(&request.into_inner().path).await)
     }
 
-    async fn status(&self, _: Request<wire::ConfigStatusRequest>) -> Result<Response<wire::ConfigStatusReply>, Status> {
-        Err(Status::unimplemented("status"))
+    async fn status(
+        &self,
+        request: Request<wire::ConfigStatusRequest>,
+    ) -> Result<Response<wire::ConfigStatusReply>, Status> {
+        answer(self.status.status(request.into_inner()).await)
     }
 
     async fn watch(&self, request: Request<wire::WatchConfigsRequest>) -> Result<Response<Self::WatchStream>, Status> {

@@ -3,6 +3,7 @@
 //! What processes are told travels as bytes that were written once for all who are told the same ([`frame`]), past
 //! generated code ([`route`]): at thousands of followers, encoding is what would cost.
 
+mod acknowledge;
 mod announce;
 mod frame;
 mod request;
@@ -17,6 +18,7 @@ use keeper_registry::{Incarnation, Revision, StateId};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
+use crate::acks::Acks;
 use crate::config::schema::Compiled;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -33,6 +35,7 @@ pub(crate) struct FollowService {
     pub(crate) proposer: Proposer,
     pub(crate) watches: Watches,
     pub(crate) compiled: Arc<Compiled>,
+    pub(crate) acks: Acks,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -59,8 +62,8 @@ impl Follows for FollowService {
         &self,
         request: Request<wire::AcknowledgeRequest>,
     ) -> Result<Response<wire::AcknowledgeReply>, Status> {
-        let _ = request;
-        Err(Status::unimplemented("not yet"))
+        let reply = self.hear(request.into_inner()).await.map_err(|problem| error::status(&problem))?;
+        Ok(Response::new(reply))
     }
 }
 

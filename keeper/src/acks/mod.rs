@@ -1,0 +1,165 @@
+//! Acknowledgements: what processes make of the documents they are given, as the leader has heard.
+//!
+//! **What it promises.** Whatever is said of an instance here, that instance has said of its present incarnation to this
+//! leader in its present term of office. Nothing is taken over from a leader before: a new one begins with nothing, says
+//! since when it listens, and processes that learn of it say everything again
+//! ([`Leadership::office`](crate::raft::Leadership::office) is how they learn). What is not known counts as not applied.
+//!
+//! **Soft.** None of it is replicated: an entry for every process of every publish would cost more than the publishes.
+//! Only what is decided by it enters the log.
+//!
+//! **Whether an instance runs with what it is to run with** ([`Standing`]) is a comparison of values, and not of
+//! revisions alone: a document may be published anew, or a candidate promoted, without anything becoming of it for an
+//! instance, which then hears nothing and says nothing. What it said of the revision before stands for the new one, if
+//! both are the same document.
+//!
+//! **Split.** [`table`] keeps what was said, [`standing`] compares it with the state, in slices that do not keep entries
+//! from being applied, [`status`] counts and waits, [`worker`] forgets who has closed.
+
+mod standing;
+mod status;
+mod table;
+mod worker;
+
+use std::sync::Arc;
+
+use keeper_registry::{Incarnation, Rejection, Revision};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, watch};
+
+pub use standing::{Standing, Verdict};
+pub use status::{Count, Status, Wait};
+pub use table::{Ack, Health};
+pub use worker::Worker;
+
+use crate::limits::STATUS_WAITS_MAX;
+use crate::merged::Merges;
+use crate::metrics::{Applied, Metrics};
+use crate::problem::Problem;
+use crate::raft::{Leadership, RaftHandle};
+use crate::replica::Replica;
+use table::Table;
+
+/// What was heard, and from whom. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Acks {
+    replica: Arc<Replica>,
+    merges: Arc<Merges>,
+    metrics: Arc<Metrics>,
+    leadership: watch::Receiver<Leadership>,
+    heard: Arc<Heard>,
+}
+
+#[derive(Debug)]
+struct Heard {
+    /// The present term of office; none while this node does not lead.
+    office: Mutex<Option<Office>>,
+    /// Counts what was heard.
+    moved: watch::Sender<u64>,
+    waits: Semaphore,
+}
+
+/// What was heard in one term of office.
+#[derive(Debug)]
+struct Office {
+    name: u64,
+    /// In log time.
+    since_ms: u64,
+    table: Table,
+    /// Closings are known up to here.
+    cursor: Revision,
+}
+
+/// What one instance says.
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    /// This is all it has to say; what it said before and is not here is forgotten.
+    pub is_all: bool,
+    /// By path; each once.
+    pub documents: Vec<(String, Ack)>,
+    /// How it is; none: as before.
+    pub health: Option<Health>,
+}
+
+impl Acks {
+    /// Nothing heard yet.
+    #[must_use]
+    pub fn new(replica: Arc<Replica>, raft: &RaftHandle, merges: Arc<Merges>, metrics: Arc<Metrics>) -> Self {
+        let heard =
+            Heard { office: Mutex::new(None), moved: watch::Sender::new(0), waits: Semaphore::new(STATUS_WAITS_MAX) };
+        Self { replica, merges, metrics, leadership: raft.leadership(), heard: Arc::new(heard) }
+    }
+
+    /// The worker that must run for it.
+    #[must_use]
+    pub fn worker(&self) -> Worker {
+        Worker::new(self.clone())
+    }
+
+    /// Takes in what an open instance says; answers the name of this office.
+    ///
+    /// # Errors
+    /// This node does not lead, the incarnation is closed, or there is no room.
+    pub fn hear(&self, incarnation: Incarnation, message: Message) -> Result<u64, Problem> {
+        let counted: Vec<Applied> = message.documents.iter().map(|(_, ack)| ack.applied).collect();
+        let office = self.in_office(|office| {
+            // Asked while the table is held: whoever closes after this is forgotten after this.
+            let known = self.replica.read(|state| {
+                state.instance(incarnation)?;
+                Some(
+                    state
+                        .consumed_by(incarnation)
+                        .iter()
+                        .map(|consumed| Arc::clone(&consumed.path))
+                        .collect::<Vec<_>>(),
+                )
+            });
+            let known = known.ok_or(Problem::Rejected(Rejection::IncarnationClosed(incarnation)))?;
+            office.table.hear(incarnation, message, &known)?;
+            self.metrics.acknowledgements_kept.set(office.table.documents() as u64);
+            Ok::<_, Problem>(office.name)
+        })??;
+        for applied in counted {
+            self.metrics.acknowledgements.of(applied).inc();
+        }
+        self.heard.moved.send_modify(|moved| *moved += 1);
+        Ok(office)
+    }
+
+    /// Moves when something was heard.
+    #[must_use]
+    pub fn moved(&self) -> watch::Receiver<u64> {
+        self.heard.moved.subscribe()
+    }
+
+    /// The name of this office, and since when it listens, in log time.
+    ///
+    /// # Errors
+    /// This node does not lead.
+    pub fn office(&self) -> Result<(u64, u64), Problem> {
+        self.in_office(|office| (office.name, office.since_ms))
+    }
+
+    /// Takes office or leaves it, as leadership is now.
+    fn in_office<T>(&self, act: impl FnOnce(&mut Office) -> T) -> Result<T, Problem> {
+        let mut present = self.heard.office.lock();
+        let leadership = self.leadership.borrow().clone();
+        if !leadership.own {
+            *present = None;
+            self.metrics.acknowledgements_kept.set(0);
+            return Err(Problem::NotLeader { leader: leadership.leader_endpoint() });
+        }
+        if !leadership.ready {
+            return Err(Problem::Unconfirmed { reason: "the leader is taking office" });
+        }
+        let name = leadership.office();
+        let office = match present.take().filter(|office| office.name == name) {
+            Some(office) => office,
+            None => {
+                let (since_ms, cursor) = (self.replica.log_time().0, self.replica.applied());
+                Office { name, since_ms, table: Table::default(), cursor }
+            }
+        };
+        Ok(act(present.insert(office)))
+    }
+}
