@@ -3,7 +3,7 @@
 //! Arrows point one way, and `tests/tests/tidy.rs` checks them:
 //!
 //! ```text
-//! main → node → {rpc, http, lease, members} → publish → {propose, view, watch, backup}
+//! main → node → {rpc, http, lease, members} → rollout → {publish, acks} → {propose, view, watch, backup}
 //!      → {raft, replica} → {store, registry}
 //! ```
 //!

@@ -298,9 +298,8 @@ async fn what_processes_cannot_read_is_neither_started_nor_promoted() {
     let cluster = InProcess::start(1).await;
     let leader = Raw::leader(&cluster).await;
     leader.publish(&[(A, "x = 1\n")]).await;
-    let schema = |maximum: u32| {
-        format!(r#"{{"properties":{{"x":{{"maximum":{maximum},"type":"integer"}}}},"type":"object"}}"#)
-    };
+    let schema =
+        |maximum: u32| format!(r#"{{"properties":{{"x":{{"maximum":{maximum},"type":"integer"}}}},"type":"object"}}"#);
     let reader = leader.open("1", "eu", &[]).await;
     leader.announce(&reader, &[(A, &schema(100))]).await;
     let refused = leader.rollouts().start(start("x = 500\n", &[(10_000, Some(0))])).await.unwrap_err();

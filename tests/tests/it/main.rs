@@ -28,6 +28,7 @@ mod disk;
 mod follow_announce;
 mod follow_push;
 mod follow_raw;
+mod follow_rollout;
 mod follow_status;
 mod founding;
 mod gateway;
