@@ -83,9 +83,7 @@ impl Said {
             let named = known.iter().find(|named| ***named == *path).cloned();
             self.documents.insert(named.unwrap_or_else(|| path.into()), ack);
         }
-        if message.health.is_some() || message.is_all {
-            self.health = message.health;
-        }
+        self.health = message.health.or_else(|| self.health.take());
     }
 }
 
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn all_is_all() {
+    fn all_is_all_of_documents_and_health_stays_as_it_was() {
         let mut table = Table::default();
         let both = vec![ack("a", 5, Applied::Yes, ""), ack("b", 5, Applied::Yes, "")];
         let unwell = Some(Health::Unwell("no disk".into()));
@@ -175,7 +173,8 @@ mod tests {
         table.hear(Incarnation(1), all, &[]).expect("room");
         let said = table.said(Incarnation(1)).expect("it spoke");
         assert_eq!(said.documents.keys().map(|path| &**path).collect::<Vec<_>>(), ["a"]);
-        assert_eq!((said.documents["a"].revision, said.health.as_ref(), table.bytes), (Revision(4), None, 0));
+        assert_eq!(said.documents["a"].revision, Revision(4));
+        assert_eq!((&said.health, table.bytes), (&Some(Health::Unwell("no disk".into())), "no disk".len()));
     }
 
     #[test]

@@ -99,8 +99,8 @@ impl Publisher {
 }
 
 fn number(reply: &Reply) -> Result<u64, Problem> {
-    match reply {
-        Reply::Rollout { rollout, .. } => Ok(*rollout),
-        _ => Err(Problem::Unknown { reason: "an answer of another kind" }),
-    }
+    let Reply::Rollout { rollout, .. } = reply else {
+        return Err(Problem::Unknown { reason: "an answer of another kind" });
+    };
+    Ok(*rollout)
 }

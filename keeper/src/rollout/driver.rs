@@ -22,7 +22,8 @@ use crate::replica::Replica;
 /// How long to wait after a step that was not decided.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// How long to wait at most before log time is looked at again: it is steered, and a wait is not.
+/// How long to wait at most before everything is looked at again: log time is steered, and a wait is not; and nobody is
+/// told when an instance says anew what it reads.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// About what a step takes in the log beyond its reason.
@@ -153,17 +154,10 @@ impl Worker {
             if failed {
                 continue;
             }
-            let time = async {
-                match until {
-                    Some(until) => {
-                        let left = Duration::from_millis(until.0.saturating_sub(self.driver.now().0));
-                        tokio::time::sleep(left.min(LOOK_AGAIN)).await;
-                    }
-                    None => std::future::pending().await,
-                }
-            };
+            let now = self.driver.now().0;
+            let left = until.map_or(LOOK_AGAIN, |until| Duration::from_millis(until.0.saturating_sub(now)));
             tokio::select! {
-                () = time => {}
+                () = tokio::time::sleep(left.min(LOOK_AGAIN)), if under_way > 0 => {}
                 _ = configs.changed() => {}
                 _ = instances.changed(), if under_way > 0 => {}
                 _ = heard.changed(), if under_way > 0 => {}

@@ -94,7 +94,7 @@ impl Gatherer {
         if after != office {
             return Err(Problem::Unconfirmed { reason: "the leader's term has changed" });
         }
-        let gone = self.gone(office, rollout.id, &members);
+        let gone = self.gone(office, rollout, &members);
         Ok((office, Evidence { members: members.into_values().map(|(_, member)| member).collect(), gone }))
     }
 
@@ -103,19 +103,19 @@ impl Gatherer {
         self.seen.lock().by_rollout.retain(|rollout, _| is_under_way(*rollout));
     }
 
-    fn gone(&self, office: u64, rollout: u64, members: &Members) -> Vec<String> {
+    fn gone(&self, office: u64, rollout: &Rollout, members: &Members) -> Vec<String> {
         let mut seen = self.seen.lock();
         if seen.office != office {
             *seen = Seen { office, by_rollout: BTreeMap::new() };
         }
-        let names = seen.by_rollout.entry(rollout).or_default();
+        let names = seen.by_rollout.entry(rollout.id).or_default();
         let present: BTreeSet<_> = members.keys().copied().collect();
         for (incarnation, (instance, _)) in members {
             names.insert((Arc::clone(&instance.service), Arc::clone(&instance.id)), *incarnation);
         }
         self.replica.read(|state| {
             names.retain(|(service, id), incarnation| {
-                present.contains(incarnation) || !took_leave(state, service, id, *incarnation)
+                present.contains(incarnation) || !took_leave(state, rollout, (service, id), *incarnation)
             });
         });
         let gone = names.iter().filter(|(_, incarnation)| !present.contains(incarnation));
@@ -125,11 +125,16 @@ impl Gatherer {
 
 type Members = BTreeMap<Incarnation, (Arc<Instance>, Member)>;
 
-/// Whether an instance that was in a rollout is no longer waited for: it reads nothing of it any more, or has closed in
-/// order and nobody of its name has come since.
-fn took_leave(state: &State, service: &str, id: &str, incarnation: Incarnation) -> bool {
+/// Whether an instance that was in a rollout is no longer waited for: it reads nothing of it any more, it has come back
+/// as one that the open stages do not take, or it has closed in order and nobody of its name has come since.
+fn took_leave(
+    state: &State,
+    rollout: &Rollout,
+    (service, id): (&Arc<str>, &Arc<str>),
+    incarnation: Incarnation,
+) -> bool {
     match state.instance_named(service, id) {
-        Some(present) => present.incarnation == incarnation,
+        Some(present) => present.incarnation == incarnation || !rollout.takes(present),
         None => state.closing(incarnation).is_some_and(|closing| closing.cause == ClosingCause::Closed),
     }
 }

@@ -173,6 +173,50 @@ async fn a_value_that_is_refused_at_five_percent_never_reaches_a_sixth() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rollout_goes_on_under_each_next_leader_once_everybody_has_spoken_to_it() {
+    let mut cluster = InProcess::start(3).await;
+    let mut leader = Raw::leader(&cluster).await;
+    leader.publish(&[(A, "x = 1\n")]).await;
+    let ids = [names(0, 500, 2), names(500, 2_500, 2), names(2_500, 10_000, 2)].concat();
+    let mut rooms = rooms(&leader, &ids).await;
+    let rollout = started(&leader, "x = 2\n", &[(500, Some(0)), (2_500, Some(0)), (10_000, Some(0))]).await;
+    for open in 1..=3_usize {
+        // All but one have applied it, and the leader that heard them is killed.
+        let (last, others) = rooms[..2 * open].split_last_mut().expect("two a stage");
+        let newcomers = others.len() - 1;
+        others[newcomers].takes(&leader, 2, YES).await;
+        let old = cluster.leader().await;
+        let cursors: Vec<_> = others.iter().map(|room| room.follower.cursor).collect();
+        let cursor = last.follower.cursor;
+        cluster.crash(old);
+        leader = Raw::leader(&cluster).await;
+        let (seen, heard) = get(&leader, rollout).await.unwrap();
+        assert_eq!((seen.opened_at_ms.len(), heard.applied, heard.waiting), (open, 0, 2 * open as u32));
+        for (room, cursor) in others.iter_mut().zip(cursors) {
+            room.follower = leader.follow_from(&room.process, &[A], cursor).await;
+            leader.acknowledge(&room.process, A, seen.changed_revision, YES).await;
+        }
+        let (seen, heard) = get(&leader, rollout).await.unwrap();
+        assert_eq!((seen.opened_at_ms.len(), heard.waiting), (open, 1), "one is enough to wait for");
+        last.follower = leader.follow_from(&last.process, &[A], cursor).await;
+        last.takes(&leader, 2, YES).await;
+        if open < 3 {
+            until_stage(&leader, rollout, open + 1).await;
+            for room in &mut rooms[2 * open..] {
+                room.follower = leader.follow_from(&room.process, &[A], room.follower.cursor).await;
+            }
+        }
+        cluster.restart(old).await;
+    }
+    let promoted = until_state(&leader, rollout, State::Promoted).await;
+    cluster.converge().await;
+    let revisions: Vec<_> = (0..3)
+        .map(|at| cluster.node(at).replica().read(|state| state.config(A).map(|document| document.revision.0)))
+        .collect();
+    assert_eq!(revisions, [Some(promoted.changed_revision); 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restart_takes_nobody_in_or_out() {
     let mut cluster = InProcess::start(3).await;
     let leader = Raw::leader(&cluster).await;

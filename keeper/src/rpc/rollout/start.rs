@@ -45,10 +45,8 @@ impl RolloutService {
 
 /// The field of a publish that lies inside of a request.
 fn inside(problem: Problem) -> Problem {
-    match problem {
-        Problem::Invalid { field, message } => Problem::Invalid { field: format!("publish.{field}"), message },
-        problem => problem,
-    }
+    let Problem::Invalid { field, message } = problem else { return problem };
+    Problem::Invalid { field: format!("publish.{field}"), message }
 }
 
 fn read_stages(stages: Vec<wire::Stage>) -> Result<Vec<Stage>, Problem> {

@@ -57,10 +57,7 @@ impl RolloutService {
     }
 
     async fn step(&self, rollout: u64, command: Command) -> Result<wire::RolloutReply, Problem> {
-        let bytes = match &command {
-            Command::StopRollout(stop) => stop.reason.len() + STEP_BYTES,
-            _ => STEP_BYTES,
-        };
+        let bytes = if let Command::StopRollout(stop) = &command { stop.reason.len() } else { 0 } + STEP_BYTES;
         self.proposer.propose(Lane::Config, Proposal::new(command, bytes)).await?;
         self.reply(rollout)
     }
