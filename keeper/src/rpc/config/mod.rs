@@ -112,13 +112,17 @@ impl Configs for ConfigService {
     }
 }
 
+/// Reads what is asked for; large texts where nobody waits behind them.
+pub(super) async fn read(publisher: &Publisher, request: wire::PublishRequest) -> Result<Draft, Problem> {
+    if request.encoded_len() <= READ_INLINE_BYTES_MAX {
+        return draft(request);
+    }
+    publisher.offload().compute(move || draft(request)).await
+}
+
 impl ConfigService {
-    /// Reads what is asked for; large texts where nobody waits behind them.
     pub(super) async fn read(&self, request: wire::PublishRequest) -> Result<Draft, Problem> {
-        if request.encoded_len() <= READ_INLINE_BYTES_MAX {
-            return draft(request);
-        }
-        self.publisher.offload().compute(move || draft(request)).await
+        read(&self.publisher, request).await
     }
 
     async fn publish_or_try(&self, request: wire::PublishRequest) -> Result<wire::PublishReply, Problem> {

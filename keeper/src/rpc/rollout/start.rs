@@ -8,7 +8,7 @@ use keeper_registry::{Gates, InstanceSelector, Layer, Stage, State, limits};
 use super::{RolloutService, told};
 use crate::problem::Problem;
 use crate::publish::{Draft, Started};
-use crate::rpc::config::{draft, published};
+use crate::rpc::config::{self, published};
 use crate::rpc::from_proto::invalid;
 
 /// All of them.
@@ -19,7 +19,7 @@ impl RolloutService {
         let wire::StartRolloutRequest { publish, stages, applied_bps } = request;
         let publish = publish.ok_or_else(|| invalid("publish", "`publish` is missing: it says what is rolled out"))?;
         let dry_run = publish.dry_run;
-        let draft = draft(publish).map_err(inside)?;
+        let draft = config::read(&self.publisher, publish).await.map_err(inside)?;
         let stages = read_stages(stages)?;
         if dry_run {
             return self.weigh(draft, &stages).await;
