@@ -135,16 +135,18 @@ impl From<Error> for Failure {
             Error::Unavailable { reason, .. } if reason == "full" => Self::failed(message),
             Error::Unavailable { .. } | Error::Timeout { .. } => Self::unserved(message),
             Error::Broken { reason, .. } if reason == "unimplemented" => Self::new(Kind::Stranger, message),
-            Error::Broken { .. } | Error::Invalid { .. } | Error::Misfit { .. } | Error::Ended { .. } => {
-                Self::failed(message)
-            }
+            Error::Broken { .. }
+            | Error::Invalid { .. }
+            | Error::Misfit { .. }
+            | Error::Kept { .. }
+            | Error::Ended { .. } => Self::failed(message),
             _ => Self::failed(message),
         }
     }
 }
 
-/// Each thing that speaks against a publish on a line of its own: the sentence of all of them says for each which document
-/// it is about, before what is wrong with it.
+/// Each thing that speaks against a publish on a line of its own: the sentence of all of them says for each which
+/// document it is about, before what is wrong with it.
 fn each(all: &str, details: &[String]) -> Vec<String> {
     let mut rest = all;
     let line = |detail: &String| {
@@ -205,9 +207,8 @@ mod tests {
     fn each_thing_that_speaks_against_a_publish_has_its_line() {
         let one = refused("a.toml: a is too large; give a reason to publish it all the same", &["a is too large"]);
         assert_eq!((one.message.as_str(), one.remedies.len()), ("a.toml: a is too large", 0));
-        let said = "a.toml: a is large; at most 3; b.toml with zone=eu-1: b is no text; give a reason to publish it all \
-                    the same";
-        let two = refused(said, &["a is large; at most 3", "b is no text"]);
+        let said = "a.toml: a is large; at most 3; b.toml with zone=eu-1: b is no text";
+        let two = refused(&format!("{said}{GIVE_A_REASON}"), &["a is large; at most 3", "b is no text"]);
         assert_eq!(two.message, "2 things speak against it");
         assert_eq!(two.remedies, ["a.toml: a is large; at most 3", "b.toml with zone=eu-1: b is no text"]);
     }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use clap::Parser as _;
 
-use crate::args::{InstanceName, PartName, Share, Standing, Target, Typed, TypedStage};
+use crate::args::{InstanceName, Pair, PartName, Share, Standing, Target, Typed, TypedStage};
 use crate::name::Name;
 
 #[path = "../../fuzz/replay.rs"]
@@ -29,6 +29,7 @@ fn typed(input: &[u8]) {
         comes_back::<Target>(line);
         comes_back::<Share>(line);
         comes_back::<TypedStage>(line);
+        comes_back::<Pair>(line);
         if let Err(refused) = Typed::try_parse_from(std::iter::once("keeperctl").chain(line.split(' '))) {
             assert!(!refused.to_string().is_empty());
         }

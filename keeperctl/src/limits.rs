@@ -69,3 +69,9 @@ pub(crate) const READERS_SHOWN: u32 = 100;
 
 /// Readers of a document shown at most: the server tells no more.
 pub(crate) const READERS_SHOWN_MAX: u32 = 1_000;
+
+/// Pause before what failed is tried again by an agent, at first.
+pub(crate) const SYNC_PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// The longest such pause: a process whose reload fails is not hammered, and is no minute behind once it works.
+pub(crate) const SYNC_PAUSE_MAX: Duration = Duration::from_secs(60);

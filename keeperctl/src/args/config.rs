@@ -6,7 +6,7 @@ use keeper_client_sdk::Format;
 use crate::{
     args::{
         ApplyConfig, ConvertConfig, EffectiveConfig, ExportConfig, ImportConfig, LintConfig, RolloutVerb, Share,
-        StatusConfig,
+        StatusConfig, SyncConfig,
     },
     limits,
 };
@@ -67,6 +67,8 @@ pub(crate) enum ConfigVerb {
     Export(ExportConfig),
     /// Make the documents what a folder says: one publish, against what was seen
     Apply(ApplyConfig),
+    /// Keep files what documents say, for processes that cannot ask by themselves
+    Sync(SyncConfig),
     /// Changes that a few instances get first
     Rollout {
         #[command(subcommand)]

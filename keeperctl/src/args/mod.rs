@@ -13,6 +13,7 @@ mod scan;
 mod select;
 mod session;
 mod share;
+mod sync;
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use keeper_client_sdk::Endpoint;
 
 use crate::console::Output;
-pub(crate) use ask::{ConvertConfig, EffectiveConfig, LintConfig, StatusConfig};
+pub(crate) use ask::{ConvertConfig, EffectiveConfig, LintConfig, StatusConfig, Whom};
 pub(crate) use bulk::{ApplyConfig, ExportConfig, ImportConfig, ImportSource};
 pub(crate) use cluster::{AddMember, BackupCluster, ClusterVerb, MemberVerb};
 pub(crate) use config::{
@@ -38,6 +39,9 @@ pub(crate) use session::{
     WatchSessions,
 };
 pub(crate) use share::{Share, TypedStage};
+#[cfg(test)]
+pub(crate) use sync::Pair;
+pub(crate) use sync::SyncConfig;
 
 /// A node of this machine, as `keeper dev` starts one.
 pub(crate) const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:7400";

@@ -20,6 +20,7 @@ use crate::{
         batch::{self, Sized},
         conflict,
         folder::{self, Misnamed, Walk},
+        judging,
         snapshot::{self, Snapshot},
         source,
         verdict::Judged,
@@ -142,20 +143,20 @@ async fn publish(admin: &mut Admin<'_, '_>, typed: &ApplyConfig, batch: Vec<Size
         publish = publish.forced(reason.clone());
     }
     let configs = admin.keeper.configs();
-    if typed.dry_run {
-        return Ok(Judged::asked(configs.dry_run(publish).await?));
-    }
-    match configs.publish(publish).await {
-        Ok(published) => Ok(Judged::done(published)),
-        Err(error) if conflict::is_one(&error) => {
-            let remedy = "somebody changed one of the documents meanwhile: the same command compares anew";
-            Err(Failure::from(error).remedy(remedy))
+    let done = if typed.dry_run {
+        judging::able(admin).await?;
+        configs.dry_run(publish).await.map(Judged::asked)
+    } else {
+        configs.publish(publish).await.map(Judged::done)
+    };
+    done.map_err(|error| {
+        let is_late = conflict::is_one(&error);
+        let failure = batch::refused(error, &paths, "keeperctl config list");
+        if !is_late {
+            return failure;
         }
-        Err(error) => {
-            let first = paths.first().map_or("", String::as_str);
-            Err(Failure::of_change(error, &format!("keeperctl config history {first}")))
-        }
-    }
+        failure.remedy("somebody changed one of the documents meanwhile: the same command compares anew")
+    })
 }
 
 #[cfg(test)]

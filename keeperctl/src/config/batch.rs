@@ -3,7 +3,7 @@
 //! One publish is one revision or none; several are several. Whoever needs more than one has said so, and learns after
 //! each what stands.
 
-use keeper_client_sdk::{Edit, Publish};
+use keeper_client_sdk::{Edit, Error, Publish};
 
 use crate::{admin::Admin, args::Reason, failure::Failure, limits};
 
@@ -51,12 +51,28 @@ pub(super) async fn publish(
         match admin.keeper.configs().publish(publish).await {
             Ok(published) => stands(&paths, published.revision),
             Err(error) => {
-                let failure = Failure::of_change(error, "keeperctl config list");
+                let failure = refused(error, &paths, "keeperctl config list");
                 return Err(if at == 0 { failure } else { failure.remedy(partly(at, all)) });
             }
         }
     }
     Ok(())
+}
+
+/// Why several changes were refused; with the document, where the servers name the change by its place among them.
+pub(super) fn refused(error: Error, paths: &[String], look: &str) -> Failure {
+    let place = if let Error::Refused { field, .. } = &error { place(field) } else { None };
+    let failure = Failure::of_change(error, look);
+    match place.and_then(|place| paths.get(place)) {
+        Some(path) => Failure { message: format!("{path}: {}", failure.message), ..failure },
+        None => failure,
+    }
+}
+
+/// As in `changes[3].put.text`.
+fn place(field: &str) -> Option<usize> {
+    let (place, _) = field.strip_prefix("changes[")?.split_once(']')?;
+    place.parse().ok()
 }
 
 fn partly(done: usize, all: usize) -> String {
@@ -70,6 +86,18 @@ mod tests {
     fn sizes(text_bytes: &[usize]) -> Vec<usize> {
         let sized = |bytes: &usize| Sized { edit: Edit::delete("a"), path: "a".into(), text_bytes: *bytes };
         batches(text_bytes.iter().map(sized).collect()).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_refusal_names_the_document_it_is_about() {
+        let refusal = |field: &str| {
+            let (reason, message, field) = ("invalid".into(), "line 1, column 5: no value".into(), field.into());
+            let error = Error::Refused { reason, message, field, details: Vec::new(), holder: None };
+            refused(error, &["a.toml".into(), "b.toml".into()], "").message
+        };
+        assert_eq!(refusal("changes[1].put.text"), "b.toml: line 1, column 5: no value");
+        assert_eq!(refusal("changes[7].put.text"), "line 1, column 5: no value");
+        assert_eq!(refusal("author"), "line 1, column 5: no value");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) async fn edit(admin: &mut Admin<'_, '_>, typed: &EditConfig) -> Resul
     let base = Base::fetch(admin, typed).await?;
     let draft = Draft::of(&typed.path, &base.text)?;
     let begun = base.text.clone();
-    let judges = judging::is_answered(admin).await;
+    let judges = judging::is_answered(admin).await?;
     match (Work { typed, base, draft: &draft, judges }).until_published(admin).await {
         Ok(Some(published)) => put::tell(admin, &typed.path, published).map(drop),
         Ok(None) => {

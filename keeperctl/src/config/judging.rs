@@ -1,5 +1,6 @@
 //! Publishing, and asking first what a publish would do.
 
+use futures_util::{FutureExt, future::select_ok};
 use keeper_client_sdk::{Configs, Edit, Error, Publish, Published};
 
 use crate::{
@@ -20,12 +21,13 @@ pub(super) fn publish_of(admin: &Admin<'_, '_>, edit: Edit, reason: &Reason, for
     force.into_iter().fold(publish, |publish, reason| publish.forced(reason.clone()))
 }
 
-/// Whether the nodes can be asked what a publish would do.
-pub(super) async fn is_answered(admin: &Admin<'_, '_>) -> bool {
-    let answers = admin.keeper.cluster().status().await;
-    let levels = answers.into_iter().filter_map(|(_, answer)| answer.ok()).map(|status| status.level);
-    // Every node that answers: one that lags has not heard of the upgrade yet, and can do what it brings all the same.
-    levels.max().is_some_and(|level| level >= JUDGES_FROM_LEVEL)
+/// Whether the nodes can be asked what a publish would do: by the word of the first that answers, for one that is dead
+/// would have everybody wait.
+pub(super) async fn is_answered(admin: &Admin<'_, '_>) -> Result<bool, Failure> {
+    let cluster = admin.keeper.cluster();
+    let endpoints = admin.keeper.endpoints();
+    let (status, _) = select_ok(endpoints.iter().map(|endpoint| cluster.status_of(endpoint).boxed())).await?;
+    Ok(status.level >= JUDGES_FROM_LEVEL)
 }
 
 /// What a publish would do; nothing is published.
@@ -36,7 +38,7 @@ pub(super) async fn dry_run(admin: &Admin<'_, '_>, publish: Publish) -> Result<J
 
 /// Refuses to ask nodes that would take the question for a publish.
 pub(super) async fn able(admin: &Admin<'_, '_>) -> Result<(), Failure> {
-    if is_answered(admin).await {
+    if is_answered(admin).await? {
         return Ok(());
     }
     let message = format!("only a cluster of feature level {JUDGES_FROM_LEVEL} says what a publish would do");

@@ -30,6 +30,7 @@ mod secrets;
 mod snapshot;
 mod source;
 mod status;
+mod sync;
 mod verdict;
 mod watch;
 
@@ -56,6 +57,7 @@ pub(crate) async fn run(admin: &mut Admin<'_, '_>, verb: ConfigVerb) -> Result<(
         ConfigVerb::Status(status) => status::show(admin, &status).await,
         ConfigVerb::Rollout { verb } => rollout::run(admin, verb).await,
         ConfigVerb::Secrets { verb } => secrets::run(admin, verb).await,
+        ConfigVerb::Sync(sync) => sync::sync(admin, &sync).await,
         ConfigVerb::Delete(delete) => put::delete(admin, &delete).await,
         ConfigVerb::Export(export) => export::export(admin, &export).await,
         ConfigVerb::Apply(apply) => apply::apply(admin, &apply).await,

@@ -81,6 +81,11 @@ async fn more_changes_than_one_publish_can_hold_are_refused_unless_several_will_
     for n in 0..65 {
         folder.write(&format!("many/{n}.toml"), &format!("n = {n}\n"));
     }
+    folder.write("many/7.toml", "n = = 7\n");
+    let unsound = ctl.run(&["config", "apply", &folder.name(), "--prefix", "many/7"]).await;
+    assert_eq!(unsound.status.code(), Some(1));
+    assert!(words(&unsound).contains("error: many/7.toml: line 1, column 5"), "{}", words(&unsound));
+    folder.write("many/7.toml", "n = 7\n");
     let refused = ctl.run(&["config", "apply", &folder.name()]).await;
     assert_eq!(refused.status.code(), Some(1));
     let said = words(&refused);

@@ -221,7 +221,7 @@ async fn secrets_are_listed_masked_revealed_where_allowed_and_rotated() {
     assert_eq!(revealed, "[db]\nuser = \"room\"\npassword = \"hunter2\"\n");
 }
 
-/// On a terminal, which `script` pretends to be: what is refused opens again with the reason on top, and is asked about.
+/// On a terminal, which `script` pretends to be: what is refused opens again with the reason on top.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unsound_text_opens_again_with_the_reason_on_top() {
     let cluster = InProcess::start(1).await;

@@ -21,6 +21,7 @@ mod ctl;
 mod ctl_config_folder;
 mod ctl_config_import;
 mod ctl_config_judged;
+mod ctl_config_sync;
 mod ctl_members;
 mod ctl_session;
 mod damage;
