@@ -73,9 +73,9 @@ fn any_value() -> impl Strategy<Value = Value> {
 
 fn fields(value: &Value) -> Vec<Field> {
     let Value::Object(tables) = value else { return Vec::new() };
-    let each = tables.iter().flat_map(|(table, value)| match value {
-        Value::Object(entries) => entries.keys().map(|name| Field::default().name(table).name(name)).collect(),
-        _ => Vec::new(),
+    let each = tables.iter().flat_map(|(table, value)| {
+        let Value::Object(entries) = value else { return Vec::new() };
+        entries.keys().map(|name| Field::default().name(table).name(name)).collect::<Vec<_>>()
     });
     each.collect()
 }
