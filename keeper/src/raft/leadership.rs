@@ -112,3 +112,15 @@ fn leadership(seen: &RaftServerMetrics<TypeConfig>, applied: Option<LeaderIdOf<T
     let own = seen.state == ServerState::Leader && leader.as_ref().is_some_and(|(id, _)| *id == seen.id);
     Leadership { term: voted.term, leader, own, ready: own && applied == Some(voted) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_leaders_of_one_term_hold_two_offices() {
+        let led = |term, node| Leadership { term, leader: Some((node, Member::default())), own: true, ready: true };
+        let offices = [led(7, 1), led(7, 2), led(8, 1)].map(|leadership| leadership.office());
+        assert!(offices.is_sorted_by(|a, b| a < b), "{offices:?}");
+    }
+}

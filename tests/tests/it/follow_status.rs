@@ -5,6 +5,7 @@ use std::time::Duration;
 use keeper_proto::v1 as wire;
 use keeper_proto::v1::instances_client::InstancesClient;
 use keeper_tests::{InProcess, until_some};
+use tokio::task::JoinSet;
 use tonic::Status;
 
 use crate::follow_raw::{Process, Raw, problem};
@@ -180,13 +181,12 @@ async fn a_new_leader_knows_nothing_until_it_is_told_and_says_that_it_is_new() {
         before = acknowledge(&leader, process, vec![ack(A, first, YES, "")]).await.unwrap();
     }
     assert_eq!(renewed(&leader, &fleet[0]).await, before, "both calls name the same office");
-    let waited = tokio::spawn({
-        let (mut configs, later) = (leader.configs(), first + 1_000);
-        async move { configs.status(waiting(A, later, 10_000, 60_000)).await }
-    });
     let old = cluster.leader().await;
+    let mut waited = JoinSet::new();
+    let (mut configs, later) = (leader.configs(), first + 1_000);
+    waited.spawn(async move { configs.status(waiting(A, later, 10_000, 60_000)).await });
     cluster.crash(old);
-    drop(waited.await.unwrap().expect_err("its leader is gone"));
+    drop(waited.join_next().await.unwrap().unwrap().expect_err("its leader is gone"));
 
     let leader = Raw::leader(&cluster).await;
     let told = status(&leader, A).await;
@@ -209,12 +209,8 @@ async fn a_new_leader_knows_nothing_until_it_is_told_and_says_that_it_is_new() {
 /// The office that a renewal is answered by.
 async fn renewed(node: &Raw, process: &Process) -> u64 {
     until_some("a renewal is acknowledged", async || {
-        let request = wire::RenewRequest {
-            sequence: 1,
-            incarnations: vec![process.incarnation],
-            state_id: process.state_id,
-            ..Default::default()
-        };
+        let request =
+            wire::RenewRequest { sequence: 1, incarnations: vec![process.incarnation], state_id: process.state_id };
         let mut replies = InstancesClient::new(node.0.clone()).renew(tokio_stream::iter([request])).await.ok()?;
         let reply = tokio::time::timeout(Duration::from_secs(5), replies.get_mut().message()).await.ok()?.ok()??;
         assert_eq!(reply.renewed, [process.incarnation]);
