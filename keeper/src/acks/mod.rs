@@ -1,9 +1,10 @@
 //! Acknowledgements: what processes make of the documents they are given, as the leader has heard.
 //!
-//! **What it promises.** Whatever is said of an instance here, that instance has said of its present incarnation to this
-//! leader in its present term of office. Nothing is taken over from a leader before: a new one begins with nothing, says
-//! since when it listens, and processes that learn of it say everything again
-//! ([`Leadership::office`](crate::raft::Leadership::office) is how they learn). What is not known counts as not applied.
+//! **What it promises.** Whatever is said of an instance here, that instance has said of its present incarnation to
+//! this leader in its present term of office. Nothing is taken over from a leader before: a new one begins with
+//! nothing, says since when it listens, and processes that learn of it say everything again
+//! ([`Leadership::office`](crate::raft::Leadership::office) is how they learn). What is not known counts as not
+//! applied.
 //!
 //! **Soft.** None of it is replicated: an entry for every process of every publish would cost more than the publishes.
 //! Only what is decided by it enters the log.
@@ -13,8 +14,8 @@
 //! instance, which then hears nothing and says nothing. What it said of the revision before stands for the new one, if
 //! both are the same document.
 //!
-//! **Split.** [`table`] keeps what was said, [`standing`] compares it with the state, in slices that do not keep entries
-//! from being applied, [`status`] counts and waits, [`worker`] forgets who has closed.
+//! **Split.** [`table`] keeps what was said, [`standing`] compares it with the state, in slices that do not keep
+//! entries from being applied, [`status`] counts and waits, [`worker`] forgets who has closed.
 
 mod standing;
 mod status;

@@ -1,5 +1,5 @@
-//! What documents are judged by, sealed with, and given as: made once, and shared by all who need it. And what becomes of
-//! them: what processes make of them, and who drives rollouts by that.
+//! What documents are judged by, sealed with, and given as: made once, and shared by all who need it. And what becomes
+//! of them: what processes make of them, and who drives rollouts by that.
 
 use std::sync::Arc;
 

@@ -42,8 +42,8 @@ pub struct Leadership {
 }
 
 impl Leadership {
-    /// A number that this term of office of this leader alone has: a term may have two leaders, and clients that compare
-    /// what they are told are to notice. Numbers of nodes are small, being given one after the other.
+    /// A number that this term of office of this leader alone has: a term may have two leaders, and clients that
+    /// compare what they are told are to notice. Numbers of nodes are small, being given one after the other.
     #[must_use]
     pub fn office(&self) -> u64 {
         let node = self.leader.as_ref().map_or(0, |(node, _)| *node);

@@ -3,9 +3,10 @@
 //!
 //! **What it promises.** A stage is opened by itself only on evidence that this leader gathered in its present term of
 //! office, about this very rollout: every open instance in the open stages that reads what is rolled out (or the share
-//! that the rollout asks for) has said that it runs with it, nobody has refused it, everybody is well, and the stage was
-//! watched for its time. Whoever takes office begins without any evidence and waits until it has been told everything
-//! anew. The proposal carries the term and the stage, so that it does nothing in another term or at another stage.
+//! that the rollout asks for) has said that it runs with it, nobody has refused it, everybody is well, and the stage
+//! was watched for its time. Whoever takes office begins without any evidence and waits until it has been told
+//! everything anew. The proposal carries the term and the stage, so that it does nothing in another term or at another
+//! stage.
 //!
 //! A refusal, or an instance in an open stage that is not well, stops the rollout at once, a paused one too. So a value
 //! that an instance at five percent refuses never reaches a sixth.
