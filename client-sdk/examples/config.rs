@@ -1,28 +1,38 @@
-//! A process that runs by a document and follows its changes.
+//! A process that runs by a document: announced by its schema, followed, kept on disk for a start without a cluster.
 //!
-//! `cargo run --example config -- 127.0.0.1:7400`, once the example `admin` has published the document.
+//! `cargo run --example config -- 127.0.0.1:7400`, once the example `admin` has published the document. Publish
+//! `connections_max = 70000` afterwards: it is refused, and says who could not read it.
 
-use keeper_client_sdk::Keeper;
+use keeper_client_sdk::{Keeper, LastKnownGood};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Limits {
-    connections_max: u32,
+    connections_max: u16,
+    /// What was taken at the start stays taken.
+    #[serde(default)]
+    #[schemars(extend("x-keeper-restart" = true))]
+    threads: u16,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().init();
-    let keeper = Keeper::connect(std::env::args().skip(1)).await?;
-    let mut config = keeper.config::<Limits>("demo/limits.toml").await?;
-    tracing::info!(connections_max = config.borrow().connections_max, "running");
+    // Without waiting for a node: there may be none yet.
+    let keeper = Keeper::builder().endpoints(std::env::args().skip(1)).build()?;
+    let process = keeper.instance("example", "example-1").version(env!("CARGO_PKG_VERSION"));
+    let kept = LastKnownGood::in_folder(std::env::temp_dir().join("keeper-example"));
+    let mut config = process.config::<Limits>("demo/limits.toml").last_known_good(kept).await?;
+    tracing::info!(limits = ?config.borrow(), origin = ?config.origin(), "running");
+    let _instance = process.open().await?;
     loop {
         match config.changed().await {
             Ok(change) => {
                 for field in &change.fields {
                     tracing::info!(field.path, old = ?field.old, new = ?field.new, "changed");
                 }
-                tracing::info!(connections_max = change.value.connections_max, "running");
+                tracing::info!(limits = ?change.value, needs_restart = ?change.needs_restart, "running");
             }
             Err(error) if error.reason() == "misfit" => tracing::warn!(%error, "the running value stays"),
             Err(error) => return Err(error.into()),

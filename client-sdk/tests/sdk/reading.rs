@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::fake::{
     Fake,
-    state::{Book, Renewals},
+    state::{Announcing, Book, Renewals},
 };
 
 const TTL: Duration = Duration::from_millis(600);
@@ -251,6 +251,45 @@ async fn a_value_that_does_not_fit_at_the_start_is_refused_before_the_process_en
     let why = "max: invalid value: integer `300`, expected u8";
     let is_said = fake.state.read(|book| said(book, 1, "room.json", revision, Applied::Refused, why));
     assert!(is_said, "the cluster heard it first");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_read_is_announced_before_it_is_asked_for_unless_that_takes_long() -> anyhow::Result<()> {
+    let fake = Fake::start(1).await?;
+    let (keeper, instance) = open(&fake).await?;
+    let revision = keeper.configs().publish(Edit::put("room.json", room(1))).await?.revision;
+    fake.state.change(|book| book.announcing = Announcing::Silent);
+    let _config = instance.config::<Room>("room.json").await?;
+    fake.state.read(|book| assert!(book.announced.is_empty() && book.follows.len() == 1, "it went without"));
+    fake.state.change(|book| book.announcing = Announcing::Answered);
+    fake.state.until("it asks again once it is announced", |book| book.follows.len() == 2).await?;
+    assert_eq!(fake.state.read(|book| (book.announced.len() > 1, book.follows[1].cursor)), (true, 0));
+    fake.state.until("it runs with it", |book| said(book, 1, "room.json", revision, Applied::Yes, "")).await?;
+
+    // A cluster of an older level refuses it: nobody waits for that.
+    fake.state.change(|book| book.announcing = Announcing::Refused);
+    keeper.configs().publish(Edit::put("more.json", room(2))).await?;
+    let before = tokio::time::Instant::now();
+    let _more = instance.config::<Room>("more.json").await?;
+    assert!(before.elapsed() < Duration::from_millis(800), "{:?}", before.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_panic_over_one_document_is_not_the_end_of_the_others() -> anyhow::Result<()> {
+    let fake = Fake::start(1).await?;
+    let (keeper, instance) = open(&fake).await?;
+    keeper.configs().publish(Publish::of(Edit::put("a.json", room(1))).and(Edit::put("b.json", room(1)))).await?;
+    let fragile = instance.config::<Room>("a.json").validate(|it| if it.max == 2 { panic!("two") } else { Ok(()) });
+    let mut fragile = fragile.await?;
+    let mut sturdy = instance.config::<Room>("b.json").await?;
+    let two = keeper.configs().publish(Edit::put("a.json", room(2))).await?.revision;
+    let why = "the process panics at it";
+    fake.state.until("it refuses", |book| said(book, 1, "a.json", two, Applied::Refused, why)).await?;
+    assert_eq!(fragile.changed().await.expect_err("a panic").reason(), "misfit");
+    keeper.configs().publish(Edit::put("b.json", room(2))).await?;
+    assert_eq!((sturdy.changed().await?.value.max, fragile.borrow().max), (2, 1));
     Ok(())
 }
 

@@ -102,6 +102,23 @@ async fn schemas_are_announced_in_the_name_of_each_incarnation() {
     .await;
 }
 
+/// INI knows texts alone: what they are is said by the schema of whoever reads them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_format_without_types_is_read_by_the_schema_that_was_announced() {
+    let cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    put(&keeper, "room.ini", "greeting = 17\nmax_clients = 10\n".into()).await;
+    let instance = keeper.instance("room", "room-1").open().await.unwrap();
+    let mut config = instance.config::<Room>("room.ini").await.unwrap();
+    assert_eq!(*config.borrow(), room("17", 10));
+    put(&keeper, "room.ini", "greeting = 18\nmax_clients = 11\n".into()).await;
+    assert_eq!(*config.changed().await.unwrap().value, room("18", 11));
+    let second = keeper.instance("room", "room-1").open().await.unwrap();
+    put(&keeper, "room.ini", "greeting = 19\nmax_clients = 12\n".into()).await;
+    assert_eq!(*config.changed().await.unwrap().value, room("19", 12), "the next incarnation said it too");
+    assert!(second.is_held());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_of_one_publish_arrive_together_whatever_becomes_of_leaders() {
     let mut cluster = InProcess::start(3).await;

@@ -15,6 +15,7 @@ mod config_judge;
 mod config_past;
 mod config_refusals;
 mod config_sdk_follow;
+mod config_sdk_status;
 mod config_secrets;
 mod config_text;
 mod ctl;

@@ -15,6 +15,15 @@ use crate::{
 /// An announcement: whose, and how many changes of it came before.
 type Announcement = (LeaseId, u64);
 
+/// What became of an announcement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Announced {
+    /// It counts.
+    Done(Announcement),
+    /// It was refused, and is made again in a while.
+    Refused(Announcement),
+}
+
 impl Hub {
     pub(super) async fn announce(&self) {
         let mut done: Option<Announcement> = None;
@@ -25,12 +34,16 @@ impl Hub {
                 match self.send_announcement(announcement.0, &documents).await {
                     Ok(()) => {
                         done = Some(announcement);
+                        self.announced.send_replace(Some(Announced::Done(announcement)));
                         backoff.reset();
                     }
                     // The stream hears of it too, and of the next incarnation.
                     Err(error) if is_over(&error) => break,
                     Err(error) => {
                         tracing::warn!(%error, "what this process reads is not announced");
+                        if !passes(&error) {
+                            self.announced.send_replace(Some(Announced::Refused(announcement)));
+                        }
                         self.pause_after(&error, &mut backoff).await;
                     }
                 }
@@ -40,11 +53,20 @@ impl Hub {
 
     /// Before something is said again that was not heard.
     pub(super) async fn pause_after(&self, error: &Error, backoff: &mut Backoff) {
-        // Neither a refusal nor a server that does not know the call passes within moments.
-        if error.is_retryable() && error.reason() != "unimplemented" {
+        if passes(error) {
             self.nodes.pause(backoff.next(asked(error))).await;
         } else {
             time::sleep(limits::ANNOUNCE_PAUSE).await;
+        }
+    }
+
+    /// Whether an incarnation has said what it reads by now: none when it has not, and may yet.
+    pub(super) fn is_announced(&self, life: LeaseId, announcements: u64) -> Option<bool> {
+        let is_of = |(of, count): Announcement| of == life && count >= announcements;
+        match *self.announced.borrow() {
+            Some(Announced::Done(announcement)) if is_of(announcement) => Some(true),
+            Some(Announced::Refused(announcement)) if is_of(announcement) => Some(false),
+            Some(Announced::Done(_) | Announced::Refused(_)) | None => None,
         }
     }
 
@@ -86,4 +108,9 @@ impl Hub {
             request.schemas.dedup();
         }
     }
+}
+
+/// Neither a refusal nor a server that does not know the call passes within moments.
+fn passes(error: &Error) -> bool {
+    error.is_retryable() && error.reason() != "unimplemented"
 }

@@ -28,6 +28,8 @@ struct Asked {
     /// When a node last showed that it is up to date; none: none has since this is asked.
     heard_at: Option<Instant>,
     asked_at: Instant,
+    /// It is asked before it was announced.
+    is_premature: bool,
     /// How long an answer may take.
     patience: Duration,
     trouble: Arc<watch::Sender<Option<Trouble>>>,
@@ -52,6 +54,8 @@ struct Course {
     over: Option<LeaseId>,
     /// Until when the next one is waited for.
     wait_until: Option<Instant>,
+    /// Until when an announcement is waited for.
+    ready_by: Option<Instant>,
     /// Everything up to there has been told.
     known: Cursor,
 }
@@ -59,6 +63,7 @@ struct Course {
 impl Hub {
     pub(super) async fn follow(&self) {
         let mut lives = self.life.subscribe();
+        let mut announced = self.announced.subscribe();
         let mut stream = Resumed::new(self.nodes.clone(), self.asked_nothing());
         let mut backoff = Backoff::new(self.nodes.random.clone());
         let mut course = Course::default();
@@ -79,6 +84,8 @@ impl Hub {
                     self.life_over(&mut course, life.map(|life| life.id), reason);
                     continue;
                 }
+                _ = announced.changed() => continue,
+                () = waited(course.ready_by), if course.ready_by.is_some() => continue,
                 () = waited(course.wait_until), if course.wait_until.is_some() => {
                     course.wait_until = None;
                     continue;
@@ -120,6 +127,7 @@ impl Hub {
             at_least: 0,
             heard_at: None,
             asked_at: Instant::now(),
+            is_premature: false,
             patience: self.nodes.settings.operation_timeout,
             trouble: self.trouble.clone(),
         }
@@ -135,21 +143,31 @@ impl Hub {
             None if course.wait_until.is_some() => Whose::Nobody,
             None => Whose::Reader(Reader { id: String::new(), ..self.reader.clone() }),
         };
-        let book = self.book.lock();
-        if whose == asked.whose && book.joins == course.joins {
-            return false;
-        }
-        course.joins = book.joins;
-        asked.paths = book.paths();
-        drop(book);
-        if whose != asked.whose
-            && let Some(life) = life
+        if let Some(life) = life
+            && self.acks.lock().life() != Some(life.id)
         {
             // What it is told from here on is acknowledged in its name.
             self.acks.lock().begin(life.id);
             self.acknowledging.notify_one();
             self.announcing.notify_one();
         }
+        let book = self.book.lock();
+        let announced = life.map_or(Some(true), |life| self.is_announced(life.id, book.announcements));
+        let is_typed = asked.is_premature && announced == Some(true);
+        if whose == asked.whose && book.joins == course.joins && !is_typed {
+            return false;
+        }
+        if announced.is_none() {
+            let ready_by = *course.ready_by.get_or_insert_with(|| Instant::now() + limits::ANNOUNCE_PATIENCE);
+            if Instant::now() < ready_by {
+                return false;
+            }
+        }
+        course.ready_by = None;
+        course.joins = book.joins;
+        asked.paths = book.paths();
+        asked.is_premature = announced != Some(true);
+        drop(book);
         // From the beginning, but not from before what is known.
         asked.at_least = course.known.revision.max(life.map_or(0, |life| life.revision));
         asked.cursor = Cursor { revision: 0, state_id: life.map_or(course.known.state_id, |life| life.id.state_id) };

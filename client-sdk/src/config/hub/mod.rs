@@ -10,6 +10,8 @@
 //!   stay as they are for [`limits::LIFE_GRACE`], and only then become those of such a reader.
 //! - Whenever the reader or the set of documents changes the stream begins with the full set. What is told again and
 //!   has not changed is not told to the application.
+//! - An incarnation announces what it reads before it asks for it: texts without types become what its schemas say. It
+//!   does not wait for that for long.
 //! - Only what was told to an incarnation is acknowledged in its name.
 
 mod acknowledge;
@@ -18,7 +20,10 @@ mod announce;
 mod book;
 mod follow;
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use keeper_proto::v1::Applied;
 use parking_lot::Mutex;
@@ -29,13 +34,14 @@ use tokio::{
 
 use self::{
     acks::{Acks, Said},
+    announce::Announced,
     book::{Attached, Book, Due},
 };
 use crate::{
     Error, Happened, Health, Reader,
     config::{
         kept::Keeping,
-        schema::Announced,
+        schema::Announced as Schema,
         slot::{Misfit, Offer, Ready},
         told::Told,
     },
@@ -59,6 +65,8 @@ pub(crate) struct Hub {
     joined: Notify,
     announcing: Notify,
     acknowledging: Notify,
+    /// What became of the last announcement.
+    announced: watch::Sender<Option<Announced>>,
     /// Counts what was acknowledged.
     acknowledged: watch::Sender<u64>,
     keeping: Keeping,
@@ -87,6 +95,7 @@ impl Hub {
             joined: Notify::new(),
             announcing: Notify::new(),
             acknowledging: Notify::new(),
+            announced: watch::Sender::new(None),
             acknowledged: watch::Sender::new(0),
             keeping: Keeping::default(),
         }
@@ -179,7 +188,14 @@ impl Hub {
 
 /// A value for each who reads the document.
 fn build(due: &Due) -> Result<Vec<Box<dyn Ready>>, Misfit> {
-    due.slots.iter().map(|slot| slot.clone().build(&due.told)).collect()
+    let build = || due.slots.iter().map(|slot| slot.clone().build(&due.told)).collect();
+    // Code of the application's: one document that it stumbles over is not the end of all others.
+    catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|_| {
+        let Told { path, revision, .. } = due.told.as_ref();
+        let message = "the process panics at it".to_owned();
+        let error = Error::Misfit { path: path.clone(), revision: *revision, message: message.clone() };
+        Err(Misfit { error: Box::new(error), reason: message })
+    })
 }
 
 /// It fits, but not what was published with it.
@@ -198,7 +214,7 @@ pub(crate) struct Pin {
 
 impl Pin {
     /// Follows a document for as long as the pin lives.
-    pub(crate) fn new(hub: Arc<Hub>, path: &str, schema: Option<Arc<Announced>>) -> Result<Self, Error> {
+    pub(crate) fn new(hub: Arc<Hub>, path: &str, schema: Option<Arc<Schema>>) -> Result<Self, Error> {
         hub.book.lock().pin(path, schema)?;
         hub.joined.notify_one();
         hub.announcing.notify_one();

@@ -7,7 +7,12 @@ use keeper_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Node, Replies, STATE_ID, refused, sessions::broken, state::Book, status};
+use super::{
+    Node, Replies, STATE_ID, refused,
+    sessions::broken,
+    state::{Announcing, Book},
+    status, unavailable,
+};
 
 #[tonic::async_trait]
 impl Follows for Node {
@@ -16,6 +21,11 @@ impl Follows for Node {
     async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<AnnounceReply>, Status> {
         self.lead()?;
         let request = request.into_inner();
+        match self.state.read(|book| book.announcing) {
+            Announcing::Answered => {}
+            Announcing::Refused => return Err(status(&refused("level"))),
+            Announcing::Silent => return Err(status(&unavailable("no-quorum"))),
+        }
         if !self.state.read(|book| book.is_open(request.incarnation)) {
             return Err(status(&refused("incarnation-closed")));
         }

@@ -76,6 +76,7 @@ pub(crate) struct Book {
     /// By incarnation and path: what it has in the place of what is published, and since when.
     pub(crate) candidates: BTreeMap<(u64, String), (u64, String)>,
     pub(crate) announced: Vec<AnnounceRequest>,
+    pub(crate) announcing: Announcing,
     pub(crate) schemas: Vec<Bytes>,
     pub(crate) acknowledged: Vec<AcknowledgeRequest>,
     /// The next acknowledgement is heard, and the answer is lost.
@@ -115,6 +116,16 @@ pub(crate) struct Book {
     pub(crate) kicks: BTreeMap<u64, (KickRequest, u32)>,
     /// Lookups answer that the registry is filled again.
     pub(crate) rebuilding: Option<lookup_reply::Rebuilding>,
+}
+
+/// What happens to announcements.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Announcing {
+    #[default]
+    Answered,
+    Refused,
+    /// Nobody does anything about them.
+    Silent,
 }
 
 /// What happens to renewals.
