@@ -16,6 +16,10 @@ struct Limits {
     threads: u16,
 }
 
+fn show(limits: &Limits) {
+    tracing::info!(limits.connections_max, limits.threads, "limits");
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().init();
@@ -24,7 +28,8 @@ async fn main() -> anyhow::Result<()> {
     let process = keeper.instance("example", "example-1").version(env!("CARGO_PKG_VERSION"));
     let kept = LastKnownGood::in_folder(std::env::temp_dir().join("keeper-example"));
     let mut config = process.config::<Limits>("demo/limits.toml").last_known_good(kept).await?;
-    tracing::info!(limits = ?config.borrow(), origin = ?config.origin(), "running");
+    show(&config.borrow());
+    tracing::info!(origin = ?config.origin(), "running");
     let _instance = process.open().await?;
     loop {
         match config.changed().await {
@@ -32,7 +37,8 @@ async fn main() -> anyhow::Result<()> {
                 for field in &change.fields {
                     tracing::info!(field.path, old = ?field.old, new = ?field.new, "changed");
                 }
-                tracing::info!(limits = ?change.value, needs_restart = ?change.needs_restart, "running");
+                show(&change.value);
+                tracing::info!(needs_restart = ?change.needs_restart, "running");
             }
             Err(error) if error.reason() == "misfit" => tracing::warn!(%error, "the running value stays"),
             Err(error) => return Err(error.into()),
