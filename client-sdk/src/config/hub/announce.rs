@@ -18,8 +18,8 @@ type Announcement = (LeaseId, u64);
 /// What became of an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Announced {
-    /// It counts.
-    Done(Announcement),
+    /// It counts from this revision on.
+    Done(Announcement, u64),
     /// It was refused, and is made again in a while.
     Refused(Announcement),
 }
@@ -32,9 +32,9 @@ impl Hub {
             self.announcing.notified().await;
             while let Some((announcement, documents)) = self.unannounced(done) {
                 match self.send_announcement(announcement.0, &documents).await {
-                    Ok(()) => {
+                    Ok(revision) => {
                         done = Some(announcement);
-                        self.announced.send_replace(Some(Announced::Done(announcement)));
+                        self.announced.send_replace(Some(Announced::Done(announcement, revision)));
                         backoff.reset();
                     }
                     // The stream hears of it too, and of the next incarnation.
@@ -60,14 +60,12 @@ impl Hub {
         }
     }
 
-    /// Whether an incarnation has said what it reads by now: none when it has not, and may yet.
-    pub(super) fn is_announced(&self, life: LeaseId, announcements: u64) -> Option<bool> {
-        let is_of = |(of, count): Announcement| of == life && count >= announcements;
-        match *self.announced.borrow() {
-            Some(Announced::Done(announcement)) if is_of(announcement) => Some(true),
-            Some(Announced::Refused(announcement)) if is_of(announcement) => Some(false),
-            Some(Announced::Done(_) | Announced::Refused(_)) | None => None,
-        }
+    /// Whether an incarnation has said what it reads; none when it has not, and may yet.
+    pub(super) fn announced(&self, life: LeaseId, announcements: u64) -> Option<Announced> {
+        (*self.announced.borrow()).filter(|announced| {
+            let (Announced::Done((of, count), _) | Announced::Refused((of, count))) = *announced;
+            of == life && count >= announcements
+        })
     }
 
     /// What is to be announced, unless it is done.
@@ -81,7 +79,7 @@ impl Hub {
         (done != Some(announcement) && (is_said || !documents.is_empty())).then_some((announcement, documents))
     }
 
-    async fn send_announcement(&self, life: LeaseId, documents: &[Consumed]) -> Result<(), Error> {
+    async fn send_announcement(&self, life: LeaseId, documents: &[Consumed]) -> Result<u64, Error> {
         let LeaseId { state_id, incarnation } = life;
         let schemas = || documents.iter().filter_map(|(_, schema)| schema.as_ref());
         let consumed = documents.iter().map(|(path, schema)| ConsumedProto {
@@ -95,7 +93,7 @@ impl Hub {
             let tried = self.nodes.try_once("config announce", &Aim::Leader, patience, request.clone(), &method).await;
             let reply = tried.map_err(|failure| failure.error)?;
             if reply.missing.is_empty() {
-                return Ok(());
+                return Ok(reply.revision);
             }
             let missing = schemas().filter(|schema| reply.missing.contains(&schema.hash));
             let missing: Vec<_> = missing.map(|schema| schema.text.clone()).collect();

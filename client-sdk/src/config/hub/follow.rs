@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use keeper_proto::v1::{FollowRequest, Followed};
+use keeper_proto::v1::{FollowRequest, Followed, GetConfigRequest, get_config_request};
 use tokio::{
     sync::watch,
     time::{self, Duration, Instant, MissedTickBehavior},
 };
 use tonic::transport::Channel;
 
-use super::{Hub, Trouble};
+use super::{Hub, Trouble, announce::Announced};
 use crate::{
     Error, Lost, Reader,
-    config::{follow::client, watch::Cursor},
-    connection::{Backoff, Follow, Opening, Resumed},
+    config::{configs, follow::client, watch::Cursor},
+    connection::{Aim, Backoff, Follow, Opening, Resumed},
     instance::{LeaseId, Life, wait_lost},
     limits,
 };
@@ -73,6 +73,7 @@ impl Hub {
             lives.borrow_and_update();
             let life = self.open_life(course.over);
             if self.steer(&mut course, life.as_ref(), &mut stream.followed) {
+                self.catch_up(&mut stream.followed).await;
                 stream.reopen();
             }
             let is_asking = stream.followed.whose != Whose::Nobody && !stream.followed.paths.is_empty();
@@ -152,12 +153,18 @@ impl Hub {
             self.announcing.notify_one();
         }
         let book = self.book.lock();
-        let announced = life.map_or(Some(true), |life| self.is_announced(life.id, book.announcements));
-        let is_typed = asked.is_premature && announced == Some(true);
+        let announced = life.and_then(|life| self.announced(life.id, book.announcements));
+        let said_at = match announced {
+            Some(Announced::Done(_, revision)) => Some(revision),
+            Some(Announced::Refused(_)) => None,
+            // Nobody in particular has nothing to say.
+            None => life.is_none().then_some(0),
+        };
+        let is_typed = asked.is_premature && said_at.is_some();
         if whose == asked.whose && book.joins == course.joins && !is_typed {
             return false;
         }
-        if announced.is_none() {
+        if announced.is_none() && said_at.is_none() {
             let ready_by = *course.ready_by.get_or_insert_with(|| Instant::now() + limits::ANNOUNCE_PATIENCE);
             if Instant::now() < ready_by {
                 return false;
@@ -166,10 +173,11 @@ impl Hub {
         course.ready_by = None;
         course.joins = book.joins;
         asked.paths = book.paths();
-        asked.is_premature = announced != Some(true);
+        asked.is_premature = said_at.is_none();
         drop(book);
-        // From the beginning, but not from before what is known.
-        asked.at_least = course.known.revision.max(life.map_or(0, |life| life.revision));
+        // From the beginning, but not from before what is known or was said.
+        let opened_at = life.map_or(0, |life| life.revision);
+        asked.at_least = course.known.revision.max(opened_at).max(said_at.unwrap_or(0));
         asked.cursor = Cursor { revision: 0, state_id: life.map_or(course.known.state_id, |life| life.id.state_id) };
         asked.whose = whose;
         asked.asked_at = Instant::now();
@@ -177,6 +185,32 @@ impl Hub {
         // What was in the way of others need not be in the way of these.
         self.trouble.send_replace(None);
         true
+    }
+
+    /// Asks how far the cluster is, where no entry of the log says so: what was published before is to be seen, whichever
+    /// node answers. While nobody can say, documents are followed nevertheless.
+    async fn catch_up(&self, asked: &mut Asked) {
+        let is_said = matches!(asked.whose, Whose::Life(_)) && !asked.is_premature;
+        let Some(path) = asked.paths.first().filter(|_| !is_said) else { return };
+        let consistency = get_config_request::Consistency::Linearizable.into();
+        let request = GetConfigRequest { path: path.clone(), consistency, ..GetConfigRequest::default() };
+        let until = Instant::now() + limits::ANNOUNCE_PATIENCE;
+        let mut backoff = Backoff::new(self.nodes.random.clone());
+        loop {
+            let method = |channel, request| async move { configs::client(channel).get(request).await };
+            let patience = until.saturating_duration_since(Instant::now());
+            let error = match self.nodes.try_once("config get", &Aim::Any, patience, request.clone(), &method).await {
+                Ok(reply) => return asked.at_least = asked.at_least.max(reply.revision),
+                Err(failure) => failure.error,
+            };
+            let pause = backoff.next(None);
+            let is_final = !error.is_retryable() || Instant::now() + pause >= until;
+            self.trouble.send_replace(Some(Trouble::Silence(error)));
+            if is_final {
+                return;
+            }
+            self.nodes.pause(pause).await;
+        }
     }
 
     fn hear(&self, frame: Followed, asked: &mut Asked) {
