@@ -153,8 +153,9 @@ pub const REASON_BYTES_MAX: usize = 256;
 /// gateway opens its next life sooner, and the candidates of a rollout would come and go in between.
 pub const LIFE_GRACE: Duration = Duration::from_secs(10);
 
-/// How long a process waits until it has announced what it reads, or has heard how far the cluster is, before it asks for
-/// documents all the same: a few round trips and an entry of the log. While nobody leads, documents can be followed nevertheless.
+/// How long a process waits until it has announced what it reads, or has heard how far the cluster is, before it asks
+/// for documents all the same: a few round trips and an entry of the log. While nobody leads, documents can be followed
+/// nevertheless.
 pub const ANNOUNCE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Pause before an announcement is made again that was refused: until somebody raises the level of the cluster, or

@@ -162,6 +162,7 @@ impl Hub {
         };
         let is_typed = asked.is_premature && said_at.is_some();
         if whose == asked.whose && book.joins == course.joins && !is_typed {
+            course.ready_by = None;
             return false;
         }
         if announced.is_none() && said_at.is_none() {
@@ -187,8 +188,8 @@ impl Hub {
         true
     }
 
-    /// Asks how far the cluster is, where no entry of the log says so: what was published before is to be seen, whichever
-    /// node answers. While nobody can say, documents are followed nevertheless.
+    /// Asks how far the cluster is, where no entry of the log says so: what was published before is to be seen,
+    /// whichever node answers. While nobody can say, documents are followed nevertheless.
     async fn catch_up(&self, asked: &mut Asked) {
         let is_said = matches!(asked.whose, Whose::Life(_)) && !asked.is_premature;
         let Some(path) = asked.paths.first().filter(|_| !is_said) else { return };
