@@ -81,7 +81,8 @@ struct Status {
     refused: u32,
     needs_restart: u32,
     waiting: u32,
-    listening_since: String,
+    /// None: since before there was log time.
+    listening_since: Option<String>,
     revisions: Vec<At>,
     instances: Vec<Row>,
 }
@@ -115,7 +116,7 @@ impl Status {
             refused: status.refused,
             needs_restart: status.needs_restart,
             waiting: status.waiting,
-            listening_since: render::millisecond(status.listening_since_ms),
+            listening_since: (status.listening_since_ms > 0).then(|| render::millisecond(status.listening_since_ms)),
             revisions: status.revisions.into_iter().map(|(revision, instances)| At { revision, instances }).collect(),
             instances: status.instances.into_iter().map(Row::from).collect(),
         }
@@ -162,7 +163,7 @@ impl Report for Status {
             ("refused", self.refused.to_string()),
             ("needs restart", self.needs_restart.to_string()),
             ("waiting", self.waiting.to_string()),
-            ("listening since", self.listening_since.clone()),
+            ("listening since", self.listening_since.clone().unwrap_or_default()),
         ]);
         let at = |at: &At| [revision(at.revision), at.instances.to_string()];
         let revisions = render::table(["REVISION", "INSTANCES"], self.revisions.iter().map(at));

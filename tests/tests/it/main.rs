@@ -22,6 +22,7 @@ mod ctl;
 mod ctl_config_folder;
 mod ctl_config_import;
 mod ctl_config_judged;
+mod ctl_config_readers;
 mod ctl_config_sync;
 mod ctl_members;
 mod ctl_session;

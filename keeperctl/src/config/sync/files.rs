@@ -1,8 +1,8 @@
 //! Files that are replaced whole or not at all, all of one change together.
 //!
-//! Each new text is written beside its file and synced before the first file is replaced, so that a full disk, a missing
-//! folder or a file that may not be read leaves every file as it was. A file keeps its mode and, where the system lets
-//! it, its owner; a new one is readable for its owner alone, because it may hold secrets.
+//! Each new text is written beside its file and synced before the first file is replaced, so that a full disk, a
+//! missing folder or a file that may not be read leaves every file as it was. A file keeps its mode and, where the
+//! system lets it, its owner; a new one is readable for its owner alone, because it may hold secrets.
 //!
 //! A mark lies beside the first file from before the first one is replaced until the command has run: whoever dies in
 //! between, the next one finds it and runs the command.

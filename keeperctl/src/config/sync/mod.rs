@@ -1,7 +1,7 @@
 //! `keeperctl config sync`: files that are kept what documents say, for processes that cannot ask by themselves.
 //!
-//! An agent that runs for as long as its host does. It follows the effective documents of one reader over whichever node
-//! answers, and tries for ever: a node that dies is another node's turn. Promises:
+//! An agent that runs for as long as its host does. It follows the effective documents of one reader over whichever
+//! node answers, and tries for ever: a node that dies is another node's turn. Promises:
 //!
 //! - a file is replaced whole or not at all, and the files of one publish together (see [`files`]);
 //! - the command runs once for all that changed together, after the files are there, and again until it succeeds or a
