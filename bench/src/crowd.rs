@@ -1,4 +1,4 @@
-//! Watchers of one document, each on a connection of its own.
+//! Followers of one document, each on a connection of its own: told of it as processes are.
 //!
 //! Each text says its number: a watcher that sees a number again has had it twice, and one that sees a later number has
 //! missed those between, although a watch promises only the latest.
@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use keeper_client_sdk::{Configs, ConfigsWatch, DocumentsChanged, Edit, Endpoint, Keeper};
+use keeper_client_sdk::{Configs, Edit, EffectiveChanged, EffectiveWatch, Endpoint, Keeper, Reader};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -84,9 +84,9 @@ pub(crate) async fn publish_all(configs: &Configs, path: &str, board: &Board) {
     }
 }
 
-async fn open(endpoint: &Endpoint, path: &str) -> Result<(Keeper, ConfigsWatch)> {
+async fn open(endpoint: &Endpoint, path: &str) -> Result<(Keeper, EffectiveWatch)> {
     let keeper = Keeper::builder().endpoint(endpoint.to_string()).name("watcher").build()?;
-    let mut watch = keeper.configs().watch([path]);
+    let mut watch = keeper.configs().follow([path], Reader::service("watcher"));
     watch.next().await.context("a watch ended before it began")?.context("opening a watch")?;
     Ok((keeper, watch))
 }
@@ -95,7 +95,7 @@ async fn open(endpoint: &Endpoint, path: &str) -> Result<(Keeper, ConfigsWatch)>
 async fn follow(
     watcher: usize,
     _keeper: Keeper,
-    mut watch: ConfigsWatch,
+    mut watch: EffectiveWatch,
     board: Arc<Board>,
     has: Arc<AtomicU64>,
 ) -> Result<()> {
@@ -108,6 +108,6 @@ async fn follow(
     Ok(())
 }
 
-fn numbers(changed: &DocumentsChanged) -> impl Iterator<Item = u64> {
-    changed.documents.iter().filter_map(|document| number_in(&document.text))
+fn numbers(changed: &EffectiveChanged) -> impl Iterator<Item = u64> {
+    changed.documents.iter().filter_map(|document| number_in(std::str::from_utf8(&document.canonical).ok()?))
 }

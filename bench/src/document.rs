@@ -3,14 +3,23 @@
 /// Bytes of one document.
 pub(crate) const VALUE_BYTES: usize = 2_048;
 
-/// What a document begins with.
+/// What a document begins with, and its canonical value too.
 const NUMBER: &str = "{\"number\":";
+
+/// What documents have to be.
+pub(crate) const SCHEMA: &str = r#"{"type":"object","required":["number","text"],"additionalProperties":false,
+"properties":{"number":{"type":"integer","minimum":0},"text":{"type":"string","maxLength":65536}}}"#;
 
 /// JSON of [`VALUE_BYTES`], with a number in it.
 pub(crate) fn document(number: u64) -> String {
-    let head = format!("{NUMBER}{number},\"filling\":\"");
+    document_of(number, VALUE_BYTES)
+}
+
+/// JSON of so many bytes, with a number in it.
+pub(crate) fn document_of(number: u64, bytes: usize) -> String {
+    let head = format!("{NUMBER}{number},\"text\":\"");
     let tail = "\"}";
-    let filling = VALUE_BYTES.saturating_sub(head.len() + tail.len());
+    let filling = bytes.saturating_sub(head.len() + tail.len());
     format!("{head}{}{tail}", "keeper ".chars().cycle().take(filling).collect::<String>())
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::workload::{
-    Workload, expire::Expire, failover::Failover, footprint::Footprint, limits::Limits, lookup::Lookup,
-    lookup_many::LookupMany, mixed::ByKind, mixed::Mixed, presence::Presence, publish::Publish, register::Register,
-    restart::Restart, scan::Scan, storm::Storm, watch::Watch,
+    Workload, applied::Applied, documents::Documents, expire::Expire, failover::Failover, footprint::Footprint,
+    limits::Limits, lookup::Lookup, lookup_many::LookupMany, mixed::ByKind, mixed::Mixed, presence::Presence,
+    publish::Publish, register::Register, restart::Restart, scan::Scan, storm::Storm, watch::Watch,
 };
 
 use super::*;
@@ -14,12 +14,18 @@ use super::*;
 const EVERY: &str = "system version workload nodes seconds errors server_cpu_s client_cpu_s rss_bytes fsync";
 
 /// What each workload adds, in its order.
-const FIELDS: [(&str, &str); 14] = [
+const FIELDS: [(&str, &str); 16] = [
     ("register", "callers ops_per_s p50_us p99_us max_us"),
     ("lookup", "callers consistency sessions ops_per_s p50_us p99_us max_us"),
     ("lookup-many", "batch consistency ops_per_s"),
     ("watch", "watchers value_bytes updates p50_us p99_us max_us missed duplicates bytes_per_watcher"),
     ("publish", "callers ops_per_s p50_us p99_us"),
+    ("applied", "readers value_bytes publishes p50_us p99_us max_us bytes_per_reader"),
+    (
+        "documents",
+        "documents value_bytes restart_ms effective_p50_us effective_p99_us publish_p50_us_new \
+         publish_p50_us_with_past",
+    ),
     (
         "expire",
         "sessions ttl_ms invisible_after_ttl_ms reaped_after_ttl_ms others_p99_us_before others_p99_us_during \
@@ -64,6 +70,22 @@ fn watch() -> Watch {
         missed: 0,
         duplicates: 0,
         bytes_per_watcher: None,
+    }
+}
+
+fn applied() -> Applied {
+    Applied { readers: 1, value_bytes: 2_048, publishes: 1, p50_us: 1, p99_us: 1, max_us: 1, bytes_per_reader: None }
+}
+
+fn documents() -> Documents {
+    Documents {
+        documents: 1,
+        value_bytes: 4_096,
+        restart_ms: 1.0,
+        effective_p50_us: 1,
+        effective_p99_us: 1,
+        publish_p50_us_new: 1,
+        publish_p50_us_with_past: 1,
     }
 }
 
@@ -119,6 +141,8 @@ fn lines() -> Vec<String> {
         line(LookupMany { batch: 256, consistency, ops_per_s: 1.0 }),
         line(watch()),
         line(Publish { callers: 16, ops_per_s: 1.0, p50_us: 1, p99_us: 1 }),
+        line(applied()),
+        line(documents()),
         line(expire),
         line(storm),
         line(mixed),

@@ -4,6 +4,8 @@
 //! file with its figures and `run`, a variant here, its fields in the test of `report`, a section in
 //! `docs/benchmarks.md`.
 
+pub(crate) mod applied;
+pub(crate) mod documents;
 pub(crate) mod expire;
 pub(crate) mod failover;
 pub(crate) mod footprint;
@@ -42,6 +44,10 @@ pub(crate) enum Workload {
     Watch,
     /// Publishing documents
     Publish,
+    /// From publishing a document until every process has applied it
+    Applied,
+    /// Ten thousand documents: restart, effective documents, the price of a past
+    Documents,
     /// A gateway dies with all its sessions
     Expire,
     /// Gateways lose their incarnations and register everything again
@@ -75,6 +81,8 @@ impl Workload {
             Self::LookupMany => "lookup-many",
             Self::Watch => "watch",
             Self::Publish => "publish",
+            Self::Applied => "applied",
+            Self::Documents => "documents",
             Self::Expire => "expire",
             Self::Storm => "storm",
             Self::Mixed => "mixed",
@@ -94,6 +102,8 @@ impl Workload {
             Self::LookupMany => lookup_many::run(bench).await,
             Self::Watch => watch::run(bench).await,
             Self::Publish => publish::run(bench).await,
+            Self::Applied => applied::run(bench).await,
+            Self::Documents => documents::run(bench).await,
             Self::Expire => expire::run(bench).await,
             Self::Storm => storm::run(bench).await,
             Self::Mixed => mixed::run(bench).await,

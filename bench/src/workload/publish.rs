@@ -1,15 +1,15 @@
 //! Publishing documents: callers that each publish a document of their own, again and again, each text new.
 //!
-//! The daemon parses every text before it takes it. No schema is attached: there are none yet.
+//! The daemon parses every text before it takes it, and judges it by a schema that is attached to all of them.
 
-use anyhow::Result;
-use keeper_client_sdk::{Edit, Publish as Request};
+use anyhow::{Context, Result};
+use keeper_client_sdk::{Configs, Edit, Publish as Request};
 use serde::Serialize;
 
 use crate::{
     bench::Bench,
     crew::{Pace, measure},
-    document::document,
+    document::{SCHEMA, document},
     report::{Figures, Row, rounded},
 };
 
@@ -35,6 +35,7 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
         let pace = Pace::new(callers, bench.seconds(10, 10));
         bench.say(&format!("  {callers} callers, {:?}", pace.measured));
         let run: u32 = rand::random();
+        attach(&configs, &format!("bench/publish-{run:08x}-*")).await?;
         let measured = measure(&cluster, pace, move |number| {
             let configs = configs.clone();
             async move {
@@ -56,4 +57,11 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
         cluster.stop().await;
     }
     Ok(())
+}
+
+/// Attaches the documents' schema to paths.
+pub(crate) async fn attach(configs: &Configs, paths: &str) -> Result<()> {
+    let key = format!("keeper/schemas/bench-{:08x}.json", rand::random::<u32>());
+    let text = format!("{{\"paths\":[\"{paths}\"],\"schema\":{SCHEMA}}}");
+    configs.publish(Edit::put(key, text)).await.map(drop).context("attaching a schema")
 }
