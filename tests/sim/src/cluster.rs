@@ -69,6 +69,10 @@ enum Role {
     Watcher,
     Subscriber,
     Operator,
+    Reader,
+    Follower,
+    Publisher,
+    Roller,
 }
 
 impl Cluster {
@@ -85,8 +89,20 @@ impl Cluster {
         let nodes = nodes.map(|(at, host)| SimNode::new(&mut world, host, number(at), fleet.clone()));
         let mut nodes = nodes.collect::<Result<Vec<_>, _>>()?;
         let crews: [&[(Role, &str)]; 5] = [
-            &[(Role::Room, "room-1"), (Role::Room, "room-2"), (Role::Hall, "hall-1")],
-            &[(Role::Room, "room-3"), (Role::Room, "room-4"), (Role::Hall, "hall-2")],
+            &[
+                (Role::Room, "room-1"),
+                (Role::Room, "room-2"),
+                (Role::Hall, "hall-1"),
+                (Role::Reader, "reader-1"),
+                (Role::Reader, "reader-2"),
+            ],
+            &[
+                (Role::Room, "room-3"),
+                (Role::Room, "room-4"),
+                (Role::Hall, "hall-2"),
+                (Role::Reader, "reader-3"),
+                (Role::Reader, "reader-4"),
+            ],
             &[(Role::Sender, "sender-1"), (Role::Sender, "sender-2"), (Role::Walker, "walker")],
             &[
                 (Role::Admin, "admin-1"),
@@ -95,6 +111,11 @@ impl Cluster {
                 (Role::Watcher, "watcher-2"),
                 (Role::Subscriber, "subscriber-1"),
                 (Role::Subscriber, "subscriber-2"),
+                (Role::Publisher, "publisher"),
+                (Role::Roller, "roller"),
+                (Role::Follower, "as-reader-1"),
+                (Role::Follower, "as-reader-4"),
+                (Role::Follower, "like-reader-2"),
             ],
             &[(Role::Operator, "operator")],
         ];
@@ -347,6 +368,10 @@ impl Cluster {
                     Role::Admin => tasks.spawn(workload::replace_configs(client)),
                     Role::Watcher => tasks.spawn(workload::watch_configs(client)),
                     Role::Subscriber => tasks.spawn(workload::follow_presence(client)),
+                    Role::Reader => tasks.spawn(workload::read_documents(client, boots)),
+                    Role::Follower => tasks.spawn(workload::follow_documents(client)),
+                    Role::Publisher => tasks.spawn(workload::publish_documents(client)),
+                    Role::Roller => tasks.spawn(workload::roll_out_documents(client)),
                     Role::Operator => tasks.spawn(workload::operate(client, fleet.clone(), care)),
                 };
             }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use keeper_client_sdk::{Epoch, Error, PresenceFact};
 use parking_lot::Mutex;
 
+use crate::documents::Heard;
 use crate::world::Trace;
 
 /// A place in the one order of all beginnings and ends.
@@ -68,6 +69,8 @@ pub struct Records {
     pub scans: Vec<Scan>,
     /// What the library itself kept registered, at the end.
     pub kept: Vec<Kept>,
+    /// Of documents with layers.
+    pub heard: Heard,
     /// Operations by kind: acknowledged, and not.
     pub counts: BTreeMap<&'static str, [u64; 2]>,
 }

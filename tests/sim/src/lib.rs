@@ -16,6 +16,7 @@ compile_error!("without `--cfg tokio_unstable` tokio draws random numbers that n
 pub mod client;
 pub mod cluster;
 pub mod disk;
+pub mod documents;
 pub mod fault;
 pub mod fleet;
 pub mod history;

@@ -22,7 +22,7 @@ const OF_DISK: [(&str, DiskBug); 3] = [
 ];
 
 /// Those of the daemon; each stands in its code by this name.
-const OF_DAEMON: [&str; 9] = [
+const OF_DAEMON: [&str; 13] = [
     "stale-epoch",
     "watch-skip",
     "presence-skip",
@@ -32,6 +32,10 @@ const OF_DAEMON: [&str; 9] = [
     "dedup-forgotten",
     "reap-newer",
     "old-leader-reads",
+    "follow-deletion",
+    "follow-torn",
+    "ack-older",
+    "gate-refused",
 ];
 
 /// A bug that this build holds.

@@ -9,6 +9,7 @@ use keeper_registry::Level;
 use parking_lot::Mutex;
 
 use crate::cluster::Cluster;
+use crate::documents::Truth;
 use crate::fault::{self, Fault, Nemesis};
 use crate::invariant::{self, Watch};
 use crate::node::SimNode;
@@ -38,6 +39,18 @@ const ACKNOWLEDGED_MIN: [(&str, u64); 10] = [
     ("watch", 10),
     ("connect", 3),
     (CHANGE, 2),
+];
+
+/// The same of documents with layers, where a run is of the level that has them from the start.
+const DOCUMENTS_MIN: [(&str, u64); 8] = [
+    ("publish-several", 8),
+    ("rollback", 1),
+    ("rollout", 3),
+    ("promoted", 1),
+    ("stopped", 1),
+    ("take", 20),
+    ("follow", 20),
+    ("acknowledged", 8),
 ];
 
 /// What came of a run.
@@ -106,6 +119,9 @@ pub fn run(seed: u64, panics: &Panics, copy: Option<File>) -> anyhow::Result<Rep
     let replaced = cluster.nodes.iter().map(SimNode::replaced).sum();
     if violations.is_empty() {
         violations.extend(vacuous(&operations, &nemesis, installed, replaced));
+        if cluster.rollout.is_none() {
+            violations.extend(DOCUMENTS_MIN.iter().filter_map(|least| few(&operations, *least, 0)));
+        }
     }
     let newest = cluster.nodes.iter().filter_map(SimNode::replica).map(|it| it.applied().0).max();
     let (digest, lines) = trace.digest();
@@ -182,6 +198,7 @@ impl Run {
             self.until("the audit ends", |run| run.has_ended(host))?;
             let audit = found.lock().take();
             let audit = audit.ok_or("the audit was lost")?.map_err(|error| format!("the healed cluster: {error:#}"))?;
+            let audit = Audit { truth: self.truth()?, ..audit };
             let violations = self.cluster.history.with(|records| invariant::unsettled(records, &audit));
             let Some(first) = violations.into_iter().next() else { return Ok(audit) };
             if self.cluster.world.now_ms() > deadline_ms {
@@ -192,6 +209,13 @@ impl Run {
                 self.step()?;
             }
         }
+    }
+
+    /// What is published and rolled out, as whoever has applied most knows it.
+    fn truth(&self) -> Result<Truth, String> {
+        let replicas = self.cluster.nodes.iter().filter_map(SimNode::replica);
+        let newest = replicas.max_by_key(|replica| replica.applied()).ok_or("no node runs")?;
+        newest.read(Truth::of)
     }
 
     fn has_ended(&self, host: HostId) -> bool {
@@ -224,15 +248,24 @@ fn vacuous(
     installed: u64,
     replaced: u64,
 ) -> Vec<String> {
-    let few = ACKNOWLEDGED_MIN.iter().filter_map(|(kind, least)| {
-        let unasked = if *kind == CHANGE { replaced } else { 0 };
-        let acknowledged = operations.get(kind).map_or(0, |it| it[0]) + unasked;
-        (acknowledged < *least).then(|| format!("vacuous: {acknowledged} of {least} {kind} operations"))
+    let few = ACKNOWLEDGED_MIN.iter().filter_map(|least| {
+        let unasked = if least.0 == CHANGE { replaced } else { 0 };
+        few(operations, *least, unasked)
     });
     let idle = nemesis.struck.iter().filter(|(_, [_, effective])| *effective == 0);
     let idle = idle.map(|(fault, [struck, _])| format!("vacuous: {fault:?} struck {struck} times without effect"));
     let unlagged = nemesis.struck.contains_key(&Fault::Lag) && installed == 0;
     few.chain(idle).chain(unlagged.then(|| "vacuous: no follower needed a snapshot".to_owned())).collect()
+}
+
+/// Fewer of a kind than a run must have.
+fn few(
+    operations: &BTreeMap<&'static str, [u64; 2]>,
+    (kind, least): (&'static str, u64),
+    unasked: u64,
+) -> Option<String> {
+    let acknowledged = operations.get(kind).map_or(0, |it| it[0]) + unasked;
+    (acknowledged < least).then(|| format!("vacuous: {acknowledged} of {least} {kind} operations"))
 }
 
 impl fmt::Display for Report {

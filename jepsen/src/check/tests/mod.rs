@@ -1,6 +1,7 @@
 //! Small histories, each with one thing wrong: a checker that finds nothing in them is worth nothing.
 
 mod cluster;
+mod config;
 mod lease;
 mod presence;
 mod reflush;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keeper_registry::{Instance, Rejection, Revision, State, StateId};
+use keeper_registry::{Instance, Rejection, Revision, State, StateId, planted};
 
 use super::telling::{Found, Telling, Told};
 use super::{FollowWatch, Reader};
@@ -71,7 +71,15 @@ impl FollowWatch {
 
     fn changed(&self, state: &State, since: Option<Revision>, instance: &Instance) -> Option<Telling> {
         let since = since.filter(|since| *since >= state.config_floor());
-        let is_new = |path: &str| since.is_none_or(|since| state.config_changed(path) > since);
+        let changed = |path: &str| {
+            let changed = state.config_changed(path);
+            if planted!("follow-deletion") && changed == state.layers_revision(path) {
+                // Layers that are gone are not among those that are there.
+                return state.layers(path).map(|(_, document)| document.revision).max().unwrap_or_default();
+            }
+            changed
+        };
+        let is_new = |path: &str| since.is_none_or(|since| changed(path) > since);
         let paths = self.signal.paths().iter().enumerate().filter(|(_, path)| is_new(path));
         let found: Vec<_> = paths.map(|(place, path)| self.found(state, place, path, since, instance)).collect();
         if found.is_empty() && since.is_some() {

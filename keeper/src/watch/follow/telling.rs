@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keeper_registry::{Revision, StateId};
+use keeper_registry::{Revision, StateId, planted};
 
 use super::{FollowWatch, Followed, Given};
 use crate::limits::WATCH_FRAME_BYTES;
@@ -94,6 +94,12 @@ impl FollowWatch {
             };
             bytes += given.document.as_ref().map_or(0, |document| document.value().len());
             documents.push(given);
+            planted!("follow-torn" => {
+                // Each document as a change of its own.
+                let (cursor, state, reset) = (telling.cursor, telling.state, telling.reset && telling.frames == 0);
+                telling.frames += 1;
+                return Ok(Some(Followed { cursor, state, reset, documents, more: false }));
+            });
         }
         telling.next = telling.next_given(&mut self.told, &self.merges)?;
         let (cursor, state, reset) = (telling.cursor, telling.state, telling.reset);

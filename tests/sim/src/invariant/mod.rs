@@ -3,6 +3,7 @@
 //! Those over [`Records`] judge what clients were told, after the run; those that see into the nodes' states watch
 //! while it runs, and are driven by [`Watch`](watch::Watch).
 
+mod acks_are_true;
 mod closed_is_invisible;
 mod config_chain;
 mod config_reaches_all;
@@ -16,8 +17,11 @@ mod log_time;
 mod one_copy;
 mod one_holder;
 mod presence_in_order;
+mod publish_is_atomic;
+mod push_is_gapless;
 mod registered_once;
 mod replicas_are_equal;
+mod rollout_gate;
 mod scan_is_complete;
 mod watch;
 
@@ -31,7 +35,7 @@ use crate::workload::Audit;
 /// Judges what clients were told.
 #[must_use]
 pub fn judge(records: &Records, audit: &Audit) -> Vec<String> {
-    let judges: [fn(&Records, &Audit) -> Vec<String>; 12] = [
+    let judges: [fn(&Records, &Audit) -> Vec<String>; 16] = [
         one_copy::judge,
         one_holder::judge,
         registered_once::judge,
@@ -44,6 +48,10 @@ pub fn judge(records: &Records, audit: &Audit) -> Vec<String> {
         config_reaches_all::judge,
         scan_is_complete::judge,
         gateways_agree::judge,
+        publish_is_atomic::judge,
+        push_is_gapless::judge,
+        rollout_gate::judge,
+        acks_are_true::judge,
     ];
     judges.iter().flat_map(|judge| judge(records, audit)).collect()
 }
@@ -51,7 +59,13 @@ pub fn judge(records: &Records, audit: &Audit) -> Vec<String> {
 /// What takes a while after the last write: what must reach clients by itself.
 #[must_use]
 pub fn unsettled(records: &Records, audit: &Audit) -> Vec<String> {
-    let judges = [config_reaches_all::judge, gateways_agree::judge, presence_in_order::judge];
+    let judges: [fn(&Records, &Audit) -> Vec<String>; 5] = [
+        config_reaches_all::judge,
+        gateways_agree::judge,
+        presence_in_order::judge,
+        push_is_gapless::unsettled,
+        acks_are_true::unsettled,
+    ];
     judges.iter().flat_map(|judge| judge(records, audit)).collect()
 }
 

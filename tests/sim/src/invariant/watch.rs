@@ -2,6 +2,7 @@
 
 use super::log_time::LogTime;
 use super::replicas_are_equal::ReplicasAreEqual;
+use super::rollout_gate::RolloutGate;
 use super::{lease_is_kept, level_is_read};
 use crate::cluster::Cluster;
 
@@ -10,6 +11,7 @@ use crate::cluster::Cluster;
 pub struct Watch {
     replicas: ReplicasAreEqual,
     time: LogTime,
+    gate: RolloutGate,
     seen: Vec<u64>,
     /// What was wrong; at most one sentence a step.
     pub violations: Vec<String>,
@@ -39,7 +41,8 @@ impl Watch {
                 let equal = self.replicas.see(at, revision, hash);
                 let time = self.time.see(now_ms, revision, time_ms);
                 let lease = cluster.history.with(|records| lease_is_kept::judge(&records.leases, state, now_ms));
-                equal.or(time).or(lease)
+                let gate = cluster.history.with(|records| self.gate.see(state, &records.heard.refusals, now_ms));
+                equal.or(time).or(lease).or(gate)
             });
             self.violations.extend(wrong.map(|what| format!("{now_ms} ms: {what}")));
         }

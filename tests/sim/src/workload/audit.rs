@@ -1,12 +1,17 @@
 //! What a client finds when everything is healed and nobody writes any more.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use keeper_client_sdk::{Edit, Keeper};
 
-use super::{config, documents, held, key_of, scan, text, users};
+use super::{config, documents, held, key_of, publisher, scan, text, users};
 use crate::client::Client;
+use crate::documents::{PATHS, Truth};
 use crate::history::{Freshness, Held, Lookup};
+
+/// How long it waits for everybody to run with what is published.
+const STATUS_MAX: Duration = Duration::from_secs(3);
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +20,8 @@ pub struct Audit {
     pub halls: BTreeMap<String, Held>,
     /// Documents by where they stand.
     pub documents: BTreeMap<String, u64>,
+    /// Of documents with layers; read from a node when the audit is over.
+    pub truth: Truth,
 }
 
 /// Reads everything once, linearizably, and writes a document of its own.
@@ -40,6 +47,10 @@ pub async fn audit(client: &Client) -> anyhow::Result<Audit> {
     scan::walk_once(client, &keeper).await;
     // Nothing is short of room any more.
     keeper.configs().publish(Edit::put("audit.json", "1")).await?;
+    publisher::tidy_up(client, &keeper).await?;
+    for path in PATHS {
+        publisher::ask(client, &keeper.configs(), path, STATUS_MAX).await;
+    }
     audit.halls = halls(&keeper).await?;
     Ok(audit)
 }

@@ -2,20 +2,26 @@
 
 mod audit;
 mod config;
+mod follower;
 mod hall;
 mod lookup;
 mod operator;
 mod presence;
+mod publisher;
+mod reader;
 mod room;
 mod scan;
 mod watcher;
 
 pub use audit::{Audit, audit};
 pub use config::replace_configs;
+pub use follower::{follow_documents, whose};
 pub use hall::keep_connections;
 pub use lookup::look_up;
 pub use operator::{CHANGE, Care, operate};
 pub use presence::follow_presence;
+pub use publisher::{publish_documents, roll_out_documents};
+pub use reader::read_documents;
 pub use room::hold_sessions;
 pub use scan::walk;
 pub use watcher::watch_configs;

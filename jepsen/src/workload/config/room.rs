@@ -1,0 +1,107 @@
+//! A room: its lease comes and goes with the faults, and it runs with what it is given, unless that says otherwise.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use keeper_client_sdk::{Config, Error, Instance, InstanceBuilder};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::{sync::watch, time};
+
+use super::{PATHS, SERVICE, is_first};
+use crate::workload::{Left, client::Client};
+
+/// How long its leases last.
+const TTL: Duration = Duration::from_secs(3);
+
+/// How long it may need for what is published when everything is healed.
+const CATCH_UP: Duration = Duration::from_secs(30);
+
+/// Before it tries again what failed.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Numbers that were refused and are not in the history yet.
+type Refused = Arc<Mutex<Vec<u64>>>;
+
+/// Runs until it has taken the last there is.
+pub(super) async fn run(mut client: Client, room: String, mut until: watch::Receiver<Option<u64>>) -> Result<Left> {
+    let keeper = client.keeper.clone();
+    let ring = if is_first(&room) { "first" } else { "second" };
+    let instance = || keeper.instance(SERVICE, &room).ttl(TTL).label("ring", ring);
+    let refused = Refused::default();
+    let mut lease = open(&instance).await;
+    let mut a = read(&instance(), PATHS[0], &room, &refused).await;
+    let mut b = read(&instance(), PATHS[1], &room, &refused).await;
+    note_life(&mut client, &room, &lease).await?;
+    let mut refusing = [false; PATHS.len()];
+    loop {
+        let taken = json!({ "a": taken(&a), "b": taken(&b), "refusing": refusing.contains(&true) });
+        client.note("take", &room, Value::Null, taken).await?;
+        for number in std::mem::take(&mut *refused.lock()) {
+            client.note("refuse", &room, Value::Null, json!({ "number": number })).await?;
+        }
+        let last = *until.borrow_and_update();
+        if last.is_some_and(|last| a.revision() >= last && b.revision() >= last) {
+            return Ok(Some(lease));
+        }
+        tokio::select! {
+            changed = a.changed() => refusing[0] = is_refusing(changed.map(drop))?,
+            changed = b.changed() => refusing[1] = is_refusing(changed.map(drop))?,
+            _ = lease.lost() => {
+                client.note("lost", &room, Value::Null, Value::Null).await?;
+                lease = open(&instance).await;
+                note_life(&mut client, &room, &lease).await?;
+            }
+            Ok(()) = until.changed() => {}
+            // What it has not taken by now is missing, and the checker will say so.
+            () = time::sleep(CATCH_UP), if last.is_some() => return Ok(Some(lease)),
+        }
+    }
+}
+
+async fn note_life(client: &mut Client, room: &str, lease: &Instance) -> Result<()> {
+    client.note("live", room, Value::Null, json!({ "incarnation": lease.incarnation() })).await
+}
+
+async fn open(instance: &impl Fn() -> InstanceBuilder) -> Instance {
+    loop {
+        match instance().open().await {
+            Ok(lease) => return lease,
+            Err(_) => time::sleep(AGAIN).await,
+        }
+    }
+}
+
+async fn read(instance: &InstanceBuilder, path: &str, room: &str, refused: &Refused) -> Config<Value> {
+    loop {
+        let (room, refused) = (room.to_owned(), Arc::clone(refused));
+        let fits = move |value: &Value| {
+            if value.get("refused_by").and_then(Value::as_str) != Some(&room) {
+                return Ok(());
+            }
+            refused.lock().extend(number(value));
+            Err(format!("{room} does not run with it"))
+        };
+        match instance.config::<Value>(path).validate(fits).or_empty().await {
+            Ok(config) => return config,
+            Err(_) => time::sleep(AGAIN).await,
+        }
+    }
+}
+
+/// A change that cannot be run with is one as well.
+fn is_refusing(changed: Result<(), Error>) -> Result<bool> {
+    match changed {
+        Ok(()) => Ok(false),
+        Err(ended @ Error::Ended { .. }) => Err(ended).context("a document is read no more"),
+        Err(_) => Ok(true),
+    }
+}
+
+fn taken(config: &Config<Value>) -> Value {
+    json!({ "number": number(&config.borrow()), "revision": config.revision(), "rollout": config.rollout() })
+}
+
+fn number(value: &Value) -> Option<u64> {
+    value.get("number").and_then(Value::as_u64)
+}
