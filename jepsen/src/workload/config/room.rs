@@ -37,7 +37,8 @@ pub(super) async fn run(mut client: Client, room: String, mut until: watch::Rece
     loop {
         let taken = json!({ "a": taken(&a), "b": taken(&b), "refusing": refusing.contains(&true) });
         client.note("take", &room, Value::Null, taken).await?;
-        for number in std::mem::take(&mut *refused.lock()) {
+        let numbers = std::mem::take(&mut *refused.lock());
+        for number in numbers {
             client.note("refuse", &room, Value::Null, json!({ "number": number })).await?;
         }
         let last = *until.borrow_and_update();
