@@ -60,10 +60,13 @@ pub fn rollout_place(service: &str, id: &str) -> u32 {
 }
 
 impl Stage {
-    /// Whether an instance is in it.
+    /// Whether an instance is in it. One that might be, and has no name, is in none: it has no place, and nobody would
+    /// hear what it makes of a candidate.
     #[must_use]
     pub fn takes(&self, instance: &Instance) -> bool {
-        self.selector.matches(instance) && rollout_place(&instance.service, &instance.id) < self.share_bps
+        let is_somebody = !instance.id.is_empty();
+        let place = || rollout_place(&instance.service, &instance.id);
+        is_somebody && self.selector.matches(instance) && place() < self.share_bps
     }
 
     pub(super) fn check(&self) -> Result<(), Rejection> {
@@ -112,5 +115,31 @@ impl InstanceSelector {
 impl Gates {
     pub(super) fn check(self) -> Result<(), Rejection> {
         check::range("applied_bps", self.applied_bps.into(), 1, BPS.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Incarnation, LogTime, Revision};
+
+    #[test]
+    fn one_that_might_be_is_in_no_stage() {
+        let everybody = Stage { selector: InstanceSelector::default(), share_bps: BPS, hold_ms: None };
+        let instance = |id: &str| Instance {
+            service: "room".into(),
+            id: id.into(),
+            incarnation: Incarnation(1),
+            endpoints: Vec::new(),
+            zone: String::new(),
+            weight: 0,
+            labels: Vec::new(),
+            version: String::new(),
+            ttl_ms: 0,
+            opened: Revision(0),
+            opened_at: LogTime(0),
+        };
+        assert!(everybody.takes(&instance("room-1")));
+        assert!(!everybody.takes(&instance("")));
     }
 }
