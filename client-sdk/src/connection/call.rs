@@ -57,9 +57,7 @@ impl Nodes {
             unknowing.hear(&node.endpoint, &failure.error);
             let again = match retry {
                 Retry::Safe => failure.error.is_retryable() && !unknowing.is_sure(),
-                Retry::Unhappened => {
-                    failure.error.is_retryable() && !unknowing.is_sure() && happened == Happened::No
-                }
+                Retry::Unhappened => failure.error.is_retryable() && !unknowing.is_sure() && happened == Happened::No,
                 Retry::Never => false,
             };
             let pause = backoff.next(asked(&failure.error));

@@ -29,8 +29,10 @@ fn of_reader(truth: &Truth, reader: &str, taken: &[Taken]) -> Option<String> {
             let is_old = sets.first(0, held);
             return Some(format!(
                 "publish is atomic: {reader} ran with {a:?} and {b:?}, which was so {}",
-                is_old
-                    .map_or("at no revision".to_owned(), |old| format!("at {old}, after what was so at {known} only")),
+                is_old.map_or_else(
+                    || "at no revision".to_owned(),
+                    |old| format!("at {old}, after what was so at {known} only")
+                ),
             ));
         };
         *known = revision;

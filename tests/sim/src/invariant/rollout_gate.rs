@@ -89,7 +89,7 @@ pub(super) fn judge(records: &Records, audit: &Audit) -> Vec<String> {
             let Some(id) = it.rollout else { continue };
             let rollout = audit.truth.rollouts().iter().find(|rollout| rollout.id == id);
             let stage = rollout.and_then(|rollout| stage_of(rollout, reader));
-            if !rollout.zip(stage).is_some_and(|(rollout, stage)| stage < rollout.opened.len()) {
+            if rollout.zip(stage).is_none_or(|(rollout, stage)| stage >= rollout.opened.len()) {
                 violations.push(format!("rollout gate: {reader} ran with {it:?}, and is in none of its open stages"));
             }
         }
