@@ -175,7 +175,7 @@ fn what_the_daemon_does_and_a_verb_without_its_noun_are_pointed_to() {
         ("cluster forget 3", "tip: `keeper forget` does that"),
         ("cluster init", "tip: `keeper init` does that"),
         ("cluster backup-verify x.backup", "tip: `keeper backup-verify` does that"),
-        ("status", "tip: did you mean: `keeperctl control status` or `keeperctl cluster status`"),
+        ("status", "tip: did you mean: `keeperctl config status` or `keeperctl control status`"),
         ("cluster kick ann", "tip: did you mean: `keeperctl session kick`"),
     ] {
         let told = told(line);
