@@ -2,6 +2,10 @@
 //!
 //! Pure bookkeeping under one short lock. Invariants: there is always at least one node; those configured are never
 //! forgotten; a leader is believed until it fails or says otherwise, and then nobody is until an answer names one.
+//!
+//! Nodes pay for connections: there is one to a node that calls go to, and none to one that was only asked who leads.
+//! Who leads is found out once somebody wants to know: a client that only follows needs one node, and has it say who the
+//! others are, to go there when it fails.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,6 +35,15 @@ pub(crate) enum Aim {
     At(Endpoint),
 }
 
+/// What is to be found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Who leads.
+    Leader,
+    /// Who the members are, as this node knows them.
+    Members(Endpoint),
+}
+
 /// One node and the connection to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -46,13 +59,17 @@ pub(crate) struct Nodes {
     /// Counts the times a leader became known: those who pause for want of one wake early.
     led: watch::Sender<u64>,
     /// Wakes the scout.
-    leaderless: Notify,
+    asked: Notify,
 }
 
 #[derive(Debug)]
 struct Book {
     known: Vec<Known>,
     leader: Option<Endpoint>,
+    /// Somebody has asked for the leader since it was known last.
+    wanted: bool,
+    /// Nobody has said who the members are since the home moved.
+    strange: bool,
     /// Whom to ask for the leader next, and whom `Aim::Any` means; both move on when that node fails.
     turn: usize,
     home: usize,
@@ -82,8 +99,8 @@ impl Nodes {
             }
         }
         let home = random.below(known.len());
-        let book = Mutex::new(Book { known, leader: None, turn: home, home });
-        Self { settings, random, book, led: watch::Sender::new(0), leaderless: Notify::new() }
+        let book = Mutex::new(Book { known, leader: None, wanted: false, strange: true, turn: home, home });
+        Self { settings, random, book, led: watch::Sender::new(0), asked: Notify::new() }
     }
 
     /// The node to ask now.
@@ -91,10 +108,38 @@ impl Nodes {
         let mut book = self.book.lock();
         let endpoint = match aim {
             Aim::At(endpoint) => endpoint.clone(),
-            Aim::Leader => book.leader.clone().unwrap_or_else(|| book.at(book.turn)),
+            Aim::Leader => match &book.leader {
+                Some(leader) => leader.clone(),
+                None => {
+                    book.wanted = true;
+                    self.asked.notify_one();
+                    book.at(book.turn)
+                }
+            },
             Aim::Any => book.at(book.home),
         };
         book.node(endpoint, &self.settings)
+    }
+
+    /// A node to ask once: by the connection to it, or by one that goes when it has answered.
+    pub(crate) fn visit(&self, endpoint: Endpoint) -> Result<Node, Error> {
+        let mut book = self.book.lock();
+        if book.at(book.home) == endpoint {
+            return book.node(endpoint, &self.settings);
+        }
+        let channel = match book.known.iter().find(|it| it.endpoint == endpoint).and_then(|it| it.channel.clone()) {
+            Some(channel) => channel,
+            None => open(&endpoint, &self.settings)?,
+        };
+        Ok(Node { endpoint, channel })
+    }
+
+    /// Calls will go to this node: by the connection that it was asked by.
+    pub(crate) fn stay(&self, node: Node) {
+        let mut book = self.book.lock();
+        if let Some(known) = book.known.iter_mut().find(|it| it.endpoint == node.endpoint) {
+            known.channel.get_or_insert(node.channel);
+        }
     }
 
     /// Every node known now.
@@ -112,6 +157,7 @@ impl Nodes {
         if book.leader.as_ref() != Some(endpoint) {
             book.learn(endpoint);
             book.leader = Some(endpoint.clone());
+            book.wanted = false;
             drop(book);
             self.led.send_modify(|count| *count += 1);
         }
@@ -131,17 +177,19 @@ impl Nodes {
         let mut book = self.book.lock();
         if book.leader.as_ref() == Some(endpoint) {
             book.leader = None;
+            book.wanted = true;
         }
         if book.at(book.turn) == *endpoint {
             book.turn += 1;
         }
         if failure.leader == LeaderHint::Gone && book.at(book.home) == *endpoint {
             book.home += 1;
+            book.strange = true;
         }
-        let leaderless = book.leader.is_none();
+        let is_asked = book.wanted || book.strange;
         drop(book);
-        if leaderless {
-            self.leaderless.notify_one();
+        if is_asked {
+            self.asked.notify_one();
         }
     }
 
@@ -153,6 +201,7 @@ impl Nodes {
             return;
         }
         let mut book = self.book.lock();
+        book.strange = false;
         book.known.retain(|it| it.origin == Origin::Configured || members.contains(&it.endpoint));
         for endpoint in members {
             book.learn(endpoint);
@@ -166,10 +215,20 @@ impl Nodes {
         let _ = time::timeout(pause, led.changed()).await;
     }
 
-    /// Resolves when a leader is wanted and none is known.
-    pub(crate) async fn leaderless(&self) {
-        while self.leader().is_some() {
-            self.leaderless.notified().await;
+    /// Resolves when there is something to find out.
+    pub(crate) async fn wanted(&self) -> Wanted {
+        loop {
+            let (home, is_leader, is_strange) = {
+                let book = self.book.lock();
+                (book.at(book.home), book.wanted, book.strange)
+            };
+            if is_leader {
+                return Wanted::Leader;
+            }
+            if is_strange {
+                return Wanted::Members(home);
+            }
+            self.asked.notified().await;
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Looks for the leader when nobody is known to lead: asks every node what it knows, so that one living node is enough.
+//! Looks for the leader when somebody wants it and nobody is known to lead: asks every node what it knows, so that one
+//! living node is enough. Asks the node that a client begins with who the others are.
 //!
 //! One task per client, however many callers wait. A node's claim is only a hint: a deposed leader that has not noticed
 //! claims too, refuses the next write, and is forgotten again.
@@ -11,7 +12,7 @@ use tokio::time::{self, Instant};
 
 use crate::{
     Endpoint, Error,
-    connection::{Aim, Backoff, Nodes, Retry},
+    connection::{Aim, Backoff, Node, Nodes, Retry, nodes::Wanted},
     limits,
 };
 
@@ -22,12 +23,14 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) async fn scout(nodes: Arc<Nodes>) {
     let mut backoff = Backoff::new(nodes.random.clone());
     loop {
-        nodes.leaderless().await;
-        look(&nodes).await;
+        match nodes.wanted().await {
+            Wanted::Leader => look(&nodes).await,
+            Wanted::Members(home) => ask_all(&nodes, vec![home]).await,
+        };
         let found_at = nodes.leader().map(|_| Instant::now());
         // Also after success: a claim that proves false must not be believed in a tight circle.
         time::sleep(backoff.next(None)).await;
-        nodes.leaderless().await;
+        nodes.wanted().await;
         if found_at.is_some_and(|at| at.elapsed() > limits::BACKOFF_MAX) {
             backoff.reset();
         }
@@ -60,7 +63,7 @@ async fn ask_all(nodes: &Nodes, endpoints: Vec<Endpoint>) -> Heard {
     let mut heard = Heard::Nobody;
     let mut newest = (0, 0);
     while let Some(answer) = answers.next().await {
-        let Some((endpoint, status)) = answer else { continue };
+        let Some((node, status)) = answer else { continue };
         heard = Heard::Somebody;
         if status.term >= newest.0 {
             nodes.members(&members(&status));
@@ -69,7 +72,8 @@ async fn ask_all(nodes: &Nodes, endpoints: Vec<Endpoint>) -> Heard {
         let claimed = (status.term, status.node_id);
         if status.role == "leader" && claimed > newest {
             newest = claimed;
-            nodes.leads(&endpoint);
+            nodes.leads(&node.endpoint);
+            nodes.stay(node);
         }
     }
     heard
@@ -93,11 +97,11 @@ impl Nodes {
     }
 }
 
-async fn ask(nodes: &Nodes, endpoint: Endpoint) -> Option<(Endpoint, StatusReply)> {
-    let node = nodes.pick(&Aim::At(endpoint)).ok()?;
-    let mut client = ClusterClient::new(node.channel);
+async fn ask(nodes: &Nodes, endpoint: Endpoint) -> Option<(Node, StatusReply)> {
+    let node = nodes.visit(endpoint).ok()?;
+    let mut client = ClusterClient::new(node.channel.clone());
     let reply = time::timeout(PATIENCE, client.status(StatusRequest {})).await.ok()?.ok()?;
-    Some((node.endpoint, reply.into_inner()))
+    Some((node, reply.into_inner()))
 }
 
 fn members(status: &StatusReply) -> Vec<Endpoint> {

@@ -18,6 +18,7 @@ mod config_sdk_follow;
 mod config_sdk_status;
 mod config_secrets;
 mod config_text;
+mod connections;
 mod ctl;
 mod ctl_config_folder;
 mod ctl_config_import;
