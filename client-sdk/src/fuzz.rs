@@ -8,8 +8,15 @@ use crate::session;
 pub type Property = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const PROPERTIES: &[&[Property]] =
-    &[session::FUZZ, &[("document_value", document_value), ("kept_file", crate::config::fuzz_kept_file)]];
+pub const PROPERTIES: &[&[Property]] = &[
+    session::FUZZ,
+    &[
+        ("document_value", document_value),
+        ("kept_file", crate::config::fuzz_kept_file),
+        ("followed_reply", crate::config::fuzz_followed_reply),
+        ("rollout_reply", crate::rollout::fuzz_rollout_reply),
+    ],
+];
 
 /// A canonical value is JSON of bounded depth, or an error that says whose it was.
 fn document_value(input: &[u8]) {

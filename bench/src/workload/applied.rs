@@ -1,8 +1,8 @@
 //! From the call that publishes a document until every process that reads it has said that it runs with it.
 //!
 //! Each reader is a client of its own, as a process is: with a lease, a stream of its documents and its word to the
-//! leader. The publisher then asks for the status, which answers once all have spoken: what `keeperctl config put --wait
-//! 100%` does.
+//! leader. The publisher then asks for the status, which answers once all have spoken: what `keeperctl config put
+//! --wait 100%` does.
 
 use std::time::{Duration, Instant};
 

@@ -67,7 +67,8 @@ impl<T> ConfigBuilder<T> {
     }
 
     /// Takes it for an empty document (`{}`) that there is none, at the start and when it is deleted: for a `T` whose
-    /// every field has a default. Without it there is nothing to start with, and what is deleted goes on running.
+    /// every field has a default. Without it there is nothing to start with, what is deleted goes on running, and a
+    /// process that announced a schema stands in the way of deleting it.
     pub const fn or_empty(mut self) -> Self {
         self.absent = Absent::Empty;
         self
@@ -91,7 +92,11 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
     pub async fn open(self) -> Result<Config<T>, Error> {
         let Self { nodes, tasks, hub, path, schema, validate, absent, keep } = self;
         check_path(&path)?;
-        let schema = schema.transpose()?.map(Arc::new);
+        let mut schema = schema.transpose()?;
+        if absent == Absent::Empty {
+            schema = schema.map(Announced::or_empty).transpose()?;
+        }
+        let schema = schema.map(Arc::new);
         let keep = keep.map(|options| Arc::new(Keep::new(options, &path, hub.reader())));
         let pin = Pin::new(hub, &path, schema.clone())?;
         let patience = keep.as_ref().map_or(nodes.settings.operation_timeout, |keep| keep.after());

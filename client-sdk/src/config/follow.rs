@@ -82,7 +82,7 @@ impl std::fmt::Debug for EffectiveWatch {
     }
 }
 
-struct Followed {
+pub(super) struct Followed {
     paths: Vec<String>,
     reader: Reader,
     cursor: Cursor,
@@ -118,7 +118,7 @@ impl Follow for Followed {
     }
 }
 
-fn changed(frame: v1::Followed) -> EffectiveChanged {
+pub(super) fn changed(frame: v1::Followed) -> EffectiveChanged {
     EffectiveChanged {
         revision: frame.cursor,
         state_id: frame.state_id,

@@ -14,6 +14,8 @@ mod document;
 mod effective;
 mod follow;
 mod from_proto;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod health;
 mod hub;
 mod kept;
@@ -39,6 +41,8 @@ pub use document::{Document, Documents, Format};
 pub use effective::{AppliedLayer, Effective, EffectiveDocument, GivenField, Secrets};
 pub use follow::{EffectiveChanged, EffectiveWatch};
 pub(crate) use from_proto::published;
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::followed_reply as fuzz_followed_reply;
 pub use health::Health;
 #[cfg(any(test, fuzzing))]
 pub(crate) use kept::fuzz_kept_file;

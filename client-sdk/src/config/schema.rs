@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
-use serde_json::{Number, Value};
+use serde_json::{Number, Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{Error, limits};
@@ -15,6 +15,9 @@ pub(super) const RESTART: &str = "x-keeper-restart";
 
 /// Marks a field that nobody but its readers sees.
 pub(super) const SECRET: &str = "x-keeper-secret";
+
+/// Says of a whole schema that who reads by it takes the lack of a document for an empty one.
+const OR_EMPTY: &str = "x-keeper-or-empty";
 
 const EXPLAINING: [&str; 6] = ["title", "description", "default", "examples", "deprecated", "$comment"];
 
@@ -35,6 +38,19 @@ impl Announced {
         let settings = settings.with_transform(RecursiveTransform(explain_nothing));
         let settings = settings.with_transform(RecursiveTransform(bound_numbers));
         Self::new(settings.into_generator().into_root_schema_for::<T>().to_value())
+    }
+
+    /// The same, of a process that can do without the document: deleting it is judged as if `{}` were published.
+    pub(crate) fn or_empty(self) -> Result<Self, Error> {
+        let mut root = match self.root.as_bool() {
+            Some(true) => json!({}),
+            Some(false) => json!({ "not": {} }),
+            None => self.root,
+        };
+        if let Value::Object(entries) = &mut root {
+            entries.insert(OR_EMPTY.to_owned(), Value::Bool(true));
+        }
+        Self::new(root)
     }
 
     /// As the application wrote it.
@@ -83,7 +99,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use serde::Deserialize;
-    use serde_json::json;
 
     use super::*;
 
@@ -136,6 +151,14 @@ mod tests {
         assert_eq!(announced.text, r#"{"maximum":9,"type":"integer"}"#);
         assert_eq!(hex(&announced.hash), "4729d12f1fc23a4364a8f4262fa48a6a");
         assert_eq!(Announced::new(json!({"maximum": 9, "type": "integer"})).unwrap(), announced);
+    }
+
+    #[test]
+    fn who_can_do_without_the_document_says_so_whatever_the_schema() {
+        let said = |root| Announced::new(root).unwrap().or_empty().unwrap().text;
+        assert_eq!(said(json!({"type": "object"})), r#"{"type":"object","x-keeper-or-empty":true}"#);
+        assert_eq!(said(json!(true)), r#"{"x-keeper-or-empty":true}"#);
+        assert_eq!(said(json!(false)), r#"{"not":{},"x-keeper-or-empty":true}"#);
     }
 
     #[test]

@@ -68,10 +68,12 @@ async fn a_walk_that_cannot_begin_says_why_within_its_patience() -> anyhow::Resu
     assert!(matches!(scan.next().await, Some(Err(error)) if error.reason() == "full"));
     assert!(scan.next().await.is_none(), "an error is the last item");
     // One that has begun tries for ever.
-    fake.state.change(|book| (book.walks_full, book.break_walks) = (false, 1));
+    fake.state.change(|book| {
+        (book.walks_full, book.walks_refused) = (false, 0);
+        (book.break_walks, book.broken_walks_fill) = (1, true);
+    });
     let mut scan = keeper.sessions().scan(walk);
     scan.page().await.transpose()?;
-    fake.state.change(|book| (book.walks_full, book.walks_refused) = (true, 0));
     let room = async {
         fake.state.until("it has tried again and again", |book| book.walks_refused > 4).await?;
         fake.state.change(|book| book.walks_full = false);

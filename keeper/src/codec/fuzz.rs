@@ -2,9 +2,10 @@
 //! applied; and what a state became can be frozen and thawed.
 
 use bytes::Bytes;
-use keeper_registry::{LogTime, PresenceLimits, Revision, Stamp, State, StateId};
+use keeper_registry::{Command, Level, LogTime, PresenceLimits, RaiseLevel, Revision, Stamp, State, StateId};
 
 use super::{DecodeError, Input, Output, answer, batch, record};
+use crate::batch::Decoded;
 
 /// A name, which is that of a folder of `fuzz/corpus`, and a function that panics where it does not hold.
 pub(crate) type Property = (&'static str, fn(&[u8]));
@@ -30,7 +31,7 @@ pub(crate) fn round_trip<T, E: std::fmt::Debug>(
 }
 
 fn commands(input: &[u8]) {
-    let write = |read: &crate::batch::Decoded| batch::encode(read.time, &read.commands);
+    let write = |read: &Decoded| batch::encode(read.time, &read.commands);
     round_trip(input, |bytes| batch::decode(&bytes), write);
     let Ok(read) = batch::decode(&Bytes::copy_from_slice(input)) else { return };
     let again = batch::decode(&write(&read)).expect("what was written can be read");
@@ -38,9 +39,15 @@ fn commands(input: &[u8]) {
 }
 
 /// A committed entry cannot fail: whatever decodes is applied, by every replica alike, also by one that installed a
-/// snapshot in between.
+/// snapshot in between; in a cluster that refuses what came later, and in one that knows it all.
 fn commands_applied(input: &[u8]) {
     let Ok(batch) = batch::decode(&Bytes::copy_from_slice(input)) else { return };
+    for level in [Level::FIRST, Level::NEWEST] {
+        applied(&batch, level);
+    }
+}
+
+fn applied(batch: &Decoded, level: Level) {
     let presence = PresenceLimits::default();
     let mut state = State::new(presence);
     let mut revision = 0;
@@ -48,7 +55,9 @@ fn commands_applied(input: &[u8]) {
         revision += 1;
         Stamp { revision: Revision(revision), time }
     };
-    state.apply(at(LogTime(1)), &keeper_registry::Command::Found(StateId(0xFEED)));
+    state.apply(at(LogTime(1)), &Command::Found(StateId(0xFEED)));
+    let raise = RaiseLevel { to: level, needs: "0".to_owned(), author: String::new() };
+    state.apply(at(LogTime(1)), &Command::RaiseLevel(raise)).reply.expect("a level is reached");
     for command in batch.commands.iter() {
         let at = at(batch.time);
         let mut thawed = thaw(presence, &chunks(&state)).expect("what was frozen can be thawed");

@@ -165,7 +165,7 @@ impl Merges {
 }
 
 impl Merged {
-    fn new(value: Bytes) -> Self {
+    pub(crate) fn new(value: Bytes) -> Self {
         let digest = xxhash_rust::xxh3::xxh3_128(&value);
         Self { value, digest, written: Mutex::new(None) }
     }

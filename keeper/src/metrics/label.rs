@@ -151,6 +151,24 @@ label! {
     }
 }
 
+label! {
+    /// What judging a publish came to.
+    Judgement = "verdict" {
+        /// Nothing speaks against it.
+        Sound = "sound",
+        /// Something does, and was overruled or only asked about.
+        Overruled = "overruled",
+        /// A schema or a process that reads it refuses it.
+        Objected = "objected",
+        /// It says something that cannot be.
+        Invalid = "invalid",
+        /// There is more of it than is judged or served.
+        TooLarge = "too_large",
+        /// It could not be judged here.
+        Failed = "failed",
+    }
+}
+
 impl From<Lane> for Gatekeeper {
     fn from(lane: Lane) -> Self {
         match lane {

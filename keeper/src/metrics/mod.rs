@@ -11,7 +11,7 @@ mod label;
 #[cfg(test)]
 mod tests;
 
-pub use label::{Applied, By, Consistency, Gatekeeper, Kind, Label, Lane, Listener, Outcome};
+pub use label::{Applied, By, Consistency, Gatekeeper, Judgement, Kind, Label, Lane, Listener, Outcome};
 
 use std::sync::atomic::AtomicU64;
 
@@ -87,6 +87,10 @@ pub struct Metrics {
     pub watch_resets: By<Kind, Counter>,
     /// Effective documents told to followers.
     pub follow_documents_told: Counter,
+    /// Publishes judged, dry runs and rollouts among them.
+    pub publishes_judged: By<Judgement, Counter>,
+    /// Judging one publish.
+    pub judge_seconds: Histogram,
     /// Acknowledgements heard by this node while it led.
     pub acknowledgements: By<Applied, Counter>,
     /// Acknowledgements in the leader's memory.
@@ -172,6 +176,9 @@ impl Metrics {
             watch_resets: into.counters("watch_resets", "Watches that began again with the full set, or with a scan"),
             follow_documents_told: into
                 .counter("follow_documents_told", "Effective config documents told, each once a follower"),
+            publishes_judged: into
+                .counters("publishes_judged", "Publishes judged, dry runs and rollouts among them, by what it came to"),
+            judge_seconds: into.times("judge_seconds", "Judging one publish"),
             acknowledgements: into.counters("acknowledgements", "Acknowledgements of documents that this leader heard"),
             acknowledgements_kept: into
                 .level("acknowledgements_kept", "Acknowledgements that this leader keeps, one a document and instance"),

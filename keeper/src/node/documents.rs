@@ -55,7 +55,9 @@ impl Documents {
     pub(super) fn begin(self, services: &mut Tasks, runtimes: &Runtimes, ground: &Ground<'_>) -> rpc::Documents {
         let Ground { replica, raft, view, proposer, metrics } = *ground;
         let Self { compiled, merges, keys, nonces, offload, wall } = self;
-        let publisher = Publisher::new(view.clone(), proposer.clone(), Arc::clone(&compiled), keys, nonces, offload);
+        let counting = Arc::clone(metrics);
+        let publisher =
+            Publisher::new(view.clone(), proposer.clone(), Arc::clone(&compiled), keys, nonces, offload, counting);
         let acks = Acks::new(Arc::clone(replica), raft, merges, Arc::clone(metrics));
         let driver = Driver::new(Arc::clone(replica), acks.clone(), wall);
         let promotions = Promotions::new(proposer.clone(), publisher.clone());

@@ -270,26 +270,17 @@ impl Node {
             advertised,
             raft: raft.clone(),
             replica: Arc::clone(&replica),
-            wall: wall.clone(),
+            wall,
             wiped,
         });
-        let identity = rpc::Identity { cluster: settings.cluster.clone(), node_id: node };
-        let cluster = settings.cluster.clone();
-        let source = backup::Source { cluster, node, replica: Arc::clone(&replica), raft: raft.clone(), wall };
-        let (backups, backup_worker) = Backups::new(source);
-        streams.spawn_service(&runtimes, "backups", move |stop| backup_worker.run(stop));
-        let silence_max = Duration::from_millis(settings.raft.election_max_ms);
-        let members = Members::new(raft.clone(), Arc::clone(&replica), proposer.clone(), silence_max);
-        services.look_after(&runtimes, &members, &metrics, wiped);
-        let upgrade = Upgrade::new(raft.clone(), proposer.clone());
-        let described = Arc::clone(&admin) as Arc<dyn rpc::Node>;
-        let cluster = ClusterService::new(identity, view.clone(), backups, members, upgrade, described);
+        let ground = Ground { replica: &replica, raft: &raft, view: &view, proposer: &proposer, metrics: &metrics };
+        let cluster = administer(&mut streams, &mut services, &runtimes, &settings, &ground, &admin);
         let (merges, stopping) = (documents.merges(), streams.stopping());
         let watches = Watches::new(Arc::clone(&replica), raft.clone(), Arc::clone(&metrics), merges, stopping);
         let watching = watches.clone();
-        let ground = Ground { replica: &replica, raft: &raft, view: &view, proposer: &proposer, metrics: &metrics };
+        let documents = documents.begin(&mut services, &runtimes, &ground);
         let parts = rpc::Parts {
-            documents: documents.begin(&mut services, &runtimes, &ground),
+            documents,
             view,
             proposer,
             leases,
@@ -372,6 +363,28 @@ impl Tasks {
             Ok::<(), std::convert::Infallible>(())
         });
     }
+}
+
+/// What is asked about the cluster itself; and what is done for its members without being asked.
+fn administer(
+    streams: &mut Tasks,
+    services: &mut Tasks,
+    runtimes: &Runtimes,
+    settings: &Settings,
+    ground: &Ground<'_>,
+    admin: &Arc<Admin>,
+) -> ClusterService {
+    let &Ground { replica, raft, view, proposer, metrics } = ground;
+    let (cluster, node, wall) = (settings.cluster.clone(), admin.node_id, admin.wall.clone());
+    let identity = rpc::Identity { cluster: cluster.clone(), node_id: node };
+    let source = backup::Source { cluster, node, replica: Arc::clone(replica), raft: raft.clone(), wall };
+    let (backups, worker) = Backups::new(source);
+    streams.spawn_service(runtimes, "backups", move |stop| worker.run(stop));
+    let silence_max = Duration::from_millis(settings.raft.election_max_ms);
+    let members = Members::new(raft.clone(), Arc::clone(replica), proposer.clone(), silence_max);
+    services.look_after(runtimes, &members, metrics, admin.wiped);
+    let upgrade = Upgrade::new(raft.clone(), proposer.clone());
+    ClusterService::new(identity, view.clone(), backups, members, upgrade, Arc::clone(admin) as Arc<dyn rpc::Node>)
 }
 
 fn serve_pages(

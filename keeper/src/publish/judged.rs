@@ -8,6 +8,7 @@ use keeper_registry::{Layer, Level, Publish, Rejection, Revision, Witness};
 
 use super::told::{self, Before};
 use super::{Draft, DraftAction, Publisher, Told, seal};
+use crate::clock;
 use crate::config::Field;
 use crate::config::judge::{Case, Objections, Refusal};
 use crate::config::limits::ATTACHED_MAX;
@@ -45,6 +46,13 @@ impl Publisher {
     /// # Errors
     /// It may not be proposed.
     pub async fn judge(&self, draft: &Arc<Draft>, objecting: Objecting) -> Result<Judged, Problem> {
+        let began = clock::now();
+        let judged = self.judge_by_state(draft, objecting).await;
+        self.count(began, judged.as_ref().map(|judged| &judged.objections));
+        judged
+    }
+
+    async fn judge_by_state(&self, draft: &Arc<Draft>, objecting: Objecting) -> Result<Judged, Problem> {
         if self.level() < Level::CONFIGS {
             // Nothing is left unjudged because this node has not heard yet that there is a level to judge by.
             self.view.wait(Consistency::Linearizable).await?;

@@ -16,6 +16,7 @@
 //!
 //! [`Publisher::try_publish`] is the same without proposing: on any node, after a confirmed read.
 
+mod counted;
 mod draft;
 mod judged;
 mod rollout;
@@ -37,6 +38,7 @@ use crate::config::judge::Objections;
 use crate::config::schema::Compiled;
 use crate::config::secret::KeyRing;
 use crate::limits::JUDGED_AGAIN_MAX;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::propose::{Committed, Lane, Proposal, Proposer};
 use crate::raft::Offload;
@@ -51,6 +53,7 @@ pub struct Publisher {
     keys: Arc<KeyRing>,
     nonces: Nonces,
     offload: Offload,
+    metrics: Arc<Metrics>,
 }
 
 /// What became of a publish.
@@ -76,8 +79,9 @@ impl Publisher {
         keys: Arc<KeyRing>,
         nonces: Nonces,
         offload: Offload,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { view, proposer, compiled, keys, nonces, offload }
+        Self { view, proposer, compiled, keys, nonces, offload, metrics }
     }
 
     /// The keys of secrets.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keeper_registry::{Command, Gates, Publish, Rejection, Reply, Rollout, Stage, StartRollout, Witness};
 
 use super::{Draft, Judged, Objecting, Published, Publisher, draft, judged};
+use crate::clock;
 use crate::config::judge::{Case, Objections};
 use crate::limits::{JUDGED_AGAIN_MAX, JUDGED_INLINE_BYTES_MAX};
 use crate::problem::Problem;
@@ -81,8 +82,11 @@ impl Publisher {
         let case = self.view.read(|state| Case::of(state, &publish)).map_err(judged::problem)?;
         let (compiled, keys) = (Arc::clone(&self.compiled), Arc::clone(&self.keys));
         let is_large = case.merged_bytes() > JUDGED_INLINE_BYTES_MAX;
-        let judge = move || case.judge(&compiled, &keys).map(|verdict| verdict.witnesses).map_err(judged::problem);
-        if is_large { self.offload.compute(judge).await } else { judge() }
+        let judge = move || case.judge(&compiled, &keys).map_err(judged::problem);
+        let began = clock::now();
+        let verdict = if is_large { self.offload.compute(judge).await } else { judge() };
+        self.count(began, verdict.as_ref().map(|verdict| &verdict.overruled));
+        verdict.map(|verdict| verdict.witnesses)
     }
 
     /// The rollout that a request has begun.

@@ -8,7 +8,7 @@ use keeper_registry::{AdvanceRollout, Command, LogTime, Rollout, StopCause, Stop
 use parking_lot::Mutex;
 
 use super::evidence::{Evidence, Gatherer, Heard};
-use super::gate::{Decision, decide};
+use super::gate::{Decision, counted, decide};
 use super::promote::{Promotion, Promotions};
 use crate::acks::{Acks, Health};
 use crate::clock::WallClock;
@@ -193,7 +193,7 @@ impl Worker {
         match decide(rollout, &evidence, self.driver.now()) {
             Decision::Wait { until, .. } => return Ok(until),
             Decision::Stop(reason) => {
-                tracing::warn!(rollout = id, stage, reason, "stopping the rollout");
+                tracing::warn!(rollout = id, stage = counted(stage), reason, "stopping the rollout");
                 let (cause, author) = (StopCause::Failed, String::new());
                 let bytes = reason.len() + STEP_BYTES;
                 let stop = Command::StopRollout(StopRollout { rollout: id, cause, reason, author });
@@ -201,7 +201,7 @@ impl Worker {
                 self.metrics.rollouts_stopped.inc();
             }
             Decision::Advance => {
-                tracing::info!(rollout = id, stage, "the stage has passed; opening the next");
+                tracing::info!(rollout = id, stage = counted(stage), "the stage has passed; opening the next");
                 let author = String::new();
                 let advance = Command::AdvanceRollout(AdvanceRollout { rollout: id, from_stage: stage, author });
                 self.propose(Proposal { term: Some(term), ..Proposal::new(advance, STEP_BYTES) }).await?;

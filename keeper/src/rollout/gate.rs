@@ -41,7 +41,7 @@ pub fn decide(rollout: &Rollout, evidence: &Evidence, now: LogTime) -> Decision 
     let stage = rollout.stage();
     let open = rollout.opened.last().zip(rollout.stages.get(stage as usize));
     let Some((opened, Some(hold_ms))) = open.map(|(opened, stage)| (opened, stage.hold_ms)) else {
-        return wait(format!("somebody advances it: stage {stage} has no time of its own"));
+        return wait(format!("somebody advances it: stage {} has no time of its own", counted(stage)));
     };
     if let Some(why) = lacking(rollout, evidence) {
         return wait(why);
@@ -49,9 +49,15 @@ pub fn decide(rollout: &Rollout, evidence: &Evidence, now: LogTime) -> Decision 
     let until = LogTime(opened.time.0.saturating_add(hold_ms));
     if now < until {
         let left_s = (until.0 - now.0).div_ceil(1_000);
-        return Decision::Wait { why: format!("stage {stage} is watched for another {left_s} s"), until: Some(until) };
+        let why = format!("stage {} is watched for another {left_s} s", counted(stage));
+        return Decision::Wait { why, until: Some(until) };
     }
     if rollout.opened.len() < rollout.stages.len() { Decision::Advance } else { Decision::Promote }
+}
+
+/// The number of a stage as people count: the first is 1.
+pub(super) const fn counted(stage: u32) -> u32 {
+    stage + 1
 }
 
 const fn wait(why: String) -> Decision {
@@ -155,7 +161,7 @@ mod tests {
     fn a_stage_passes_when_everybody_applied_it_and_its_time_is_over() {
         let rollout = rollout(&[Some(500), Some(0)], 1, 10_000);
         let all = members(&[Applied, Applied]);
-        assert_eq!(why(decide(&rollout, &all, LogTime(1_499))), "stage 0 is watched for another 1 s");
+        assert_eq!(why(decide(&rollout, &all, LogTime(1_499))), "stage 1 is watched for another 1 s");
         assert_eq!(decide(&rollout, &all, LogTime(1_500)), Decision::Advance);
         let one = members(&[Applied, Waiting]);
         assert_eq!(why(decide(&rollout, &one, LogTime(9_000))), "1 of 2 instances to apply it: room/1");
@@ -170,7 +176,7 @@ mod tests {
         let all = members(&[Applied]);
         assert_eq!(decide(&rollout(&[Some(0), Some(9)], 2, 10_000), &all, LogTime(2_009)), Decision::Promote);
         let by_hand = decide(&rollout(&[Some(0), None], 2, 10_000), &all, LogTime(900_000));
-        assert_eq!(why(by_hand), "somebody advances it: stage 1 has no time of its own");
+        assert_eq!(why(by_hand), "somebody advances it: stage 2 has no time of its own");
     }
 
     #[test]

@@ -284,7 +284,8 @@ fn rejection_message(rejection: &Rejection) -> String {
             format!("`{path}` is part of rollout {rollout}, which is under way: promote or stop it, and publish then")
         }
         Rejection::RolloutIs { rollout, state, stage } => {
-            format!("rollout {rollout} is {}, its last open stage being {stage}", standing(*state))
+            // People count from 1.
+            format!("rollout {rollout} is {}, its last open stage being {}", standing(*state), stage + 1)
         }
         Rejection::Quota { limit, present, max } => {
             format!("the session policy allows {max} sessions by `{limit}`, and there are {present}")

@@ -5,7 +5,7 @@ use keeper_proto::v1 as wire;
 use keeper_registry::{Command, LogTime};
 use prost::Message;
 
-use super::{config, from_proto, presence, session, token};
+use super::{config, follow, from_proto, presence, rollout, session, token};
 use crate::codec::batch;
 use crate::codec::fuzz::{Property, round_trip};
 use crate::problem::Problem;
@@ -19,6 +19,11 @@ pub(crate) const PROPERTIES: &[Property] = &[
     ("presence_request", presence::fuzz::request),
     ("open_instance", open_instance),
     ("publish", publish),
+    ("start_rollout_request", rollout::fuzz::start_rollout_request),
+    ("follow_request", follow::fuzz::follow_request),
+    ("announce_request", follow::fuzz::announce_request),
+    ("acknowledge_request", follow::fuzz::acknowledge_request),
+    ("followed", follow::fuzz::followed),
     ("scan_token", |input| round_trip(input, |bytes| token::ScanToken::read(&bytes), token::ScanToken::write)),
     ("notices_token", notices_token),
     ("presence_token", presence::fuzz::token),

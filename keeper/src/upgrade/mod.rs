@@ -93,7 +93,10 @@ fn target(present: Level, survey: &Survey) -> Result<Level, Problem> {
         return Ok(all);
     }
     let behind = said().filter(|(_, said)| said.level_max < most).map(|(id, said)| behind(id, said));
-    let (behind, release) = (behind.collect::<Vec<_>>().join("; "), release_of(most));
+    let behind = behind.collect::<Vec<_>>().join("; ");
+    // A leader of the release before does not know which one the level came with, but who announced it.
+    let newer = said().find(|(_, said)| most > Level::NEWEST && said.level_max == most);
+    let release = newer.map_or_else(|| release_of(most), |(_, said)| said.release.as_str());
     Err(invalid(format!("{behind}: feature level {most} needs keeper {release} or newer on every member")))
 }
 
@@ -135,6 +138,19 @@ mod tests {
                         upgrade.level_max; node 4 runs keeper 0.1.9, which reaches level 1: feature level 2 needs \
                         keeper 0.2.0 or newer on every member";
         assert_eq!(refusal(&survey), expected);
+    }
+
+    #[test]
+    fn a_leader_that_is_older_than_the_level_names_the_release_of_who_reads_it() {
+        let newest = Level::NEWEST.0;
+        let survey = BTreeMap::from([(1, said(newest + 1, "9.1.0")), (2, said(newest, "9.0.0"))]);
+        let refused = target(Level::NEWEST, &survey).expect_err("this one is behind").to_string();
+        let expected = format!(
+            "node 2 runs keeper 9.0.0, which reaches level {newest}: feature level {} needs keeper 9.1.0 or newer on \
+             every member",
+            newest + 1
+        );
+        assert_eq!(refused, expected);
     }
 
     #[test]

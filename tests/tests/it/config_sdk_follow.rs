@@ -102,6 +102,36 @@ async fn schemas_are_announced_in_the_name_of_each_incarnation() {
     .await;
 }
 
+/// It was refused as if they would have nothing to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_is_deleted_when_all_who_read_it_can_do_without() {
+    #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+    #[serde(default)]
+    struct Limits {
+        max_clients: u16,
+    }
+    let cluster = InProcess::start(3).await;
+    let keeper = cluster.keeper().await;
+    let instance = keeper.instance("room", "room-1").version("1").open().await.unwrap();
+    let mut config = instance.config::<Limits>("limits.json").or_empty().await.unwrap();
+    put(&keeper, "limits.json", r#"{"max_clients":7}"#.into()).await;
+    assert_eq!(config.changed().await.unwrap().value.max_clients, 7);
+    keeper.configs().publish(Edit::delete("limits.json")).await.unwrap();
+    assert_eq!(*config.changed().await.unwrap().value, Limits::default());
+
+    put(&keeper, "limits.json", r#"{"max_clients":8}"#.into()).await;
+    let other = keeper.instance("room", "room-2").version("2").open().await.unwrap();
+    let _needs_it = other.config::<Limits>("limits.json").await.unwrap();
+    until("it is announced", async || {
+        cluster.converge().await;
+        cluster.node(0).replica().read(|state| state.consumers("limits.json").count() == 2)
+    })
+    .await;
+    let refused = keeper.configs().publish(Edit::delete("limits.json")).await.unwrap_err();
+    let expected = "limits.json: 1 instance of room 2 would have nothing to read";
+    assert!(refused.to_string().contains(expected), "{refused}");
+}
+
 /// INI knows texts alone: what they are is said by the schema of whoever reads them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_format_without_types_is_read_by_the_schema_that_was_announced() {

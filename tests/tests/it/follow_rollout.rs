@@ -256,7 +256,7 @@ async fn an_instance_that_is_not_well_stops_it_at_once_a_paused_one_too() {
     assert_eq!(paused.heard.unwrap().waits_for, "somebody resumes it");
     leader.rollouts().resume(step.clone()).await.unwrap();
     let (_, heard) = get(&leader, rollout).await.unwrap();
-    assert!(heard.waits_for.starts_with("stage 0 is watched for another"), "{}", heard.waits_for);
+    assert!(heard.waits_for.starts_with("stage 1 is watched for another"), "{}", heard.waits_for);
     leader.rollouts().pause(step).await.unwrap();
     leader.report(&rooms[0].process, false).await;
     let stopped = until_state(&leader, rollout, State::Stopped).await;
@@ -305,7 +305,7 @@ async fn an_admin_advances_promotes_and_aborts_by_hand() {
     assert!(reason == "rolling-out" && message.contains(&format!("rollout {first}")), "{message}");
     let advance = |rollout, from_stage| wire::AdvanceRolloutRequest { rollout, from_stage, author: "bob".to_owned() };
     let late = leader.rollouts().advance(advance(first, 1)).await.unwrap_err();
-    assert_eq!(problem(&late).2, format!("rollout {first} is running, its last open stage being 0"));
+    assert_eq!(problem(&late).2, format!("rollout {first} is running, its last open stage being 1"));
     leader.rollouts().advance(advance(first, 0)).await.unwrap();
     for room in &mut rooms {
         room.takes(&leader, 2, YES).await;

@@ -56,5 +56,6 @@ mod session;
 mod silence;
 mod twins;
 mod upgrade;
+mod upgrade_configs;
 mod wiped;
 mod wire;

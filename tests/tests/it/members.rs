@@ -286,7 +286,7 @@ async fn who_cannot_join_is_told_why() {
     cluster.restart(spare).await;
     let held = refused(cluster.peer_endpoint(spare)).await;
     assert_eq!(reason(&held), "too-old");
-    assert!(held.to_string().contains("reads feature levels up to 1, and the cluster is at 2: remove"), "{held}");
+    assert!(held.to_string().contains("reads feature levels up to 1, and the cluster is at 3: remove"), "{held}");
     assert_eq!(cluster.id(spare), 0, "it was given no number");
 }
 

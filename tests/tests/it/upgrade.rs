@@ -11,8 +11,11 @@ use keeper_tests::{InProcess, until};
 use crate::ctl::{Ctl, words};
 use crate::members::taken_in_anew;
 
-/// As the release before.
+/// As the first release.
 const BEFORE: Option<u32> = Some(1);
+
+/// As the release before.
+const SECOND: Option<u32> = Some(2);
 
 fn user(n: usize) -> SessionKey {
     SessionKey::of_user(format!("user-{n}")).unwrap()
@@ -69,29 +72,30 @@ async fn levels(cluster: &InProcess) -> Vec<(u32, u32)> {
     seen
 }
 
-async fn roll(cluster: &mut InProcess, load: &Load) {
-    assert_eq!(levels(cluster).await, [(1, 1); 3]);
+async fn roll(cluster: &mut InProcess, load: &Load, from: u32) {
+    assert_eq!(levels(cluster).await, [(from, from); 3]);
     load.goes_on().await;
     replace(cluster, 0, None).await;
     load.goes_on().await;
     let refused = refusal(cluster).await;
-    let held = "node 2 is held at level 1 by its setting upgrade.level_max; node 3 is held at level 1";
-    assert!(refused.contains(held) && refused.contains("feature level 3 needs keeper 0.3.0 or newer"), "{refused}");
+    let held =
+        format!("node 2 is held at level {from} by its setting upgrade.level_max; node 3 is held at level {from}");
+    assert!(refused.contains(&held) && refused.contains("feature level 3 needs keeper 0.3.0 or newer"), "{refused}");
     // The first one is taken back, and nothing is lost by it: the level was not raised.
-    replace(cluster, 0, BEFORE).await;
+    replace(cluster, 0, Some(from)).await;
     load.goes_on().await;
     for at in 0..3 {
         replace(cluster, at, None).await;
         load.goes_on().await;
     }
-    assert_eq!(levels(cluster).await, [(1, 3); 3]);
+    assert_eq!(levels(cluster).await, [(from, 3); 3]);
     cluster.stop(2).await;
     let refused = refusal(cluster).await;
     assert!(refused.contains("node 3 at") && refused.contains("start it, or remove it"), "{refused}");
     cluster.restart(2).await;
     cluster.leader().await;
     let raised = cluster.keeper().await.cluster().upgrade("ann").await.unwrap();
-    assert_eq!((raised.from, raised.to, raised.needs.as_str()), (1, 3, "0.3.0"));
+    assert_eq!((raised.from, raised.to, raised.needs.as_str()), (from, 3, "0.3.0"));
     until("every node is at the new level", async || levels(cluster).await == [(3, 3); 3]).await;
     load.goes_on().await;
     load.done.set(true);
@@ -99,10 +103,21 @@ async fn roll(cluster: &mut InProcess, load: &Load) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_rolled_and_raised_under_load_without_losing_a_write() {
-    let mut cluster = InProcess::start_with(3, |settings| settings.upgrade.level_max = BEFORE).await;
+    rolled_and_raised(SECOND).await;
+}
+
+/// Whoever passed over a release ends both upgrades by one command.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_of_the_first_release_is_rolled_and_raised_as_well() {
+    rolled_and_raised(BEFORE).await;
+}
+
+async fn rolled_and_raised(before: Option<u32>) {
+    let from = before.expect("a level");
+    let mut cluster = InProcess::start_with(3, |settings| settings.upgrade.level_max = before).await;
     let keeper = cluster.keeper().await;
     let load = Load::default();
-    let (acknowledged, ()) = tokio::join!(load.run(&keeper), roll(&mut cluster, &load));
+    let (acknowledged, ()) = tokio::join!(load.run(&keeper), roll(&mut cluster, &load, from));
 
     cluster.converge().await;
     for at in 0..3 {
@@ -119,10 +134,12 @@ async fn a_cluster_is_rolled_and_raised_under_load_without_losing_a_write() {
     assert_eq!((again.from, again.to), (3, 3), "it was raised once");
 
     cluster.stop(1).await;
-    cluster.change(1, |settings| settings.upgrade.level_max = BEFORE);
+    cluster.change(1, |settings| settings.upgrade.level_max = before);
     let refused = cluster.try_start(1).await.unwrap_err();
-    let expected = "the data directory cannot be used: the cluster is at feature level 3, and upgrade.level_max holds \
-                    this node at 1: remove the setting";
+    let expected = format!(
+        "the data directory cannot be used: the cluster is at feature level 3, and upgrade.level_max holds this node at \
+         {from}: remove the setting"
+    );
     assert_eq!(refused, expected);
     let identity = std::fs::read_to_string(cluster.settings(1).data_dir.join("identity")).unwrap();
     assert!(identity.starts_with("keeper data directory\nformat 2\nneeds 0.3.0\nlevel 3\n"), "{identity}");
@@ -153,7 +170,7 @@ async fn a_disk_that_is_lost_before_the_upgrade_is_ended_waits_for_that_and_is_t
         words(&ctl.run(&["cluster", "status"]).await).contains(&expected)
     })
     .await;
-    assert_eq!(keeper.cluster().upgrade("ann").await.unwrap().to, 2);
+    assert_eq!(keeper.cluster().upgrade("ann").await.unwrap().to, Level::NEWEST.0);
     assert_eq!(taken_in_anew(&mut cluster, at, at as u64 + 1).await, 4);
 }
 

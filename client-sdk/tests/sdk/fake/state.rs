@@ -103,6 +103,8 @@ pub(crate) struct Book {
     pub(crate) idle_walks: usize,
     /// There is no place for a walk.
     pub(crate) walks_full: bool,
+    /// Whoever loses its place by a broken stream finds none afterwards.
+    pub(crate) broken_walks_fill: bool,
     /// How many walks found none.
     pub(crate) walks_refused: usize,
     pub(crate) facts: Vec<PresenceFact>,

@@ -19,6 +19,7 @@ impl Node {
             let (page, idle) = node.state.change(|book| {
                 let broken = book.break_walks > 0 && !request.token.is_empty();
                 book.break_walks -= usize::from(broken);
+                book.walks_full |= broken && book.broken_walks_fill;
                 let idle = book.idle_walks > 0 && !request.token.is_empty();
                 book.idle_walks -= usize::from(idle);
                 ((!broken).then(|| page(book, &request)), idle)

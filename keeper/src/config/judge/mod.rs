@@ -5,7 +5,7 @@
 //! process has which reads the path, and, for processes that are yet to come, the base alone and with each layer alone;
 //! of all of these the ones that change, each once. A document is held against every attached schema that is for its
 //! path, and against the schema of every group of processes that has it. A group that announced no schema takes any
-//! value; one that did is not left without a document.
+//! value; one that did is not left without a document, unless its schema says that it takes that for an empty one.
 //!
 //! Two steps, because the state is held for the first alone: [`Case::of`] takes from it what the judgement is by, and
 //! [`Case::judge`] reads, merges and compares. The [`Verdict`] carries the witnesses that the entry is to have: if any
@@ -176,7 +176,7 @@ impl<'a> Session<'a> {
             subject.groups.iter().map(|group| Some(self.compiled.announced(group.schema.as_ref()?))).collect();
         for (set, counts) in &subject.sets {
             let Some(mut document) = self.document(subject, set, &layers)? else {
-                self.note_deleted(subject, counts);
+                self.note_deleted(subject, counts, &announced);
                 continue;
             };
             for schema in attached.iter().filter_map(|(_, attached)| schema_of(attached)) {
@@ -244,10 +244,21 @@ impl<'a> Session<'a> {
         Ok(Some(Document { value: effective.value, layers, secrets, untyped }))
     }
 
-    fn note_deleted(&mut self, subject: &'a Subject, counts: &BTreeMap<usize, usize>) {
+    fn note_deleted(
+        &mut self,
+        subject: &'a Subject,
+        counts: &BTreeMap<usize, usize>,
+        announced: &[Option<Read<Schema>>],
+    ) {
         for (place, count) in counts {
-            if let Some(group) = subject.groups.get(*place).filter(|group| group.schema.is_some()) {
-                self.add(subject, "", Source::Group(&group.service, &group.version), *count, Objected::Deleted);
+            let (Some(group), Some(Some(read))) = (subject.groups.get(*place), announced.get(*place)) else { continue };
+            let source = Source::Group(&group.service, &group.version);
+            match read.as_ref() {
+                Ok(schema) if schema.is_for_none() => {
+                    let document = Document::empty();
+                    self.note(subject, &document, source, *count, document.held_against(schema));
+                }
+                Ok(_) | Err(_) => self.add(subject, "", source, *count, Objected::Deleted),
             }
         }
     }
@@ -317,6 +328,12 @@ struct Document {
 }
 
 impl Document {
+    /// What some take the lack of a document for.
+    fn empty() -> Self {
+        let (value, layers) = (Value::Object(BTreeMap::new()), String::new());
+        Self { value, layers, secrets: Vec::new(), untyped: Vec::new() }
+    }
+
     fn held_against(&self, schema: &Schema) -> Result<Vec<Violation>, Excess> {
         if self.untyped.is_empty() {
             return schema.violations(&self.value, &self.secrets);

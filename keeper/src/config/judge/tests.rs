@@ -155,6 +155,21 @@ fn a_document_that_is_read_is_not_deleted_unless_it_is_forced() {
     world.publish(forced);
 }
 
+/// Deleting it was refused although every reader had said, by starting without it, that it can do so.
+#[test]
+fn who_takes_none_for_an_empty_document_is_held_against_that() {
+    let mut world = World::new();
+    world.process("1", "a", "eu", Some(r#"{"required":[],"x-keeper-or-empty":true}"#));
+    world.publish(one(PATH, "{}"));
+    world.publish(publish([delete(PATH)]));
+    world.publish(one(PATH, r#"{"push":1}"#));
+    world.process("2", "b", "eu", Some(r#"{"required":["push"],"x-keeper-or-empty":true}"#));
+    assert_eq!(
+        world.refusal(&publish([delete(PATH)])),
+        "push/room.toml: 1 instance of room 2 cannot read push: is missing"
+    );
+}
+
 #[test]
 fn attached_schemas_hold_for_their_paths_also_when_nobody_reads() {
     let mut world = World::new();

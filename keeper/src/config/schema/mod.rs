@@ -40,6 +40,9 @@ use walk::Walk;
 /// What marks a field as a secret.
 pub const SECRET_KEYWORD: &str = "x-keeper-secret";
 
+/// What says of a whole schema that the lack of a document is an empty one to who reads by it.
+const OR_EMPTY_KEYWORD: &str = "x-keeper-or-empty";
+
 /// Drafts by what `$schema` says, without scheme and end.
 const DRAFTS: [&str; 4] = [
     "json-schema.org/draft-06/schema",
@@ -148,6 +151,12 @@ impl Schema {
         }
         found.truncate(VIOLATIONS_FOUND_MAX);
         Ok(found)
+    }
+
+    /// Whether who reads by it takes the lack of a document for an empty one.
+    #[must_use]
+    pub fn is_for_none(&self) -> bool {
+        self.text.get(OR_EMPTY_KEYWORD) == Some(&Json::Bool(true))
     }
 
     /// A value as whoever reads by this schema takes it, where some of its fields come from a format without types; see

@@ -27,7 +27,7 @@ impl FollowService {
     }
 }
 
-fn acknowledged(documents: Vec<Acknowledgement>) -> Result<Vec<(String, Ack)>, Problem> {
+pub(super) fn acknowledged(documents: Vec<Acknowledgement>) -> Result<Vec<(String, Ack)>, Problem> {
     if documents.len() > ACKS_MAX {
         let message = format!("{} documents; an instance acknowledges at most {ACKS_MAX}", documents.len());
         return Err(invalid("documents", message));
@@ -55,7 +55,7 @@ fn acknowledged(documents: Vec<Acknowledgement>) -> Result<Vec<(String, Ack)>, P
     Ok(read)
 }
 
-fn told_health(health: Said) -> Result<Health, Problem> {
+pub(super) fn told_health(health: Said) -> Result<Health, Problem> {
     check_reason(|| "health.reason".to_owned(), &health.reason)?;
     Ok(if health.healthy { Health::Healthy } else { Health::Unwell(health.reason.into()) })
 }

@@ -85,7 +85,7 @@ impl FollowService {
     }
 }
 
-fn consumed(documents: Vec<wire::announce_request::Consumed>) -> Result<Vec<Consumed>, Problem> {
+pub(super) fn consumed(documents: Vec<wire::announce_request::Consumed>) -> Result<Vec<Consumed>, Problem> {
     if documents.len() > limits::CONSUMED_MAX {
         let message = format!("{} documents; an instance reads at most {}", documents.len(), limits::CONSUMED_MAX);
         return Err(invalid("documents", message));

@@ -6,6 +6,8 @@
 mod acknowledge;
 mod announce;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(in crate::rpc) mod fuzz;
 mod request;
 mod route;
 

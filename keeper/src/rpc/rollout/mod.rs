@@ -3,6 +3,8 @@
 //! A rollout is judged as the publish that it is to become, and again when it is promoted. What drives it in between is
 //! [`crate::rollout`]; these calls are an admin's hand on it.
 
+#[cfg(any(test, fuzzing))]
+pub(in crate::rpc) mod fuzz;
 mod read;
 mod start;
 mod step;

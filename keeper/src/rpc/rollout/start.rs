@@ -12,7 +12,7 @@ use crate::rpc::config::{self, published};
 use crate::rpc::from_proto::invalid;
 
 /// All of them.
-const WHOLE_BPS: u32 = 10_000;
+pub(super) const WHOLE_BPS: u32 = 10_000;
 
 impl RolloutService {
     pub(super) async fn begin(&self, request: wire::StartRolloutRequest) -> Result<wire::StartRolloutReply, Problem> {
@@ -49,7 +49,7 @@ fn inside(problem: Problem) -> Problem {
     Problem::Invalid { field: format!("publish.{field}"), message }
 }
 
-fn read_stages(stages: Vec<wire::Stage>) -> Result<Vec<Stage>, Problem> {
+pub(super) fn read_stages(stages: Vec<wire::Stage>) -> Result<Vec<Stage>, Problem> {
     if stages.is_empty() || stages.len() > limits::STAGES_MAX {
         let message = format!("{} stages; a rollout has 1 to {}", stages.len(), limits::STAGES_MAX);
         return Err(invalid("stages", message));
@@ -57,12 +57,12 @@ fn read_stages(stages: Vec<wire::Stage>) -> Result<Vec<Stage>, Problem> {
     let read = |(place, stage): (usize, wire::Stage)| {
         let wire::Stage { selector, share_bps, hold_ms } = stage;
         if share_bps == 0 || share_bps > WHOLE_BPS {
-            let message = format!("stage {place} has a share of {share_bps}; it lies between 1 and {WHOLE_BPS}");
+            let message = format!("stage {} has a share of {share_bps}; it lies between 1 and {WHOLE_BPS}", place + 1);
             return Err(invalid(format!("stages[{place}].share_bps"), message));
         }
         if hold_ms.is_some_and(|hold_ms| hold_ms > limits::STAGE_HOLD_MS_MAX) {
-            let message =
-                format!("stage {place} is held for longer than {} ms, which is the limit", limits::STAGE_HOLD_MS_MAX);
+            let limit = limits::STAGE_HOLD_MS_MAX;
+            let message = format!("stage {} is held for longer than {limit} ms, which is the limit", place + 1);
             return Err(invalid(format!("stages[{place}].hold_ms"), message));
         }
         Ok(Stage { selector: selector.map(read_selector).unwrap_or_default(), share_bps, hold_ms })

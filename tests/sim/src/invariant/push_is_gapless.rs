@@ -91,7 +91,8 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// What is so otherwise at a revision. Whose candidates a value has may change without a word if the value does not.
+    /// What is so otherwise at a revision. Whose candidates a value has may change without a word if the value does
+    /// not.
     fn wrong(&self, truth: &Truth, follower: &str, at: u64) -> Option<String> {
         PATHS.iter().find_map(|path| {
             let shown = self.documents.get(path).and_then(|(_, value, _)| value.clone());

@@ -1,8 +1,8 @@
 //! A rollout never passes its gate: nobody outside of its open stages is told its candidates, and after a reader that
 //! has them refused them no further stage opens, and the cluster does not promote it.
 //!
-//! A reader that refused counts while the same incarnation of it is open and has said what it reads: one that is gone is
-//! not waited for by a leader that has never seen it.
+//! A reader that refused counts while the same incarnation of it is open and has said what it reads: one that is gone
+//! is not waited for by a leader that has never seen it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
