@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Builds the daemon of an older commit, once, and prints the folder it lies in. The ref is the newest release tag unless
-# one is named; before the first tag it is the commit of the first release.
+# one is named; before the first tag it is the last commit of release 0.2.0.
 set -euo pipefail
 
-readonly FIRST_RELEASE=deff215
+readonly RELEASE_BEFORE=20d31e3
 
-ref=${1:-$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null || echo "$FIRST_RELEASE")}
+ref=${1:-$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null || echo "$RELEASE_BEFORE")}
 commit=$(git rev-parse --verify --quiet "$ref^{commit}") || {
     echo "there is no commit $ref here: fetch it, or name another by OLD=ref" >&2
     exit 1
