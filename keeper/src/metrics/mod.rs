@@ -176,17 +176,14 @@ impl Metrics {
             watch_resets: into.counters("watch_resets", "Watches that began again with the full set, or with a scan"),
             follow_documents_told: into
                 .counter("follow_documents_told", "Effective config documents told, each once a follower"),
-            publishes_judged: into
-                .counters("publishes_judged", "Publishes judged, dry runs and rollouts among them, by what it came to"),
+            publishes_judged: into.counters("publishes_judged", "Publishes judged, dry runs and rollouts too"),
             judge_seconds: into.times("judge_seconds", "Judging one publish"),
             acknowledgements: into.counters("acknowledgements", "Acknowledgements of documents that this leader heard"),
             acknowledgements_kept: into
                 .level("acknowledgements_kept", "Acknowledgements that this leader keeps, one a document and instance"),
             rollouts_under_way: into.level("rollouts_under_way", "Rollouts under way, on the leader"),
-            rollout_stages_passed: into.counter(
-                "rollout_stages_passed",
-                "Stages of rollouts that this leader saw pass, promotions among them",
-            ),
+            rollout_stages_passed: into
+                .counter("rollout_stages_passed", "Stages that this leader saw pass, promotions among them"),
             rollouts_stopped: into
                 .counter("rollouts_stopped", "Rollouts that this leader stopped because of what instances said"),
             presence_facts: into.level("presence_facts", "Presence facts kept for subscribers that were away"),

@@ -1,5 +1,5 @@
-//! What judging comes to, and how long it takes: whoever runs the cluster sees that publishes are refused before anybody
-//! complains.
+//! What judging comes to, and how long it takes: whoever runs the cluster sees that publishes are refused before
+//! anybody complains.
 
 use keeper_registry::Rejection;
 use tokio::time::Instant;

@@ -48,7 +48,10 @@ async fn refuses_what_came_later(cluster: &InProcess, keeper: &Keeper) {
     }
     is_too_low(&keeper.rollouts().start(everybody(max(2))).await.unwrap_err());
     is_too_low(&keeper.rollouts().abort(1, "ann", "").await.unwrap_err());
-    let refused = Ctl::of(cluster).run(&["config", "rollout", "promote", "1"]).await;
+    is_too_low(&keeper.rollouts().promote(1, "ann", None).await.unwrap_err());
+    let ctl = Ctl::of(cluster);
+    let file = ctl.file("room.json", r#"{"max":2}"#);
+    let refused = ctl.run(&["config", "rollout", "start", PATH, &file, "--stage", "5%"]).await;
     assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
     assert!(words(&refused).contains("`keeperctl cluster upgrade` raises it"), "{}", words(&refused));
 }
