@@ -27,8 +27,8 @@ pub struct Taken {
     pub at: Moment,
     /// Which life of the process.
     pub boot: u64,
-    /// In the order of [`PATHS`].
-    pub readings: [Reading; PATHS.len()],
+    /// In the order of [`PATHS`]; none of what it does not read yet.
+    pub readings: [Option<Reading>; PATHS.len()],
     /// It has refused something newer of one of them: the others may be newer than that one.
     pub is_refusing: bool,
 }

@@ -28,7 +28,8 @@ fn untrue(records: &Records, truth: &Truth, status: &Standing) -> Option<String>
     status.said.iter().filter(|it| it.is_applied).find_map(|it| {
         let wanted = wanted(truth, status, it)?;
         let taken = records.heard.taken.get(&it.reader);
-        let ran = taken.into_iter().flatten().any(|it| it.at < status.at && it.readings[at].value == wanted);
+        let mut readings = taken.into_iter().flatten().filter(|it| it.at < status.at).flat_map(|it| &it.readings[at]);
+        let ran = readings.any(|it| it.value == wanted);
         (!ran).then(|| {
             let (path, at) = (&status.path, status.at);
             format!("acks are true: by {at} {it:?} was said of {path}, and it never ran with {wanted}")

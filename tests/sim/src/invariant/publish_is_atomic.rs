@@ -2,7 +2,7 @@
 //! these revisions do not go back.
 //!
 //! A process that has refused something runs with one document as it was and perhaps with others as they are: of those
-//! moments nothing is said.
+//! moments nothing is said, and neither of those at which it reads one of them only.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ fn of_reader(truth: &Truth, reader: &str, taken: &[Taken]) -> Option<String> {
     let sets = Sets::of(truth, reader);
     let mut boots: BTreeMap<u64, u64> = BTreeMap::new();
     for it in taken.iter().filter(|it| !it.is_refusing) {
+        let [Some(a), Some(b)] = &it.readings else { continue };
         let known = boots.entry(it.boot).or_default();
-        let [a, b] = &it.readings;
         let held = |set: &Set| set[0] == a.value && set[1] == b.value;
         let Some(revision) = sets.first(*known, held) else {
             let is_old = sets.first(0, held);

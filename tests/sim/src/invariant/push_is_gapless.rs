@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::publish_is_atomic::or_empty;
-use crate::documents::{Frame, PATHS, READERS, Truth, Whose};
+use crate::documents::{Frame, PATHS, READERS, Reading, Truth, Whose};
 use crate::history::Records;
 use crate::workload::{Audit, whose};
 
@@ -22,8 +22,9 @@ pub(super) fn unsettled(records: &Records, audit: &Audit) -> Vec<String> {
     let mut violations = Vec::new();
     for reader in READERS {
         let last = records.heard.taken.get(reader).and_then(|taken| taken.last());
-        let shown = last.map(|it| it.readings.each_ref().map(|it| it.value.clone()));
-        let given = PATHS.map(|path| or_empty(audit.truth.effective(path, Whose::Reader(reader), end)));
+        let value = |it: &Option<Reading>| it.as_ref().map(|it| it.value.clone());
+        let shown = last.map(|it| it.readings.each_ref().map(value));
+        let given = PATHS.map(|path| Some(or_empty(audit.truth.effective(path, Whose::Reader(reader), end))));
         if shown.as_ref() != Some(&given) {
             violations.push(format!("push is gapless: {reader} ends with {shown:?}, and not with {given:?}"));
         }

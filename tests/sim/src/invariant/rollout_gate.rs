@@ -85,7 +85,7 @@ impl RolloutGate {
 pub(super) fn judge(records: &Records, audit: &Audit) -> Vec<String> {
     let mut violations = Vec::new();
     for (reader, taken) in &records.heard.taken {
-        for it in taken.iter().flat_map(|it| &it.readings) {
+        for it in taken.iter().flat_map(|it| it.readings.iter().flatten()) {
             let Some(id) = it.rollout else { continue };
             let rollout = audit.truth.rollouts().iter().find(|rollout| rollout.id == id);
             let stage = rollout.and_then(|rollout| stage_of(rollout, reader));

@@ -17,6 +17,9 @@ use crate::documents::{self, PATHS, READERS, Said, Standing};
 /// Pause between two publishes at most.
 const PAUSE_MS: u64 = 500;
 
+/// The same after a publish that was not taken: a rollout is in its way mostly, and soon over.
+const AGAIN_MS: u64 = 150;
+
 /// Pause between two looks at a rollout at most.
 const LOOK_MS: u64 = 150;
 
@@ -35,13 +38,18 @@ pub async fn publish_documents(client: Client) {
     let (mut rng, configs) = (client.rng(), keeper.configs());
     let mut numbers = Numbers::of(&client);
     let mut published: Vec<(String, u64)> = Vec::new();
+    let mut pause_ms = PAUSE_MS;
     while !client.history.is_over() {
-        pause(&mut rng, PAUSE_MS).await;
-        match rng.random_range(0..10) {
-            0..7 => several(&client, &configs, &mut rng, &mut numbers, &mut published).await,
-            7 => roll_back(&client, &configs, &mut rng, &published).await,
-            _ => ask(&client, &configs, any_path(&mut rng), Duration::ZERO).await,
-        }
+        pause(&mut rng, pause_ms).await;
+        let is_taken = match rng.random_range(0..10) {
+            0..6 => several(&client, &configs, &mut rng, &mut numbers, &mut published).await,
+            6..8 => roll_back(&client, &configs, &mut rng, &published).await,
+            _ => {
+                ask(&client, &configs, any_path(&mut rng), Duration::ZERO).await;
+                true
+            }
+        };
+        pause_ms = if is_taken { PAUSE_MS } else { AGAIN_MS };
     }
 }
 
@@ -84,28 +92,30 @@ fn any_path(rng: &mut StdRng) -> &'static str {
     PATHS[rng.random_range(0..PATHS.len())]
 }
 
-/// Several keys at once, of both documents mostly.
+/// Several keys at once, of both documents mostly; whether that was taken.
 async fn several(
     client: &Client,
     configs: &Configs,
     rng: &mut StdRng,
     numbers: &mut Numbers,
     published: &mut Vec<(String, u64)>,
-) {
+) -> bool {
     let edits = edits(rng, numbers, &[]);
     let keys: Vec<String> = edits.iter().map(|(key, _)| key.clone()).collect();
     let count = keys.len();
     let answer = configs.publish(together(edits)).await;
     client.history.count(if count > 1 { "publish-several" } else { "publish-one" }, &answer);
-    let Ok(answer) = answer else { return };
+    let Ok(answer) = answer else { return false };
     published.extend(keys.into_iter().map(|key| (key, answer.revision)));
     published.drain(..published.len().saturating_sub(REMEMBERED_MAX));
+    true
 }
 
-async fn roll_back(client: &Client, configs: &Configs, rng: &mut StdRng, published: &[(String, u64)]) {
-    let Some((key, revision)) = published.choose(rng) else { return };
+async fn roll_back(client: &Client, configs: &Configs, rng: &mut StdRng, published: &[(String, u64)]) -> bool {
+    let Some((key, revision)) = published.choose(rng) else { return false };
     let answer = configs.rollback(Rollback::to(key, *revision)).await;
     client.history.count("rollback", &answer);
+    answer.is_ok()
 }
 
 /// Changes of one to four keys; a layer is deleted now and then.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use keeper_client_sdk::{Config, Error, InstanceBuilder};
+use keeper_client_sdk::{Change, Config, Error, InstanceBuilder};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::Value;
@@ -53,24 +53,44 @@ async fn live(client: &Client, instance: impl Fn() -> InstanceBuilder) {
 
 async fn read(client: &Client, instance: &InstanceBuilder, boot: u64) {
     let mut rng = client.rng();
-    let mut a = open(client, instance, PATHS[0], &mut rng).await;
-    let mut b = open(client, instance, PATHS[1], &mut rng).await;
     let mut refusing = [false; PATHS.len()];
+    let mut a = open(client, instance, PATHS[0], &mut rng).await;
+    let mut opening = std::pin::pin!(open(client, instance, PATHS[1], &mut rng));
+    // It runs with the first one, however long it refuses the other one.
+    let mut b = loop {
+        note(client, [Some(&a), None], boot, refusing);
+        tokio::select! {
+            biased;
+            changed = a.changed() => match is_refusing(changed) {
+                Some(is_refusing) => refusing[0] = is_refusing,
+                None => return,
+            },
+            b = &mut opening => break b,
+        }
+    };
     loop {
-        note(client, &a, &b, boot, refusing);
+        note(client, [Some(&a), Some(&b)], boot, refusing);
         let (first, second) = tokio::select! {
             biased;
             first = a.changed() => (Some(first), b.changed().now_or_never()),
             second = b.changed() => (None, Some(second)),
         };
         for (at, changed) in [first, second].into_iter().enumerate() {
-            match changed {
-                Some(Ok(_)) => refusing[at] = false,
-                Some(Err(Error::Ended { .. })) => return,
-                Some(Err(_)) => refusing[at] = true,
+            match changed.map(is_refusing) {
+                Some(Some(is_refusing)) => refusing[at] = is_refusing,
+                Some(None) => return,
                 None => {}
             }
         }
+    }
+}
+
+/// Whether a document keeps its value because what was told does not fit; none when it is read no more.
+fn is_refusing(changed: Result<Change<Value>, Error>) -> Option<bool> {
+    match changed {
+        Ok(_) => Some(false),
+        Err(Error::Ended { .. }) => None,
+        Err(_) => Some(true),
     }
 }
 
@@ -95,14 +115,15 @@ async fn open(client: &Client, instance: &InstanceBuilder, path: &str, rng: &mut
     }
 }
 
-fn note(client: &Client, a: &Config<Value>, b: &Config<Value>, boot: u64, refusing: [bool; PATHS.len()]) {
+fn note(client: &Client, documents: [Option<&Config<Value>>; PATHS.len()], boot: u64, refusing: [bool; PATHS.len()]) {
     let reading = |config: &Config<Value>| Reading {
         revision: config.revision(),
         value: Value::clone(&config.borrow()),
         rollout: config.rollout(),
     };
     let (at, is_refusing) = (client.history.moment(), refusing.contains(&true));
-    let taken = Taken { at, boot, readings: [reading(a), reading(b)], is_refusing };
+    let readings = documents.map(|config| config.map(reading));
+    let taken = Taken { at, boot, readings, is_refusing };
     client.history.count("take", &Ok::<(), &str>(()));
     client.history.with(|records| records.heard.taken.entry(client.name.clone()).or_default().push(taken));
 }
