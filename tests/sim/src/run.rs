@@ -43,14 +43,14 @@ const ACKNOWLEDGED_MIN: [(&str, u64); 10] = [
 
 /// The same of documents with layers, where a run is of the level that has them from the start.
 const DOCUMENTS_MIN: [(&str, u64); 8] = [
-    ("publish-several", 8),
+    ("publish-several", 3),
     ("rollback", 1),
-    ("rollout", 3),
+    ("rollout", 4),
     ("promoted", 1),
     ("stopped", 1),
-    ("take", 20),
-    ("follow", 20),
-    ("acknowledged", 8),
+    ("take", 40),
+    ("follow", 30),
+    ("acknowledged", 20),
 ];
 
 /// What came of a run.
