@@ -91,7 +91,9 @@ impl<'o, 'a> Said<'o, 'a> {
     fn wrong(&self, room: &str, take: &Operation<'_>) -> Vec<Violation> {
         let [a, b] = pair(take);
         let mut violations = Vec::new();
-        if !truth(take.answer, "refusing") && number(a, "number") != number(b, "number") {
+        // At its start a room has one of them only.
+        let is_whole = !a.is_null() && !b.is_null();
+        if is_whole && !truth(take.answer, "refusing") && number(a, "number") != number(b, "number") {
             violations.push(Violation::new("C1", [take.ended], format!("{room} runs with {a} and {b}")));
         }
         for number in [a, b].into_iter().filter_map(|it| number(it, "number")) {

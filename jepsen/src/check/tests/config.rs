@@ -45,6 +45,10 @@ fn a_sound_history_passes() {
 #[test]
 fn documents_of_two_publishes_are_found() {
     assert_eq!(found(&takes(published(), "room-2", 1, 2)), ["C1"]);
+    let one = json!({ "a": { "number": 1 }, "b": null, "refusing": false });
+    assert_eq!(found(&published().ok("take", "room-2", Value::Null, one)), [""; 0]);
+    let emptied = json!({ "a": { "number": 1 }, "b": { "number": null }, "refusing": false });
+    assert_eq!(found(&published().ok("take", "room-2", Value::Null, emptied)), ["C1"]);
 }
 
 #[test]

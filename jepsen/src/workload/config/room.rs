@@ -1,12 +1,20 @@
 //! A room: its lease comes and goes with the faults, and it runs with what it is given, unless that says otherwise.
+//!
+//! Documents of one publish are swapped one after the other. A room is a thread that does one thing at a time, the
+//! library's work for it included, so that it never looks at them in between.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, thread, time::Duration};
 
 use anyhow::{Context, Result};
 use keeper_client_sdk::{Config, Error, Instance, InstanceBuilder};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::{sync::watch, time};
+use tokio::{
+    runtime::Builder,
+    sync::{oneshot, watch},
+    time,
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{PATHS, SERVICE, is_first};
 use crate::workload::{Left, client::Client};
@@ -24,40 +32,79 @@ const AGAIN: Duration = Duration::from_millis(100);
 type Refused = Arc<Mutex<Vec<u64>>>;
 
 /// Runs until it has taken the last there is.
-pub(super) async fn run(mut client: Client, room: String, mut until: watch::Receiver<Option<u64>>) -> Result<Left> {
+pub(super) async fn run(mut client: Client, room: String, until: watch::Receiver<Option<u64>>) -> Result<Left> {
+    let (stop, (done, ended)) = (CancellationToken::new(), oneshot::channel());
+    // Whoever drops this future ends the thread.
+    let _stopping = stop.clone().drop_guard();
+    let work = move || -> Result<()> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            // What the library does goes on where it was begun.
+            client.reconnect().await?;
+            stop.run_until_cancelled(live(&mut client, &room, until)).await.unwrap_or(Ok(()))
+        })
+    };
+    // Nobody is left to hear of it when the run has ended.
+    let working = move || drop(done.send(work()));
+    thread::Builder::new().name("room".to_owned()).spawn(working).context("a room has no thread")?;
+    ended.await.context("a room panicked")??;
+    Ok(None)
+}
+
+async fn live(client: &mut Client, room: &str, mut until: watch::Receiver<Option<u64>>) -> Result<()> {
     let keeper = client.keeper.clone();
-    let ring = if is_first(&room) { "first" } else { "second" };
-    let instance = || keeper.instance(SERVICE, &room).ttl(TTL).label("ring", ring);
+    let ring = if is_first(room) { "first" } else { "second" };
+    let instance = || keeper.instance(SERVICE, room).ttl(TTL).label("ring", ring);
     let refused = Refused::default();
-    let mut lease = open(&instance).await;
-    let mut a = read(&instance(), PATHS[0], &room, &refused).await;
-    let mut b = read(&instance(), PATHS[1], &room, &refused).await;
-    note_life(&mut client, &room, &lease).await?;
     let mut refusing = [false; PATHS.len()];
+    let mut lease = open(&instance).await;
+    let (first, second) = (instance(), instance());
+    let mut a = read(&first, PATHS[0], room, &refused).await;
+    let mut opening = pin!(read(&second, PATHS[1], room, &refused));
+    // It runs with the first one, and is said to, however long the other one takes.
+    let mut b = loop {
+        note_taken(client, room, [Some(&a), None], refusing).await?;
+        tokio::select! {
+            biased;
+            changed = a.changed() => refusing[0] = is_refusing(changed.map(drop))?,
+            b = &mut opening => break b,
+        }
+    };
+    note_life(client, room, &lease).await?;
     loop {
-        let taken = json!({ "a": taken(&a), "b": taken(&b), "refusing": refusing.contains(&true) });
-        client.note("take", &room, Value::Null, taken).await?;
+        note_taken(client, room, [Some(&a), Some(&b)], refusing).await?;
         let numbers = std::mem::take(&mut *refused.lock());
         for number in numbers {
-            client.note("refuse", &room, Value::Null, json!({ "number": number })).await?;
+            client.note("refuse", room, Value::Null, json!({ "number": number })).await?;
         }
         let last = *until.borrow_and_update();
         if last.is_some_and(|last| a.revision() >= last && b.revision() >= last) {
-            return Ok(Some(lease));
+            return Ok(());
         }
         tokio::select! {
             changed = a.changed() => refusing[0] = is_refusing(changed.map(drop))?,
             changed = b.changed() => refusing[1] = is_refusing(changed.map(drop))?,
             _ = lease.lost() => {
-                client.note("lost", &room, Value::Null, Value::Null).await?;
+                client.note("lost", room, Value::Null, Value::Null).await?;
                 lease = open(&instance).await;
-                note_life(&mut client, &room, &lease).await?;
+                note_life(client, room, &lease).await?;
             }
             Ok(()) = until.changed() => {}
             // What it has not taken by now is missing, and the checker will say so.
-            () = time::sleep(CATCH_UP), if last.is_some() => return Ok(Some(lease)),
+            () = time::sleep(CATCH_UP), if last.is_some() => return Ok(()),
         }
     }
+}
+
+async fn note_taken(
+    client: &mut Client,
+    room: &str,
+    documents: [Option<&Config<Value>>; PATHS.len()],
+    refusing: [bool; PATHS.len()],
+) -> Result<()> {
+    let [a, b] = documents.map(|document| document.map(taken));
+    let taken = json!({ "a": a, "b": b, "refusing": refusing.contains(&true) });
+    client.note("take", room, Value::Null, taken).await
 }
 
 async fn note_life(client: &mut Client, room: &str, lease: &Instance) -> Result<()> {
