@@ -4,8 +4,8 @@
 //! forgotten; a leader is believed until it fails or says otherwise, and then nobody is until an answer names one.
 //!
 //! Nodes pay for connections: there is one to a node that calls go to, and none to one that was only asked who leads.
-//! Who leads is found out once somebody wants to know: a client that only follows needs one node, and has it say who the
-//! others are, to go there when it fails.
+//! Who leads is found out once somebody wants to know: a client that only follows needs one node, and has it say who
+//! the others are, to go there when it fails.
 
 use std::{sync::Arc, time::Duration};
 
