@@ -19,7 +19,7 @@ mod telling;
 
 use std::sync::Arc;
 
-use keeper_registry::{Incarnation, Instance, Revision, StateId};
+use keeper_registry::{Incarnation, Instance, Revision, StateId, planted};
 
 use crate::limits::WATCH_SILENCE;
 use crate::merged::{Merged, Merges};
@@ -134,6 +134,12 @@ impl FollowWatch {
     pub async fn next(&mut self) -> Option<Result<Followed, Problem>> {
         let mut is_quiet = false;
         loop {
+            planted!("follow-torn" => {
+                // Frames that leave together arrive together, and nobody would see what lies between them.
+                if self.telling.as_ref().is_some_and(|telling| telling.frames > 0) {
+                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                }
+            });
             if let Some(told) = self.tell().transpose() {
                 self.watching.told();
                 return Some(told);

@@ -43,7 +43,7 @@ pub(super) struct Telling {
     /// The first document of the next frame.
     next: Option<Given>,
     /// Frames told.
-    frames: usize,
+    pub(super) frames: usize,
 }
 
 impl Telling {
