@@ -6,6 +6,10 @@
 //! ([`Leadership::office`](crate::raft::Leadership::office) is how they learn). What is not known counts as not
 //! applied.
 //!
+//! **A refusal of what is rolled out is not forgotten** while the rollout is under way, whatever its instance says or
+//! becomes afterwards: who decides about rollouts looks now and then, and an instance that cannot run with a value may
+//! be gone by then.
+//!
 //! **Soft.** None of it is replicated: an entry for every process of every publish would cost more than the publishes.
 //! Only what is decided by it enters the log.
 //!
@@ -22,9 +26,10 @@ mod status;
 mod table;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keeper_registry::{Incarnation, Rejection, Revision};
+use keeper_registry::{Incarnation, Instance, Rejection, Revision, State, planted};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
@@ -67,8 +72,21 @@ struct Office {
     /// In log time.
     since_ms: u64,
     table: Table,
+    /// The first refusal of each rollout that is under way.
+    refused: BTreeMap<u64, Refusal>,
     /// Closings are known up to here.
     cursor: Revision,
+}
+
+/// That an instance cannot run with what is rolled out to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The instance: its service and id.
+    pub name: String,
+    /// The document.
+    pub path: String,
+    /// Why.
+    pub reason: Arc<str>,
 }
 
 /// What one instance says.
@@ -106,17 +124,15 @@ impl Acks {
         let office = self.in_office(|office| {
             // Asked while the table is held: whoever closes after this is forgotten after this.
             let known = self.replica.read(|state| {
-                state.instance(incarnation)?;
-                Some(
-                    state
-                        .consumed_by(incarnation)
-                        .iter()
-                        .map(|consumed| Arc::clone(&consumed.path))
-                        .collect::<Vec<_>>(),
-                )
+                let instance = state.instance(incarnation)?;
+                let paths = state.consumed_by(incarnation).iter().map(|consumed| Arc::clone(&consumed.path));
+                Some((paths.collect::<Vec<_>>(), refusals(state, instance, &message)))
             });
-            let known = known.ok_or(Problem::Rejected(Rejection::IncarnationClosed(incarnation)))?;
+            let (known, refusals) = known.ok_or(Problem::Rejected(Rejection::IncarnationClosed(incarnation)))?;
             office.table.hear(incarnation, message, &known)?;
+            for (rollout, refusal) in refusals {
+                office.refused.entry(rollout).or_insert(refusal);
+            }
             self.metrics.acknowledgements_kept.set(office.table.documents() as u64);
             Ok::<_, Problem>(office.name)
         })??;
@@ -125,6 +141,20 @@ impl Acks {
         }
         self.heard.moved.send_modify(|moved| *moved += 1);
         Ok(office)
+    }
+
+    /// The first refusal of a rollout that this office has heard.
+    ///
+    /// # Errors
+    /// This node does not lead.
+    pub fn refusal(&self, rollout: u64) -> Result<Option<Refusal>, Problem> {
+        self.in_office(|office| office.refused.get(&rollout).cloned())
+    }
+
+    /// What is no longer under way cannot be refused any more.
+    pub fn forget_refusals(&self, is_under_way: impl Fn(u64) -> bool) {
+        // Who does not lead has none.
+        drop(self.in_office(|office| office.refused.retain(|rollout, _| is_under_way(*rollout))));
     }
 
     /// Moves when something was heard.
@@ -158,9 +188,24 @@ impl Acks {
             Some(office) => office,
             None => {
                 let (since_ms, cursor) = (self.replica.log_time().0, self.replica.applied());
-                Office { name, since_ms, table: Table::default(), cursor }
+                Office { name, since_ms, table: Table::default(), refused: BTreeMap::new(), cursor }
             }
         };
         Ok(act(present.insert(office)))
     }
+}
+
+/// What an instance refuses of what is rolled out to it, by rollout.
+fn refusals(state: &State, instance: &Instance, message: &Message) -> Vec<(u64, Refusal)> {
+    if planted!("gate-refused") {
+        return Vec::new();
+    }
+    let refused = message.documents.iter().filter(|(_, ack)| ack.applied == Applied::Refused);
+    let of_rollout = |(path, ack): &(String, Ack)| {
+        let given = state.config_for(path, instance);
+        let rollout = given.rollout.filter(|_| ack.revision >= given.revision)?;
+        let name = format!("{}/{}", instance.service, instance.id);
+        Some((rollout, Refusal { name, path: path.clone(), reason: Arc::clone(&ack.reason) }))
+    };
+    refused.filter_map(of_rollout).collect()
 }

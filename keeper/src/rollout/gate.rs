@@ -3,7 +3,7 @@
 use keeper_registry::{LogTime, Rollout, RolloutState, limits};
 
 use super::{Evidence, Member};
-use crate::acks::{Health, Verdict};
+use crate::acks::{Health, Refusal, Verdict};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ const WHOLE_BPS: u64 = 10_000;
 /// Decides about a rollout that is not finished.
 #[must_use]
 pub fn decide(rollout: &Rollout, evidence: &Evidence, now: LogTime) -> Decision {
-    if let Some(reason) = evidence.members.iter().find_map(failure) {
+    if let Some(reason) = refused(evidence).or_else(|| evidence.members.iter().find_map(failure)) {
         return Decision::Stop(shortened(reason));
     }
     if rollout.state == RolloutState::Paused {
@@ -62,6 +62,12 @@ pub(super) const fn counted(stage: u32) -> u32 {
 
 const fn wait(why: String) -> Decision {
     Decision::Wait { why, until: None }
+}
+
+/// Why the rollout fails, though whoever refused may be gone or think otherwise by now.
+fn refused(evidence: &Evidence) -> Option<String> {
+    let Refusal { name, path, reason } = evidence.refusal.as_ref()?;
+    Some(format!("{name} refuses {path}: {reason}"))
 }
 
 /// Why the rollout fails because of one instance.
@@ -147,7 +153,7 @@ mod tests {
 
     fn members(verdicts: &[Verdict]) -> Evidence {
         let members = verdicts.iter().enumerate().map(|(id, verdict)| member(id, *verdict)).collect();
-        Evidence { members, gone: Vec::new() }
+        Evidence { members, gone: Vec::new(), refusal: None }
     }
 
     fn why(decision: Decision) -> String {
@@ -198,6 +204,11 @@ mod tests {
             let refused = decide(&rollout, &evidence, LogTime(0));
             assert_eq!(refused, Decision::Stop("room/1 refuses a.json: port is in use".to_owned()));
             evidence.members[1].refused = None;
+            let (name, path, reason) = ("room/9".to_owned(), "a.json".to_owned(), "no".into());
+            evidence.refusal = Some(Refusal { name, path, reason });
+            let refused = decide(&rollout, &evidence, LogTime(0));
+            assert_eq!(refused, Decision::Stop("room/9 refuses a.json: no".to_owned()), "it is gone by now");
+            evidence.refusal = None;
             evidence.members[2].health = Some(Health::Unwell("é".repeat(600).into()));
             let Decision::Stop(reason) = decide(&rollout, &evidence, LogTime(0)) else { panic!("it goes on") };
             assert!(reason.starts_with("room/2 is not well: é") && reason.len() <= limits::MESSAGE_BYTES_MAX);

@@ -56,6 +56,10 @@ async fn a_secret_is_sealed_where_it_stands_and_shown_masked() {
         "only the name is in the open: {sealed}"
     );
 
+    let misspelt = Edit::put("other.toml", "password = \"hunter3\"\n").secret("passwrod");
+    let refused = configs.publish(misspelt).await.expect_err("it would be published in the clear");
+    assert!(refused.to_string().contains("there is no field `passwrod` that could be sealed"), "{refused}");
+
     let document = configs.get(PATH).await.unwrap().unwrap();
     assert_eq!(
         (document.text.as_str(), &document.secrets[..]),

@@ -57,17 +57,27 @@ fn change(position: usize, change: wire::publish_request::Change) -> Result<Draf
             let field = format!("changes[{position}].put.text");
             let value = value(&field, format, &put.text)?;
             let policy = policy(&field, &change.path, format, &put.text)?;
-            let secret = |(place, name): (usize, String)| {
-                Field::parse(&name).ok_or_else(|| {
-                    let field = format!("changes[{position}].put.secrets[{place}]");
-                    invalid(field, format!("`{name}` is no field: fields are written as push.token or rooms[3].name"))
-                })
-            };
-            let secrets = put.secrets.into_iter().enumerate().map(secret).collect::<Result<_, _>>()?;
+            let named = put.secrets.into_iter().enumerate();
+            let secrets = named.map(|(place, name)| {
+                secret(&name, &value)
+                    .map_err(|message| invalid(format!("changes[{position}].put.secrets[{place}]"), message))
+            });
+            let secrets = secrets.collect::<Result<_, _>>()?;
             DraftAction::Put(Box::new(Written { format, text: put.text, value, policy, secrets }))
         }
     };
     Ok(DraftChange { path: change.path, expected: change.expected_revision.map(Revision), action })
+}
+
+/// A field that is to be sealed. Nobody who misspells one means that it be published in the clear.
+fn secret(name: &str, value: &Value) -> Result<Field, String> {
+    let named = excerpt(name);
+    let field = Field::parse(name)
+        .ok_or_else(|| format!("`{named}` is no field: fields are written as push.token or rooms[3].name"))?;
+    if field.of(value).is_none() {
+        return Err(format!("there is no field `{named}` that could be sealed"));
+    }
+    Ok(field)
 }
 
 /// The format a caller names, or the one that the path's ending stands for.
