@@ -188,7 +188,13 @@ async fn end(client: &Client, rollouts: &Rollouts, rollout: u64) {
 
 async fn end_all(client: &Client, rollouts: &Rollouts) -> Result<(), Error> {
     for rollout in rollouts.list("", Finished::Without).await? {
-        rollouts.abort(rollout.rollout, &client.name, "nobody attends to it").await?;
+        let aborted = rollouts.abort(rollout.rollout, &client.name, "nobody attends to it").await;
+        // Whoever attended to it may have ended it meanwhile.
+        if let Err(error) = aborted
+            && !rollouts.get(rollout.rollout).await?.rollout.state.is_finished()
+        {
+            return Err(error);
+        }
     }
     Ok(())
 }
