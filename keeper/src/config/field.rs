@@ -49,6 +49,12 @@ impl Field {
         &self.0
     }
 
+    /// Whether it lies in a list, somewhere on its way.
+    #[must_use]
+    pub fn is_in_list(&self) -> bool {
+        self.0.iter().any(|step| matches!(step, Step::Place(_)))
+    }
+
     /// Whether the other lies at this place or inside of it.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
@@ -64,11 +70,7 @@ impl Field {
     /// What stands there.
     #[must_use]
     pub fn of<'a>(&self, value: &'a Value) -> Option<&'a Value> {
-        self.0.iter().try_fold(value, |value, step| match (step, value) {
-            (Step::Name(name), Value::Object(entries)) => entries.get(name),
-            (Step::Place(place), Value::Array(items)) => items.get(*place),
-            _ => None,
-        })
+        self.0.iter().try_fold(value, |value, step| step.of(value))
     }
 
     /// The same, to be changed.
@@ -127,6 +129,17 @@ impl Field {
 
 fn is_plain(symbol: char) -> bool {
     symbol.is_ascii_alphanumeric() || matches!(symbol, '_' | '-')
+}
+
+impl Step {
+    /// What stands there.
+    pub(super) fn of<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        match (self, value) {
+            (Self::Name(name), Value::Object(entries)) => entries.get(name),
+            (Self::Place(place), Value::Array(items)) => items.get(*place),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Field {

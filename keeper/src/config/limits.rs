@@ -13,7 +13,15 @@ pub const PATTERN_BYTES_MAX: usize = 64 << 10;
 
 /// Times that a part of a schema is held against a part of a document, in judging the one by the other: four times for
 /// every value of the largest document. A tenth of a second.
-pub const SCHEMA_STEPS_MAX: u64 = 1 << 20;
+pub const SCHEMA_STEPS_MAX: u32 = 1 << 20;
+
+/// Bytes that the errors of one judgement may take, by an upper bound that is counted before there are any: each holds
+/// its way, and within alternatives a copy of the value that it is about. Where the bound is passed only the first error
+/// is sought, or none.
+pub const ERRORS_BYTES_MAX: u32 = 128 << 20;
+
+/// Bytes of the ways to the fields that one schema marks as secrets in one document.
+pub const MARKED_BYTES_MAX: usize = 16 << 20;
 
 /// Violations that are told of one publish: a screen. How many more there are is counted.
 pub const VIOLATIONS_TOLD_MAX: usize = 32;

@@ -11,7 +11,8 @@
 //! - [`convert()`] writes a value in another format, or says what cannot be said there.
 //! - [`history`] reads the document that says how much of the past is kept.
 //! - [`diff()`] and [`merge()`] compare values field by field, [`lines`] texts line by line.
-//! - [`secret`] seals single fields, and [`rewrite()`] puts them where they stand in the text.
+//! - [`secret`] seals single fields, and [`rewrite()`] puts them where they stand in the text; [`masks()`] says which
+//!   secret a mask stands for, and [`Lasting`] what is to stay one.
 //!
 //! Invariants:
 //! - Whatever is given, work and memory are bounded by [`limits`]: a schema or a document that would cost more is
@@ -29,8 +30,10 @@ pub mod effective;
 mod field;
 pub mod history;
 pub mod judge;
+mod lasting;
 pub mod limits;
 pub mod lines;
+mod masks;
 mod merge;
 mod rewrite;
 pub mod schema;
@@ -40,5 +43,7 @@ pub use convert::convert;
 pub use diff::diff;
 pub use effective::effective;
 pub use field::{Field, Step};
+pub use lasting::Lasting;
+pub use masks::{Stays, Unplaced, masks};
 pub use merge::merge;
 pub use rewrite::{Patience, rewrite};

@@ -197,6 +197,12 @@ pub fn is_sealed(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| text.contains(SEALED_PREFIX))
 }
 
+/// Whether a value is a sealed field.
+#[must_use]
+pub(super) fn is_box(value: &Value) -> bool {
+    parts(value).is_some()
+}
+
 /// Where sealed fields stand.
 #[must_use]
 pub fn sealed_fields(value: &Value) -> Vec<Field> {

@@ -81,12 +81,13 @@ impl Publisher {
 
     /// With published secrets in the place of masks; none: there is nothing to do.
     async fn kept(&self, draft: &Arc<Draft>, before: &[Before]) -> Result<Option<(Draft, Vec<Witness>)>, Problem> {
-        let documents: Vec<_> = before.iter().map(|before| before.document.clone()).collect();
-        if !seal::has_secrets(draft, &documents) {
+        let bytes: usize = before.iter().flat_map(|before| &before.versions).map(|version| version.value.len()).sum();
+        if bytes <= JUDGED_INLINE_BYTES_MAX && !seal::has_secrets(draft, before) {
             return Ok(None);
         }
-        let (draft, keys) = (Arc::clone(draft), Arc::clone(&self.keys));
-        self.offload.compute(move || seal::keep(&draft, &documents, &keys)).await.map(Some)
+        let (draft, before, keys) = (Arc::clone(draft), before.to_vec(), Arc::clone(&self.keys));
+        let kept = move || seal::has_secrets(&draft, &before).then(|| seal::keep(&draft, &before, &keys)).transpose();
+        self.offload.compute(kept).await
     }
 
     /// As it was before there was anything to judge by.

@@ -1,11 +1,11 @@
 //! Secrets of a draft, before it is proposed.
 //!
-//! Sealed are the fields that the caller names, those that an attached schema marks, and those that were sealed in the
-//! version before: a secret does not become readable because somebody forgot to say so again.
+//! Sealed are the fields that the caller names, those that an attached schema marks, and those that were sealed in any
+//! version that is kept, be it deleted since: a secret does not become readable because somebody forgot to say so again.
 //!
 //! Where the caller has the mask, or the very value that is published, the box that is published stays: who edits what
-//! he was shown changes no secret, and publishing the same again changes nothing. So the version before is one of the
-//! things that such a publish is judged by.
+//! he was shown changes no secret, and publishing the same again changes nothing. In lists a secret goes with its entry,
+//! or the mask is refused ([`masks()`]). So the version before is one of the things that such a publish is judged by.
 
 #[cfg(test)]
 mod tests;
@@ -14,14 +14,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use keeper_registry::{Document, Witness};
+use keeper_registry::{Document, Revision, Witness};
 
-use super::told::read;
+use super::told::{Before, read};
 use super::{Draft, DraftAction, Written};
 use crate::config::limits::SECRETS_MAX;
 use crate::config::secret::{KeyRing, MASK, NONCE_BYTES, SecretError, is_sealed, sealed_fields};
-use crate::config::{Field, Patience, convert, rewrite};
-use crate::format::Value;
+use crate::config::{Field, Lasting, Patience, Stays, Unplaced, convert, masks, rewrite};
+use crate::format::{Format, Value};
 use crate::problem::{Problem, chain};
 
 /// Where nonces come from: no two are ever the same.
@@ -53,46 +53,67 @@ impl fmt::Debug for Nonces {
 }
 
 /// Whether a draft has anything to do with secrets before schemas are looked at.
-pub(super) fn has_secrets(draft: &Draft, before: &[Option<Arc<Document>>]) -> bool {
+pub(super) fn has_secrets(draft: &Draft, before: &[Before]) -> bool {
     draft.written().any(|(place, _, written)| {
-        let document = before.get(place).and_then(Option::as_ref);
-        let was_sealed = document.is_some_and(|document| is_sealed(&document.value));
+        let was_sealed = before.get(place).is_some_and(|before| sealed_versions(before).next().is_some());
         was_sealed || !written.secrets.is_empty() || written.text.contains(MASK) || is_sealed(written.text.as_bytes())
     })
 }
 
+/// Those of all that is kept that have secrets.
+fn sealed_versions(before: &Before) -> impl Iterator<Item = &Arc<Document>> {
+    before.versions.iter().filter(|version| is_sealed(&version.value))
+}
+
 /// The draft with published boxes where they are to stay, and what it is judged by for that.
-pub(super) fn keep(
-    draft: &Draft,
-    before: &[Option<Arc<Document>>],
-    keys: &KeyRing,
-) -> Result<(Draft, Vec<Witness>), Problem> {
+pub(super) fn keep(draft: &Draft, before: &[Before], keys: &KeyRing) -> Result<(Draft, Vec<Witness>), Problem> {
     let (mut draft, mut witnesses) = (draft.clone(), Vec::new());
     for (place, change) in draft.changes.iter_mut().enumerate() {
         let DraftAction::Put(written) = &mut change.action else { continue };
-        let document = before.get(place).and_then(Option::as_ref).filter(|document| is_sealed(&document.value));
-        let boxes = document.and_then(|document| read(&document.value)).unwrap_or(Value::Null);
-        if let Some(document) = document {
-            witnesses.push(Witness::Document { path: change.path.clone(), revision: document.revision });
+        let mut lasting = Lasting::default();
+        let mut was_sealed = false;
+        let versions = before.get(place).into_iter().flat_map(sealed_versions);
+        for version in versions.filter_map(|version| read(&version.value)) {
+            lasting.add(&version);
+            was_sealed = true;
         }
-        let (mut open, mut patience) = (boxes.clone(), Patience::default());
-        for field in keys.reveal(&change.path, &mut open) {
-            written.secrets.push(field.clone());
-            let given = field.of(&written.value);
-            let is_same = given.is_some_and(|it| *it == Value::String(MASK.to_owned()) || Some(it) == field.of(&open));
-            if is_same && let Some(sealed) = field.of(&boxes) {
-                replace(written, &field, sealed, &mut patience)?;
+        let document = before.get(place).and_then(|before| before.document.as_ref());
+        if was_sealed {
+            let revision = document.map_or_else(Revision::default, |document| document.revision);
+            witnesses.push(Witness::Document { path: change.path.clone(), revision });
+        }
+        let boxes = document.and_then(|document| read(&document.value)).unwrap_or(Value::Null);
+        let stay = masks(&boxes, &written.value).map_err(|unplaced| unmasked(place, &unplaced))?;
+        let mut secrets = lasting.fields(&boxes, &written.value);
+        let mut open = boxes.clone();
+        let sealed = keys.reveal(&change.path, &mut open);
+        let mut patience = Patience::default();
+        for field in &sealed {
+            if field.of(&written.value) == field.of(&open)
+                && let Some(sealed) = field.of(&boxes)
+            {
+                replace(written, field, sealed, &mut patience)?;
             }
         }
-        if let Some(field) = masked(&written.value) {
-            let message = format!(
-                "{field} stands masked, and nothing is sealed there that could stay: write its value (`keeperctl config \
-                 get --reveal` shows secrets where the node allows it)"
-            );
-            return Err(Problem::Invalid { field: format!("changes[{place}].put.text"), message });
+        for Stays { at, from } in stay {
+            // A box opens nowhere but where it was sealed: one that moves is sealed anew.
+            if let Some(secret) = from.of(if at == from { &boxes } else { &open }) {
+                replace(written, &at, secret, &mut patience)?;
+            }
+            secrets.push(at);
         }
+        // A place of a list is no name: what is sealed there is said by the list.
+        let by_name = sealed.into_iter().filter(|field| !field.is_in_list());
+        written.secrets.extend(by_name.chain(secrets));
     }
     Ok((draft, witnesses))
+}
+
+fn unmasked(place: usize, unplaced: &Unplaced) -> Problem {
+    let message = format!(
+        "{unplaced}: write the secret itself (`keeperctl config get --reveal` shows secrets where the node allows it)"
+    );
+    Problem::Invalid { field: format!("changes[{place}].put.text"), message }
 }
 
 /// Seals fields of one document; which ones are sealed then.
@@ -111,6 +132,9 @@ pub(super) fn seal(
     keys.reveal(key, &mut open);
     if let Some(shut) = sealed_fields(&open).first() {
         return wrong(of_text(), format!("{shut} is sealed with a key that this node does not have, or for elsewhere"));
+    }
+    if let Some(message) = repeated(written, &open, &fields) {
+        return wrong(of_text(), message);
     }
     let fields: Vec<_> =
         fields.into_iter().filter(|field| field.of(&sealed).is_some_and(|it| *it != Value::Null)).collect();
@@ -152,15 +176,33 @@ fn replace(written: &mut Written, field: &Field, to: &Value, patience: &mut Pati
     Ok(())
 }
 
-/// A field that stands masked.
-fn masked(value: &Value) -> Option<Field> {
-    fn look(value: &Value, steps: &Field) -> Option<Field> {
+/// What repeats a secret in the clear through an alias of YAML: whoever wrote it said it once, and meant it to be sealed.
+/// A text does not tell its aliases when it is read, so that an equal value in a text that has some counts as one.
+fn repeated(written: &Written, open: &Value, secrets: &BTreeSet<Field>) -> Option<String> {
+    fn look(value: &Value, at: &Field, visit: &mut impl FnMut(&Field, &Value)) {
         match value {
-            Value::Object(entries) => entries.iter().find_map(|(name, value)| look(value, &steps.name(name))),
-            Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| look(item, &steps.place(at))),
-            Value::String(text) if text == MASK => Some(steps.clone()),
-            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => None,
+            Value::Object(entries) => entries.iter().for_each(|(name, value)| look(value, &at.name(name), visit)),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(place, item)| look(item, &at.place(place), visit))
+            }
+            Value::Null | Value::Bool(_) => {}
+            Value::Integer(_) | Value::Float(_) | Value::String(_) => visit(at, value),
         }
     }
-    look(value, &Field::default())
+    let has_aliases = written.format == Format::Yaml && written.text.contains('&') && written.text.contains('*');
+    if !has_aliases || secrets.is_empty() {
+        return None;
+    }
+    let sealed: Vec<_> = secrets.iter().filter_map(|field| Some((field, field.of(open)?))).collect();
+    let mut found = None;
+    look(open, &Field::default(), &mut |field, value| {
+        let secret = sealed.iter().find(|(_, secret)| *secret == value).filter(|_| !secrets.contains(field));
+        if let (Some((secret, _)), None) = (secret, &found) {
+            found = Some(format!(
+                "{field} is the same as the secret {secret}, in a text with aliases, and would stay readable: seal it, \
+                 too, or write it without an alias"
+            ));
+        }
+    });
+    found
 }

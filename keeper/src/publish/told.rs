@@ -32,7 +32,9 @@ pub struct Told {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Before {
     pub(super) document: Option<Arc<Document>>,
-    readers: usize,
+    /// All that is kept of it, the newest first.
+    pub(super) versions: Vec<Arc<Document>>,
+    pub(super) readers: usize,
 }
 
 impl Before {
@@ -43,7 +45,8 @@ impl Before {
             let instances = incarnations.filter_map(|incarnation| state.instance(incarnation));
             instances.filter(|instance| layer.matches(instance)).count()
         });
-        Self { document: state.config(key).cloned(), readers }
+        let versions = state.history(key, usize::MAX).cloned().collect();
+        Self { document: state.config(key).cloned(), versions, readers }
     }
 
     fn value(&self) -> Option<Value> {

@@ -8,6 +8,8 @@
 //!   back-references, which would need another engine, are refused.
 //! - Before a value is held against a schema the steps are counted that this will take (`walk.rs`): references can
 //!   double the work at every turn, and 64 KiB of them are enough for a year.
+//! - What is wrong is only sought where the errors find room (`telling.rs`): every alternative copies the value. Else the
+//!   first error is told, or that there is one; the verdict is the same.
 //!
 //! Violations are told as `push.max_inflight` and a sentence. Of `anyOf` and `oneOf` the one alternative is told that
 //! was meant, where that can be seen: of "a table or null" the table.
@@ -15,6 +17,7 @@
 mod attached;
 mod compiled;
 mod glob;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod typing;
@@ -25,7 +28,7 @@ use keeper_registry::limits::DOCUMENT_BYTES_MAX;
 use serde_json::Value as Json;
 
 use super::Field;
-use super::limits::{PATTERN_BYTES_MAX, SCHEMA_BYTES_MAX, VIOLATIONS_FOUND_MAX};
+use super::limits::{ERRORS_BYTES_MAX, PATTERN_BYTES_MAX, SCHEMA_BYTES_MAX, VIOLATIONS_FOUND_MAX};
 use crate::format::{self, Format, SyntaxError, Value};
 
 pub use attached::{Attached, AttachedError};
@@ -34,6 +37,7 @@ pub use glob::{Glob, GlobError};
 pub use violation::Violation;
 pub use walk::Excess;
 
+use telling::Telling;
 use typing::Typing;
 use walk::Walk;
 
@@ -138,11 +142,19 @@ impl Schema {
     /// To find out would take too long.
     pub fn violations(&self, value: &Value, secrets: &[Field]) -> Result<Vec<Violation>, Excess> {
         let value = json(value);
-        Walk::over(&self.text, &value)?;
+        let Telling { all, first, .. } = Walk::over(&self.text, &value)?.telling;
         if self.validator.is_valid(&value) {
             return Ok(Vec::new());
         }
         let mut found = Vec::new();
+        if all > ERRORS_BYTES_MAX {
+            let error = (first <= ERRORS_BYTES_MAX).then(|| self.validator.validate(&value).err()).flatten();
+            match error {
+                Some(error) => violation::told(&error, &value, secrets, &mut found),
+                None => found.push(Violation::somewhere()),
+            }
+            return Ok(found);
+        }
         for error in self.validator.iter_errors(&value) {
             violation::told(&error, &value, secrets, &mut found);
             if found.len() >= VIOLATIONS_FOUND_MAX {

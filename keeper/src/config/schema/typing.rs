@@ -67,7 +67,7 @@ impl<'a> Typing<'a> {
         let (mut seen, mut found) = (HashSet::new(), Vec::new());
         while let Some(schema) = open.pop() {
             self.steps += 1;
-            if self.steps > SCHEMA_STEPS_MAX {
+            if self.steps > SCHEMA_STEPS_MAX.into() {
                 return Vec::new();
             }
             if seen.insert(address(schema)) {

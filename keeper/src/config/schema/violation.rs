@@ -18,6 +18,14 @@ pub struct Violation {
     pub message: String,
 }
 
+impl Violation {
+    /// What is wrong is not said, for it would take too much to find it.
+    pub(super) fn somewhere() -> Self {
+        let message = "does not fit, and is too large for so many alternatives to say where";
+        Self { field: Field::default(), message: message.to_owned() }
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.field, self.message)

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use keeper_registry::{LogTime, Revision};
+use keeper_registry::LogTime;
 use proptest::prelude::*;
 
 use super::*;
@@ -54,9 +54,20 @@ fn sealed(mut written: Written, fields: &[Field]) -> Written {
 
 /// What is kept of a text that is published on top of another.
 fn kept(text: &str, before: &Written) -> Written {
-    let (mut draft, witnesses) =
-        keep(&draft(written(before.format, text)), &[published(before)], &ring()).expect("it is kept");
+    let (draft, witnesses) = try_keep(text, &[before]).expect("it is kept");
     assert_eq!(witnesses, [Witness::Document { path: KEY.to_owned(), revision: Revision(7) }]);
+    of(draft)
+}
+
+/// The same on top of several versions, the newest first.
+fn try_keep(text: &str, versions: &[&Written]) -> Result<(Draft, Vec<Witness>), Problem> {
+    let newest = versions[0];
+    let versions = versions.iter().filter_map(|written| published(written)).collect();
+    let before = Before { document: published(newest), versions, ..Before::default() };
+    keep(&draft(written(newest.format, text)), &[before], &ring())
+}
+
+fn of(mut draft: Draft) -> Written {
     match draft.changes.remove(0).action {
         DraftAction::Put(written) => *written,
         DraftAction::Delete => panic!("a put"),
@@ -125,4 +136,81 @@ fn more_secrets_than_one_document_may_have() {
     let fields = (0..65).map(|n| Field::default().name(&format!("k{n}"))).collect();
     let refused = seal(0, KEY, &mut written, fields, &ring(), &nonces()).expect_err("too many");
     assert_eq!(refused.to_string(), "push/room has 65 secrets; the limit is 64: split it into several");
+}
+
+const USERS: &str = "[[users]]\nname = \"a\"\npw = \"one\"\n[[users]]\nname = \"b\"\npw = \"two\"\n";
+
+fn users() -> Written {
+    let fields = ["users[0].pw", "users[1].pw"].map(|field| Field::parse(field).expect("a field"));
+    sealed(written(Format::Toml, USERS), &fields)
+}
+
+/// What a document says once it is published on top of another.
+fn republished(text: &str, before: &Written) -> Value {
+    let again = kept(text, before);
+    let secrets = again.secrets.clone();
+    let mut value = sealed(again, &secrets).value;
+    assert!(!canonical(&value).windows(3).any(|text| text == b"one" || text == b"two"), "it is sealed");
+    ring().reveal(KEY, &mut value);
+    value
+}
+
+#[test]
+fn a_secret_in_a_list_is_not_given_to_its_neighbour() {
+    let users = users();
+    let shown = masked_text(&users.text).into_owned();
+    let blocks: Vec<_> = shown.split_inclusive("••••••\"\n").collect();
+    let says = |text: &str| format::parse(Format::Toml, text).expect("it is TOML");
+    let (a, b) = USERS.split_at(USERS.len() / 2);
+    assert_eq!(republished(blocks[1], &users), says(b), "the first is removed");
+    let swapped = format!("{}{}", blocks[1], blocks[0]);
+    assert_eq!(republished(&swapped, &users), says(&format!("{b}{a}")), "the two change places");
+    let renamed = format!("{}{}", blocks[0], blocks[1].replace("\"b\"", "\"c\""));
+    let refused = try_keep(&renamed, &[&users]).expect_err("it is not certain whose it is").to_string();
+    assert!(
+        refused.contains("users[1].pw stands masked, and its list has changed") && refused.contains("write the secret"),
+        "{refused}"
+    );
+    let inserted = format!("[[users]]\nname = \"c\"\npw = \"new\"\n{shown}");
+    let kept = kept(&inserted, &users);
+    assert!(kept.secrets.contains(&Field::parse("users[0].pw").expect("a field")), "the new one is sealed, too");
+    assert!(kept.secrets.contains(&Field::parse("users[2].pw").expect("a field")), "and the one that moved");
+}
+
+#[test]
+fn a_field_that_was_sealed_once_is_sealed_when_it_comes_back() {
+    let password = Field::parse("password").expect("a field");
+    let first = sealed(written(Format::Toml, "password = \"one\"\n"), std::slice::from_ref(&password));
+    let without = written(Format::Toml, "x = 1\n");
+    let (kept, witnesses) = try_keep("password = \"two\"\n", &[&without, &first]).expect("it is kept");
+    assert_eq!((of(kept).secrets, witnesses.len()), (vec![password.clone()], 1));
+    // Over a deletion.
+    let before = Before { document: None, versions: published(&first).into_iter().collect(), ..Before::default() };
+    let again = draft(written(Format::Toml, "password = \"two\"\n"));
+    assert!(has_secrets(&again, std::slice::from_ref(&before)));
+    let (kept, witnesses) = keep(&again, &[before], &ring()).expect("it is kept");
+    assert_eq!(of(kept).secrets, [password]);
+    assert_eq!(witnesses, [Witness::Document { path: KEY.to_owned(), revision: Revision(0) }]);
+}
+
+#[test]
+fn an_alias_does_not_repeat_a_secret_in_the_clear() {
+    let password = Field::parse("password").expect("a field");
+    let refuse = |text: &str| {
+        let mut written = written(Format::Yaml, text);
+        seal(0, KEY, &mut written, [password.clone()].into(), &ring(), &nonces())
+            .map(|_| ())
+            .map_err(|it| it.to_string())
+    };
+    for text in [
+        "password: &p HUNTERyaml\ncopy: *p\n",
+        "base: &b {copy: HUNTERyaml}\nmore: *b\npassword: HUNTERyaml\n",
+        "password: &p 4711\nlist: [1, *p]\n",
+    ] {
+        let refused = refuse(text).expect_err("it would stay readable");
+        assert!(refused.contains("is the same as the secret password, in a text with aliases"), "{refused}");
+        assert!(!refused.contains("HUNTER") && !refused.contains("4711"), "{refused}");
+    }
+    assert_eq!(refuse("password: HUNTERyaml\nname: HUNTERyaml\n"), Ok(()), "nothing is repeated by an alias");
+    assert_eq!(refuse("password: HUNTERyaml\na: &a 1\nb: *a\n"), Ok(()));
 }
