@@ -7,7 +7,8 @@ use tokio::process::Command;
 use crate::failure::Failure;
 
 /// Runs it to its end. A shell reads the line; it finds the files that changed, one a line, in `KEEPER_FILES`, and
-/// where the documents stand in `KEEPER_REVISION`. What it prints goes where words go.
+/// where the documents stand in `KEEPER_REVISION`. What it prints goes where words go. If it is not waited for any more,
+/// it is ended.
 pub(super) async fn run(line: &str, files: &[&Path], revision: u64) -> Result<(), Failure> {
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     let status = Command::new("sh")
@@ -17,6 +18,7 @@ pub(super) async fn run(line: &str, files: &[&Path], revision: u64) -> Result<()
         .env("KEEPER_REVISION", revision.to_string())
         .stdin(Stdio::null())
         .stdout(io::stderr())
+        .kill_on_drop(true)
         .status()
         .await;
     let status = status.map_err(|error| Failure::failed(format!("cannot start a shell for `{line}`: {error}")))?;

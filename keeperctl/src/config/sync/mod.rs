@@ -3,11 +3,12 @@
 //! An agent that runs for as long as its host does. It follows the effective documents of one reader over whichever
 //! node answers, and tries for ever: a node that dies is another node's turn. Promises:
 //!
-//! - a file is replaced whole or not at all, and the files of one publish together (see [`files`]);
+//! - a file is replaced whole or not at all, and the files of one publish together (see [`files`] and [`job`]);
 //! - the command runs once for all that changed together, after the files are there, and again until it succeeds or a
 //!   newer change takes its turn; a death in between makes the next agent run it (at least once, then);
-//! - a value that the file's format cannot hold, a document that is deleted, a full disk: the files stay as they are,
-//!   the agent says why and goes on.
+//! - a value that the file's format cannot hold, a full disk: the files of that publish stay as they are, those of all
+//!   others go on, and the agent says why; of a document that is deleted the file stays;
+//! - links are followed, and what is no regular file is refused (see [`target`]).
 //!
 //! What a file holds is the merged value, written anew in the file's format: comments belong to layers and do not
 //! survive. Secrets are open in it, for the process that reads it.
@@ -15,8 +16,14 @@
 mod command;
 mod files;
 mod job;
+mod mark;
+mod target;
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use keeper_client_sdk::{EffectiveChanged, EffectiveWatch, Format, Reader};
 use tokio::time;
@@ -59,13 +66,31 @@ impl Agent {
         Ok(Self { paths, reader, watch, job: Job::new(kept, typed.on_change.clone()) })
     }
 
-    /// Makes the files what the documents say now.
+    /// Makes the files what the documents say now; all of it within the time that was given.
     async fn once(&mut self, admin: &mut Admin<'_, '_>) -> Result<(), Failure> {
-        let first = time::timeout(admin.timeout, self.next()).await;
-        let first = first.map_err(|_| Failure::unserved(format!("no node answered within {:?}", admin.timeout)))??;
-        self.job.hear(admin, first);
-        self.job.attempt(admin).await?;
+        let timeout = admin.timeout;
+        match time::timeout(timeout, self.now(admin)).await {
+            Ok(done) => done?,
+            Err(_) if self.job.has_heard() => {
+                return Err(Failure::failed(format!("it was not done within {timeout:?}"))
+                    .remedy("what is printed stands; a command that had not ended was ended, and runs again next time")
+                    .remedy("give it longer with `--timeout`"));
+            }
+            Err(_) => return Err(Failure::unserved(format!("no node answered within {timeout:?}"))),
+        }
         self.job.complete()
+    }
+
+    async fn now(&mut self, admin: &mut Admin<'_, '_>) -> Result<(), Failure> {
+        let first = self.next().await?;
+        self.hear(admin, first);
+        self.job.attempt(admin).await
+    }
+
+    fn hear(&mut self, admin: &mut Admin<'_, '_>, frame: EffectiveChanged) {
+        for path in self.job.hear(frame) {
+            admin.console.say(format_args!("there is nothing of {path}: its file stays as it is"));
+        }
     }
 
     /// The same from now on. What fails is told and tried again, and at once when there is something newer.
@@ -89,7 +114,7 @@ impl Agent {
             };
             match newer {
                 Some(Ok(frame)) => {
-                    self.job.hear(admin, frame);
+                    self.hear(admin, frame);
                     pause = limits::SYNC_PAUSE_MIN;
                 }
                 // Nobody of that name is open just now, for one.
@@ -126,7 +151,6 @@ fn reader(typed: &SyncConfig) -> Result<Reader, Failure> {
 }
 
 fn kept(typed: &SyncConfig) -> Result<Vec<Kept>, Failure> {
-    let mut files = BTreeSet::new();
     let mut kept = Vec::new();
     for pair in &typed.pairs {
         let format = typed.format.map(Format::from).or_else(|| folder::format_of(&pair.file));
@@ -136,12 +160,38 @@ fn kept(typed: &SyncConfig) -> Result<Vec<Kept>, Failure> {
         })?;
         let file = std::path::absolute(&pair.file)
             .map_err(|error| Failure::failed(format!("{} is no path: {error}", pair.file)))?;
-        if !files.insert(file.clone()) {
-            return Err(Failure::failed(format!("{} is to be two documents", pair.file)));
-        }
         kept.push(Kept { path: pair.path.clone(), file, format });
     }
+    distinct(&kept)?;
     Ok(kept)
+}
+
+/// Refuses what can never be done: two documents in one file, and files that are none. A folder that is not there yet
+/// may still come.
+fn distinct(kept: &[Kept]) -> Result<(), Failure> {
+    let (mut typed, mut meant) = (BTreeSet::new(), BTreeMap::new());
+    for Kept { file, .. } in kept {
+        if !typed.insert(file) {
+            return Err(Failure::failed(format!("{} is to be two documents", file.display())));
+        }
+        if std::fs::metadata(file).is_ok_and(|there| !there.is_file()) {
+            target::of(file)?;
+        }
+        if let Ok(identity) = target::of(file).and_then(|target| target::identity(&target))
+            && let Some(other) = meant.insert(identity, file)
+        {
+            return Err(two_paths(file, other));
+        }
+    }
+    Ok(())
+}
+
+fn two_paths(one: &Path, other: &Path) -> Failure {
+    Failure::failed(format!(
+        "{} and {} are the same file, which cannot be two documents",
+        other.display(),
+        one.display()
+    ))
 }
 
 #[cfg(test)]
@@ -168,6 +218,25 @@ mod tests {
         assert_eq!(kept_of("a.toml=/etc/a.conf"), Err("the ending of /etc/a.conf names no format".into()));
         assert_eq!(kept_of("a.toml=/e/a.ini b.toml=/e/a.ini"), Err("/e/a.ini is to be two documents".into()));
         assert!(kept_of("a.toml=/etc/a.conf --format ini").is_ok());
+    }
+
+    #[test]
+    fn two_ways_to_one_file_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().display();
+        std::os::unix::fs::symlink("a.toml", folder.path().join("link.toml")).expect("a link");
+        std::fs::create_dir(folder.path().join("b.toml")).expect("room for it");
+        let refused = |line: String| kept(&typed(&line)).expect_err("refused").message;
+        let said = refused(format!(
+            "a={root}/a.toml b={root}/../{}/a.toml",
+            folder.path().file_name().expect("one").display()
+        ));
+        assert!(said.ends_with("are the same file, which cannot be two documents"), "{said}");
+        let said = refused(format!("a={root}/a.toml b={root}/link.toml"));
+        assert!(said.ends_with("are the same file, which cannot be two documents"), "{said}");
+        assert_eq!(refused(format!("a={root}/b.toml")), format!("{root}/b.toml is a folder, and no file"));
+        let said = refused("a=/dev/null --format json".into());
+        assert_eq!(said, "/dev/null is a device, and no file that can be replaced");
     }
 
     #[test]
