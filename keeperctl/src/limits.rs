@@ -58,6 +58,9 @@ pub(crate) const PUBLISH_DOCUMENTS_MAX: usize = 64;
 /// Bytes of text in one publish: the server's bound, as above.
 pub(crate) const PUBLISH_BYTES_MAX: usize = 2 << 20;
 
+/// Texts that the servers are asked about at a time: enough to hide the way there, and no load.
+pub(crate) const ASKED_AT_ONCE: usize = 16;
+
 /// Things in a source that is imported: as many as there can be documents.
 pub(crate) const IMPORT_ITEMS_MAX: usize = 65_536;
 

@@ -9,7 +9,7 @@ pub(crate) struct ExportConfig {
     /// Which folder; it is made if it is not there
     pub(crate) folder: String,
 
-    /// Only documents whose paths begin with this
+    /// Only the documents of this folder, or this document
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) prefix: String,
 
@@ -23,7 +23,7 @@ pub(crate) struct ApplyConfig {
     /// Which folder, as `export` writes one
     pub(crate) folder: String,
 
-    /// Only files and documents whose paths begin with this
+    /// Only files and documents of this folder, or this document
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub(crate) prefix: String,
 
@@ -34,6 +34,10 @@ pub(crate) struct ApplyConfig {
     /// Remove documents that the folder does not hold; those below keeper/ only if --prefix says so
     #[arg(long)]
     pub(crate) prune: bool,
+
+    /// Prune even if the folder holds no document, which removes all of them
+    #[arg(long, requires = "prune")]
+    pub(crate) prune_all: bool,
 
     /// Make several publishes of more changes than one can hold; each is whole or not at all
     #[arg(long)]

@@ -59,6 +59,11 @@ pub(super) async fn publish(
     Ok(())
 }
 
+/// What stands between how much was published and the last revision.
+pub(super) fn told(publishes: usize) -> String {
+    if publishes > 1 { format!(" in {publishes} publishes, the last at ") } else { ", ".to_owned() }
+}
+
 /// Why several changes were refused; with the document, where the servers name the change by its place among them.
 pub(super) fn refused(error: Error, paths: &[String], look: &str) -> Failure {
     let place = if let Error::Refused { field, .. } = &error { place(field) } else { None };

@@ -19,13 +19,17 @@ use tempfile::NamedTempFile;
 use crate::{
     admin::Admin,
     args::ExportConfig,
-    config::{folder, snapshot},
+    config::{folder, scope, snapshot},
     failure::Failure,
     render::{self, Report},
 };
 
 pub(super) async fn export(admin: &mut Admin<'_, '_>, typed: &ExportConfig) -> Result<(), Failure> {
     let snapshot = snapshot::of(admin, &typed.prefix).await?;
+    if snapshot.documents.is_empty() {
+        let at = if typed.prefix.is_empty() { String::new() } else { format!(" at or below {}", typed.prefix) };
+        admin.console.say(format_args!("there is no document{at}, as of revision {}", snapshot.revision));
+    }
     let root = Path::new(&typed.folder);
     fs::create_dir_all(root).map_err(|error| Failure::failed(format!("cannot make {}: {error}", root.display())))?;
     let Planned { files, left } = plan(snapshot.documents.into_values());
@@ -77,7 +81,7 @@ fn prune(root: &Path, prefix: &str, files: &BTreeMap<String, Document>) -> Resul
     let mut removed = Vec::new();
     for file in folder::walk(root)?.files {
         let Ok((path, _)) = folder::key_of(&file) else { continue };
-        if files.contains_key(&file) || !path.starts_with(prefix) {
+        if files.contains_key(&file) || !scope::holds(prefix, &path) {
             continue;
         }
         fs::remove_file(root.join(&file)).map_err(|error| Failure::failed(format!("cannot remove {file}: {error}")))?;

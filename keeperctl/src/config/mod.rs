@@ -26,6 +26,7 @@ mod lint;
 mod list;
 mod put;
 mod rollout;
+mod scope;
 mod secrets;
 mod snapshot;
 mod source;

@@ -16,6 +16,9 @@ pub(super) struct Judged {
     pub(super) documents: Vec<Changed>,
     pub(super) objections: Vec<Told>,
     pub(super) objections_more: u32,
+    /// How many publishes it was.
+    #[serde(skip)]
+    pub(super) publishes: usize,
 }
 
 /// A document that changes.
@@ -55,6 +58,7 @@ impl Judged {
             documents: documents.into_iter().filter(|_| changed).map(Changed::from).collect(),
             objections: told(objections),
             objections_more,
+            publishes: 1,
         }
     }
 
@@ -64,6 +68,7 @@ impl Judged {
         self.documents.extend(other.documents);
         self.objections.extend(other.objections);
         self.objections_more += other.objections_more;
+        self.publishes += other.publishes;
     }
 
     /// The same in words.

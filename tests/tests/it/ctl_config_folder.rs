@@ -82,7 +82,16 @@ async fn more_changes_than_one_publish_can_hold_are_refused_unless_several_will_
         folder.write(&format!("many/{n}.toml"), &format!("n = {n}\n"));
     }
     folder.write("many/7.toml", "n = = 7\n");
-    let unsound = ctl.run(&["config", "apply", &folder.name(), "--prefix", "many/7"]).await;
+    folder.write("many/8.toml", "n = 8\nn = 9\n");
+    folder.write("many/a@b.toml", "n = 8\n");
+    let unsound = ctl.run(&["config", "apply", &folder.name(), "--in-batches", "--dry-run"]).await;
+    let said = words(&unsound);
+    assert!(said.contains("error: 3 files cannot be applied, so nothing was"), "every one of them: {said}");
+    assert!(said.contains("  many/7.toml: line 1, column 5") && said.contains("  1 | n = = 7"), "{said}");
+    assert!(said.contains("  many/8.toml: ") && said.contains("  many/a@b.toml: "), "{said}");
+    std::fs::remove_file(folder.0.join("many/a@b.toml")).unwrap();
+    folder.write("many/8.toml", "n = 8\n");
+    let unsound = ctl.run(&["config", "apply", &folder.name(), "--prefix", "many/7.toml"]).await;
     assert_eq!(unsound.status.code(), Some(1));
     assert!(words(&unsound).contains("error: many/7.toml: line 1, column 5"), "{}", words(&unsound));
     folder.write("many/7.toml", "n = 7\n");
@@ -92,6 +101,7 @@ async fn more_changes_than_one_publish_can_hold_are_refused_unless_several_will_
     assert!(said.contains("65 changes are more than one publish can hold: at most 64 documents"), "{said}");
     assert!(said.contains("`--in-batches`"), "{said}");
     assert_eq!(ctl.json(&["config", "list"]).await["documents"].as_array().map(Vec::len), Some(0));
-    ctl.json(&["config", "apply", &folder.name(), "--in-batches"]).await;
+    let applied = ctl.run(&["config", "apply", &folder.name(), "--in-batches"]).await;
+    assert!(words(&applied).contains("published: 65 documents in 2 publishes, the last at revision"), "{}", words(&applied));
     assert_eq!(ctl.json(&["config", "list"]).await["documents"].as_array().map(Vec::len), Some(65));
 }
