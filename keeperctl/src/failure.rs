@@ -31,7 +31,7 @@ pub(crate) enum Kind {
 }
 
 /// Why a command did not do what it was asked.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) kind: Kind,
     pub(crate) message: String,

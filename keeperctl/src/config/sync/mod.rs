@@ -174,10 +174,11 @@ fn distinct(kept: &[Kept]) -> Result<(), Failure> {
         if !typed.insert(file) {
             return Err(Failure::failed(format!("{} is to be two documents", file.display())));
         }
-        if std::fs::metadata(file).is_ok_and(|there| !there.is_file()) {
-            target::of(file)?;
+        let target = target::of(file);
+        if std::fs::metadata(file).is_ok() {
+            target.as_ref().map_err(Failure::clone)?;
         }
-        if let Ok(identity) = target::of(file).and_then(|target| target::identity(&target))
+        if let Ok(identity) = target.and_then(|target| target::identity(&target))
             && let Some(other) = meant.insert(identity, file)
         {
             return Err(two_paths(file, other));

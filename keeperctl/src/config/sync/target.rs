@@ -27,6 +27,10 @@ pub(super) struct Identity {
 
 /// The file that is to be replaced when this one is named.
 pub(super) fn of(file: &Path) -> Result<PathBuf, Failure> {
+    if leads_through_a_process(file) {
+        let said = format!("{} is what a process has open, and no file that can be replaced", file.display());
+        return Err(Failure::failed(said));
+    }
     let found = match fs::metadata(file) {
         Ok(there) if there.is_file() => fs::canonicalize(file),
         Ok(there) => return Err(Failure::failed(format!("{} is {}", file.display(), kind(there.file_type())))),
@@ -55,6 +59,20 @@ fn absent(file: &Path) -> io::Result<PathBuf> {
     Err(io::ErrorKind::TooManyLinks.into())
 }
 
+/// As `/dev/stdout` does, which may lead to a regular file: whoever names it means to print.
+fn leads_through_a_process(file: &Path) -> bool {
+    let mut at = file.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(behind) = fs::read_link(&at) else { return false };
+        let folder = folder_of(&at);
+        if fs::canonicalize(folder).is_ok_and(|folder| folder.starts_with("/proc")) {
+            return true;
+        }
+        at = folder.join(behind);
+    }
+    false
+}
+
 fn kind(is: FileType) -> &'static str {
     if is.is_dir() {
         "a folder, and no file"
@@ -77,7 +95,10 @@ pub(super) fn failed(file: &Path, error: &io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::{fs::symlink, net::UnixListener};
+    use std::os::{
+        fd::AsRawFd,
+        unix::{fs::symlink, net::UnixListener},
+    };
 
     use super::*;
 
@@ -109,9 +130,12 @@ mod tests {
         let (socket, link) = (folder.path().join("socket"), folder.path().join("link"));
         let _listener = UnixListener::bind(&socket).expect("room for it");
         symlink("/dev/null", &link).expect("a link");
+        let file = fs::File::create(folder.path().join("opened")).expect("room for it");
+        let opened = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
         let refused = |file: &Path| of(file).expect_err("no file").message;
         assert!(refused(&socket).ends_with("is a socket, and no file that can be replaced"));
         assert!(refused(&link).ends_with("link is a device, and no file that can be replaced"));
         assert!(refused(folder.path()).ends_with("is a folder, and no file"));
+        assert!(refused(&opened).ends_with("is what a process has open, and no file that can be replaced"));
     }
 }
