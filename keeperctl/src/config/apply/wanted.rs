@@ -1,7 +1,7 @@
 //! What a folder says.
 //!
-//! Every file is a document or is told: what is passed over by name, what is none with all of its like, so that a folder
-//! is mended once and not file after file.
+//! Every file is a document or is told: what is passed over by name, what is none with all of its like, so that a
+//! folder is mended once and not file after file.
 
 use std::{collections::BTreeMap, path::Path};
 

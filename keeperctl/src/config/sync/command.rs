@@ -7,8 +7,8 @@ use tokio::process::Command;
 use crate::failure::Failure;
 
 /// Runs it to its end. A shell reads the line; it finds the files that changed, one a line, in `KEEPER_FILES`, and
-/// where the documents stand in `KEEPER_REVISION`. What it prints goes where words go. If it is not waited for any more,
-/// it is ended.
+/// where the documents stand in `KEEPER_REVISION`. What it prints goes where words go. If it is not waited for any
+/// more, it is ended.
 pub(super) async fn run(line: &str, files: &[&Path], revision: u64) -> Result<(), Failure> {
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     let status = Command::new("sh")
