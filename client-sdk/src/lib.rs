@@ -42,11 +42,11 @@ pub use backup::{Backup, BackupHead, BackupOf};
 pub use builder::Builder;
 pub use cluster::{Cluster, Disk, Divergence, InitialMember, Member, NodeStatus, Role, Upgraded};
 pub use config::{
-    Applied, AppliedLayer, Change, Compared, Config, ConfigBuilder, ConfigStatus, Configs, ConfigsWatch, Conflict,
-    ConsumerGroup, ConsumerSchema, Consumers, Cursor, Detail, Document, Documents, DocumentsChanged, Edit, Effective,
-    EffectiveChanged, EffectiveDocument, EffectiveWatch, FieldChange, Format, GivenField, Health, InstanceConfig, Kept,
-    KeptProblem, LastKnownGood, Linted, Listener, LocalDocument, Merge, Merged, Objection, Origin, Publish, Published,
-    Reader, Rollback, Secrets, Side, StatusOf, Verdict, diff,
+    Applied, AppliedLayer, Change, Comments, Compared, Config, ConfigBuilder, ConfigStatus, Configs, ConfigsWatch,
+    Conflict, ConsumerGroup, ConsumerSchema, Consumers, Cursor, Detail, Document, Documents, DocumentsChanged, Edit,
+    Effective, EffectiveChanged, EffectiveDocument, EffectiveWatch, FieldChange, Format, GivenField, Gone, Health,
+    InstanceConfig, Kept, KeptProblem, LastKnownGood, Linted, Listener, LocalDocument, Merge, Merged, Objection,
+    Origin, Publish, Published, Reader, Rollback, Secrets, Side, StatusOf, Verdict, diff,
 };
 pub use connection::Endpoint;
 pub use control::{Addressed, Answer, ControlState, ControlStatus, Controls, ControlsWatch, SendControl, Sent};

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::{
     Config, Error, LastKnownGood, Origin,
     config::{
+        applicant::Applicant,
         config::Held,
         hub::{Hub, Pin},
         kept::{Keep, Kept, KeptProblem},
@@ -87,7 +88,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
     ///
     /// # Errors
     /// [`Error::Refused`] with reason `not-found` when there is no such document; [`Error::Misfit`] when it does not
-    /// fit `T`; [`Error::Kept`] when no node answers and what is kept on disk cannot be used; otherwise as [`Error`]
+    /// fit `T`, which the cluster goes on showing until the document is opened again or the instance closes; [`Error::Kept`] when no node answers and what is kept on disk cannot be used; otherwise as [`Error`]
     /// says.
     pub async fn open(self) -> Result<Config<T>, Error> {
         let Self { nodes, tasks, hub, path, schema, validate, absent, keep } = self;
@@ -122,15 +123,19 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
 }
 
 /// What the process starts with although the published value does not fit.
-async fn refused<T: DeserializeOwned>(
+async fn refused<T: DeserializeOwned + Send + Sync + 'static>(
     pin: &Pin,
     shape: &Shape<T>,
-    told: &Told,
+    told: &Arc<Told>,
     misfit: Misfit,
 ) -> Result<Run<T>, Error> {
     pin.refuse(told, &misfit.reason).await;
     let is_absent = told.canonical.is_none() && told.revision == 0;
-    if is_absent { Err(*misfit.error) } else { kept(shape, *misfit.error) }
+    if is_absent {
+        return Err(*misfit.error);
+    }
+    // Whatever the application does about it, this process reads the document and refuses it.
+    kept(shape, *misfit.error).inspect_err(|_| pin.leave(Arc::new(Applicant::new(shape.clone())), told, misfit.reason))
 }
 
 /// What is kept on disk, in the place of an answer; that there was none is the error if nothing is.

@@ -73,6 +73,19 @@ pub struct Merged {
     pub text: String,
     /// Where they disagree.
     pub conflicts: Vec<Conflict>,
+    /// Which comments and layout the text has.
+    pub comments: Comments,
+}
+
+/// Which comments and layout a merged text has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comments {
+    /// Those of both sides.
+    Both,
+    /// Ours: values that they changed were put in, and what they wrote beside them is not there.
+    Ours,
+    /// None: the text was written anew from its value. So says a node of an older release that may have kept some.
+    Nobodys,
 }
 
 /// A field that both sides changed, each in its way.
@@ -116,7 +129,12 @@ impl Configs {
             ours: from_proto::json(&it.ours),
             theirs: from_proto::json(&it.theirs),
         };
-        Ok(Merged { text: reply.text, conflicts: reply.conflicts.into_iter().map(conflict).collect() })
+        let comments = match reply.kept() {
+            v1::merge_reply::Kept::Both => Comments::Both,
+            v1::merge_reply::Kept::Ours => Comments::Ours,
+            v1::merge_reply::Kept::None | v1::merge_reply::Kept::Unspecified => Comments::Nobodys,
+        };
+        Ok(Merged { text: reply.text, conflicts: reply.conflicts.into_iter().map(conflict).collect(), comments })
     }
 
     /// A text in another format; comments do not survive it.

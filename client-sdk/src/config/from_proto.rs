@@ -4,7 +4,7 @@ use keeper_proto::v1;
 use serde_json::Value;
 
 use crate::{
-    Applied, ConfigStatus, Document, DocumentsChanged, FieldChange, Format, InstanceConfig, Objection, Published,
+    Applied, ConfigStatus, Document, DocumentsChanged, FieldChange, Format, Gone, InstanceConfig, Objection, Published,
     Verdict,
 };
 
@@ -90,6 +90,8 @@ pub(crate) fn status(reply: v1::ConfigStatusReply) -> ConfigStatus {
         needs_restart: reply.needs_restart,
         waiting: reply.waiting,
         revisions: reply.revisions.into_iter().map(|it| (it.revision, it.instances)).collect(),
+        gone: reply.gone,
+        closed: reply.closed,
         instances: reply.rows.into_iter().map(instance).collect(),
     }
 }
@@ -101,13 +103,21 @@ fn instance(row: v1::config_status_reply::Row) -> InstanceConfig {
         v1::Applied::Refused => Applied::Refused,
         v1::Applied::NeedsRestart => Applied::NeedsRestart,
     };
+    let gone = match row.gone() {
+        v1::config_status_reply::Gone::Unspecified => None,
+        v1::config_status_reply::Gone::Closed => Some(Gone::Closed),
+        v1::config_status_reply::Gone::Expired => Some(Gone::Expired),
+        v1::config_status_reply::Gone::Replaced => Some(Gone::Replaced),
+    };
     InstanceConfig {
+        gone,
         service: row.service,
         id: row.id,
         incarnation: row.incarnation,
         version: row.version,
         wanted_revision: row.wanted_revision,
         revision: row.revision,
+        running_revision: row.running_revision,
         applied,
         reason: row.reason,
         rollout: rollout(row.rollout),

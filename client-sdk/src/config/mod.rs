@@ -4,6 +4,7 @@
 //! share one stream ([`hub`]): a process that follows a hundred documents costs the cluster what a process with one
 //! costs. Formats are never parsed here: the wire carries the canonical JSON value, its layers merged.
 
+mod applicant;
 mod builder;
 mod compare;
 #[expect(clippy::module_inception, reason = "a file is named after its one type")]
@@ -33,7 +34,7 @@ mod told;
 mod watch;
 
 pub use builder::ConfigBuilder;
-pub use compare::{Compared, Conflict, Merge, Merged, Side};
+pub use compare::{Comments, Compared, Conflict, Merge, Merged, Side};
 pub use config::{Change, Config};
 pub use configs::{Configs, Detail, Linted, LocalDocument};
 pub use diff::{FieldChange, diff};
@@ -52,5 +53,5 @@ pub use publish::{Edit, Publish, Rollback};
 pub use published::{Objection, Published, Verdict};
 pub use reader::Reader;
 pub(crate) use readers::{Readers, Reading};
-pub use status::{Applied, ConfigStatus, ConsumerGroup, ConsumerSchema, Consumers, InstanceConfig, StatusOf};
+pub use status::{Applied, ConfigStatus, ConsumerGroup, ConsumerSchema, Consumers, Gone, InstanceConfig, StatusOf};
 pub use watch::{ConfigsWatch, Cursor, DocumentsChanged};

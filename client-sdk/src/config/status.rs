@@ -76,8 +76,24 @@ pub struct ConfigStatus {
     pub waiting: u32,
     /// How many are at each revision, newest first; revision 0: nobody knows.
     pub revisions: Vec<(u64, u32)>,
-    /// Some of the readers, those first that refuse or lag.
+    /// While it was waited: those that read it and have gone without a word that they run with it. They may have died of
+    /// it, and each is waited for until one of its name reads it again.
+    pub gone: u32,
+    /// Those that have closed in order meanwhile, without that word either. Nobody waits for them.
+    pub closed: u32,
+    /// Some of them all, those first that have gone, then those that refuse or lag.
     pub instances: Vec<InstanceConfig>,
+}
+
+/// How an instance has gone that read a document while it was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// It closed in order, or an admin closed it.
+    Closed,
+    /// Its lease ran out.
+    Expired,
+    /// One of its name has opened since, and has not said that it reads the document.
+    Replaced,
 }
 
 /// What one instance runs with.
@@ -95,20 +111,30 @@ pub struct InstanceConfig {
     pub wanted_revision: u64,
     /// What it spoke about last; 0: nothing.
     pub revision: u64,
-    /// What it said.
+    /// What it runs with; 0: nobody knows.
+    pub running_revision: u64,
+    /// What it says of what it is to run with.
     pub applied: Applied,
     /// Why it refuses, or what needs the restart.
     pub reason: String,
     /// The rollout whose candidates it is to have.
     pub rollout: Option<u64>,
+    /// How it has gone; none: it is open.
+    pub gone: Option<Gone>,
 }
 
 impl ConfigStatus {
-    /// The share of readers that run with what they are to run with, in basis points; all of none are all.
+    /// Those that are counted: who reads it, and who has died, perhaps of it.
+    #[must_use]
+    pub const fn all(&self) -> u32 {
+        self.readers + self.gone
+    }
+
+    /// The share of [`all`](Self::all) that runs with what it is to run with, in basis points; all of none are all.
     #[must_use]
     pub fn applied_bps(&self) -> u32 {
-        let share = u64::from(self.applied) * 10_000 / u64::from(self.readers.max(1));
-        if self.readers == 0 { 10_000 } else { u32::try_from(share).unwrap_or(10_000) }
+        let share = u64::from(self.applied) * 10_000 / u64::from(self.all().max(1));
+        if self.all() == 0 { 10_000 } else { u32::try_from(share).unwrap_or(10_000) }
     }
 
     /// Since when this leader listens.
@@ -140,7 +166,8 @@ impl StatusOf {
     }
 
     /// Answers only when a share of the readers, in basis points, applied this revision or a later one, when one of
-    /// them refuses it, or after `timeout`: at most ten minutes. What was reached is for the caller to see.
+    /// them refuses it, when nobody reads it, or after `timeout`: at most ten minutes. What was reached is for the caller
+    /// to see. Who dies meanwhile without a word is still waited for.
     pub const fn wait(mut self, share_bps: u32, revision: u64, timeout: Duration) -> Self {
         self.request.wait_share_bps = share_bps;
         self.request.wait_revision = revision;

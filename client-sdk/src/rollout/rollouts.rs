@@ -129,7 +129,7 @@ impl Rollouts {
         self.send_get(v1::GetRolloutRequest { rollout, path: String::new() }).await
     }
 
-    /// The rollout of a document that is under way.
+    /// The rollout of a document that is under way, or else its last one.
     ///
     /// # Errors
     /// [`Error::Refused`] when there is none; otherwise as [`Error`] says.

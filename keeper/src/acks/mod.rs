@@ -19,8 +19,10 @@
 //! both are the same document.
 //!
 //! **Split.** [`table`] keeps what was said, [`standing`] compares it with the state, in slices that do not keep
-//! entries from being applied, [`status`] counts and waits, [`worker`] forgets who has closed.
+//! entries from being applied, [`status`] counts and waits, [`gone`] remembers for a wait who has gone meanwhile,
+//! [`worker`] forgets who has closed.
 
+mod gone;
 mod standing;
 mod status;
 mod table;
@@ -33,6 +35,7 @@ use keeper_registry::{Incarnation, Instance, Rejection, Revision, State, planted
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
+pub use gone::{Gone, Leave};
 pub use standing::{Standing, Verdict};
 pub use status::{Count, Status, Wait};
 pub use table::{Ack, Health};
@@ -191,7 +194,12 @@ impl Acks {
                 Office { name, since_ms, table: Table::default(), refused: BTreeMap::new(), cursor }
             }
         };
-        Ok(act(present.insert(office)))
+        let office = present.insert(office);
+        if office.since_ms == 0 {
+            // Log time begins with the first entry that has one; nobody can have spoken before it.
+            office.since_ms = self.replica.log_time().0;
+        }
+        Ok(act(office))
     }
 }
 

@@ -27,6 +27,19 @@ pub struct Standing {
     pub verdict: Verdict,
 }
 
+impl Standing {
+    /// What it runs with; `Revision(0)`: nobody knows.
+    #[must_use]
+    pub fn running(&self) -> Revision {
+        match (self.verdict, &self.said) {
+            (Verdict::Applied | Verdict::NeedsRestart, _) => self.wanted,
+            (Verdict::Refused | Verdict::Waiting, said) => {
+                said.as_ref().map_or_else(Revision::default, |ack| ack.running)
+            }
+        }
+    }
+}
+
 /// Whether an instance runs with what it is to run with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {

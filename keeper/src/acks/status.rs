@@ -6,7 +6,8 @@ use std::time::Duration;
 use keeper_registry::Revision;
 use tokio::time::Instant;
 
-use super::{Acks, Standing, Verdict};
+use super::gone::Crowd;
+use super::{Ack, Acks, Gone, Standing, Verdict};
 use crate::clock;
 use crate::limits::{STATUS_PACE, STATUS_WAITS_MAX};
 use crate::metrics::Applied;
@@ -19,7 +20,7 @@ const RETRY_AFTER_MS: u32 = 1_000;
 const WHOLE_BPS: u64 = 10_000;
 
 /// How the readers of a document stand to it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Status {
     /// Of the state it was compared with.
     pub revision: Revision,
@@ -31,6 +32,8 @@ pub struct Status {
     pub revisions: BTreeMap<Revision, usize>,
     /// Those first that refuse, then those that have not said anything.
     pub standings: Vec<Standing>,
+    /// Those that have gone while it was waited, without having said that they run with it.
+    pub gone: Vec<Gone>,
 }
 
 /// How many instances stand how.
@@ -81,15 +84,40 @@ impl Count {
 
 impl Wait {
     /// Whether there is nothing more to wait for.
-    fn is_over(&self, standings: &[Standing]) -> bool {
-        let (mut reached, mut refused) = (0, false);
-        for Standing { verdict, said, .. } in standings {
-            let is_past = said.as_ref().is_some_and(|ack| ack.running >= self.revision && ack.applied == Applied::Yes);
-            reached += usize::from(*verdict == Verdict::Applied || is_past);
-            let is_of_it = said.as_ref().is_some_and(|ack| ack.revision >= self.revision);
-            refused |= *verdict == Verdict::Refused && is_of_it;
+    pub(super) fn is_over(&self, status: &Status) -> bool {
+        let Status { standings, gone, .. } = status;
+        let refuses =
+            |it: &Standing| it.verdict == Verdict::Refused && it.said.as_ref().is_some_and(|ack| self.is_of_it(ack));
+        let has_refused = gone.iter().any(|it| it.refusal.is_some());
+        if has_refused || standings.iter().any(refuses) {
+            return true;
         }
-        refused || reached as u64 * WHOLE_BPS >= standings.len() as u64 * u64::from(self.share_bps)
+        let reached = standings.iter().filter(|it| self.is_reached_by(it)).count() as u64;
+        let all = standings.len() + gone.iter().filter(|it| it.is_waited_for()).count();
+        if all == 0 {
+            // Where everybody has closed somebody may come yet; where nobody ever was, nobody is waited for.
+            return gone.is_empty();
+        }
+        reached * WHOLE_BPS >= all as u64 * u64::from(self.share_bps)
+    }
+
+    /// Whether a reader runs with what is waited for.
+    pub(super) fn is_reached_by(&self, standing: &Standing) -> bool {
+        standing.verdict == Verdict::Applied || standing.said.as_ref().is_some_and(|ack| self.is_applied(ack))
+    }
+
+    /// Whether it was said of what is waited for that it is run with.
+    pub(super) fn is_applied(&self, ack: &Ack) -> bool {
+        ack.running >= self.revision && ack.applied == Applied::Yes
+    }
+
+    /// Whether what is waited for was refused.
+    pub(super) fn is_refused(&self, ack: &Ack) -> bool {
+        ack.applied == Applied::Refused && self.is_of_it(ack)
+    }
+
+    fn is_of_it(&self, ack: &Ack) -> bool {
+        ack.revision >= self.revision
     }
 }
 
@@ -105,13 +133,7 @@ impl Acks {
         let count = Count::of(standings.iter().map(|standing| standing.verdict));
         let mut revisions = BTreeMap::new();
         for standing in &standings {
-            let running = match (standing.verdict, &standing.said) {
-                (Verdict::Applied | Verdict::NeedsRestart, _) => standing.wanted,
-                (Verdict::Refused | Verdict::Waiting, said) => {
-                    said.as_ref().map_or_else(Revision::default, |ack| ack.running)
-                }
-            };
-            *revisions.entry(running).or_default() += 1;
+            *revisions.entry(standing.running()).or_default() += 1;
         }
         standings.sort_by(|a, b| {
             let order = |it: &Standing| (it.verdict, it.wanted);
@@ -120,7 +142,7 @@ impl Acks {
                 .then_with(|| a.instance.service.cmp(&b.instance.service))
                 .then_with(|| a.instance.id.cmp(&b.instance.id))
         });
-        Ok(Status { revision, listening_since_ms, count, revisions, standings })
+        Ok(Status { revision, listening_since_ms, count, revisions, standings, gone: Vec::new() })
     }
 
     /// The same, once there is nothing more to wait for, or it is too late.
@@ -134,14 +156,19 @@ impl Acks {
         };
         let (mut moved, mut leadership) = (self.moved(), self.leadership.clone());
         let (mut instances, mut configs) = (self.replica.signals().instances(), self.replica.signals().configs());
+        let mut crowd = Crowd::default();
         loop {
             moved.mark_unchanged();
             instances.mark_unchanged();
             configs.mark_unchanged();
             leadership.mark_unchanged();
             let began_at = clock::now();
-            let status = self.status(path)?;
-            if wait.is_over(&status.standings) || began_at >= wait.until {
+            let mut status = self.status(path)?;
+            status.gone = self.in_office(|office| {
+                let said = |incarnation| office.table.last_word(incarnation, path).cloned();
+                self.replica.read(|state| crowd.follow(state, &status.standings, &wait, said))
+            })?;
+            if wait.is_over(&status) || began_at >= wait.until {
                 return Ok(status);
             }
             tokio::select! {

@@ -1,12 +1,12 @@
 //! What instances have said, in memory alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use keeper_registry::{Incarnation, Revision};
 
 use super::Message;
-use crate::limits::{ACK_REASON_BYTES_TOTAL_MAX, ACKS_MAX, ACKS_TOTAL_MAX};
+use crate::limits::{ACK_REASON_BYTES_TOTAL_MAX, ACKS_MAX, ACKS_TOTAL_MAX, LAST_WORDS_KEPT};
 use crate::metrics::Applied;
 use crate::problem::Problem;
 
@@ -49,6 +49,9 @@ pub(super) struct Table {
     documents: usize,
     /// Of reasons.
     bytes: usize,
+    /// What those said last that closed most recently, for who waits and has not looked since: the newest at the end.
+    last_words: VecDeque<(Incarnation, Said)>,
+    documents_of_last_words: usize,
 }
 
 impl Ack {
@@ -123,10 +126,26 @@ impl Table {
         self.said.get(&incarnation)
     }
 
+    /// What an incarnation said last of a document, though it may have closed a moment ago.
+    pub(super) fn last_word(&self, incarnation: Incarnation, path: &str) -> Option<&Ack> {
+        let closed = || self.last_words.iter().rev().find(|(it, _)| *it == incarnation).map(|(_, said)| said);
+        self.said(incarnation).or_else(closed)?.documents.get(path)
+    }
+
     pub(super) fn forget(&mut self, incarnation: Incarnation) {
         if let Some(said) = self.said.remove(&incarnation) {
             self.documents -= said.documents.len();
             self.bytes -= said.bytes();
+            self.keep_last_words(incarnation, said);
+        }
+    }
+
+    fn keep_last_words(&mut self, incarnation: Incarnation, said: Said) {
+        self.documents_of_last_words += said.documents.len();
+        self.last_words.push_back((incarnation, said));
+        while self.documents_of_last_words > LAST_WORDS_KEPT {
+            let Some((_, oldest)) = self.last_words.pop_front() else { break };
+            self.documents_of_last_words -= oldest.documents.len();
         }
     }
 
@@ -161,6 +180,19 @@ mod tests {
         assert_eq!((table.documents, table.bytes), (2, "too large".len() + "port".len()));
         table.forget(Incarnation(1));
         assert_eq!((table.documents, table.bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_last_word_outlives_its_instance_for_a_while() {
+        let mut table = Table::default();
+        let closed = LAST_WORDS_KEPT as u64 + 1;
+        for n in 0..closed {
+            table.hear(Incarnation(n), message(vec![ack("a", 7, Applied::Refused, "no")]), &[]).expect("room");
+            table.forget(Incarnation(n));
+        }
+        let word = |n| table.last_word(Incarnation(n), "a").map(|ack| ack.applied);
+        assert_eq!([word(0), word(1), word(closed - 1)], [None, Some(Applied::Refused), Some(Applied::Refused)]);
+        assert!(table.said(Incarnation(1)).is_none() && table.last_word(Incarnation(1), "b").is_none());
     }
 
     #[test]

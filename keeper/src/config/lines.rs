@@ -14,7 +14,7 @@ use super::limits::MERGED_LINES_MAX;
 const CONTEXT: usize = 3;
 
 /// How long the shortest difference is sought; after that any is good enough.
-const PATIENCE: Duration = Duration::from_millis(200);
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What differs, as a unified diff of at most so many bytes; empty when nothing does.
 #[must_use]
@@ -46,15 +46,19 @@ pub fn merge(base: &str, ours: &str, theirs: &str) -> Option<String> {
         let theirs = theirs.filter(move |_| is_theirs).filter_map(|line| merged.theirs_line(line));
         ours.chain(theirs)
     });
+    Some(joined(lines))
+}
+
+/// One text of lines with their ends. The last line of a file may have none, and come to stand in the middle.
+pub(super) fn joined<'a>(lines: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = String::new();
     for line in lines {
-        // The last line of a file may have no end, and come to stand in the middle.
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
         text.push_str(line);
     }
-    Some(text)
+    text
 }
 
 /// Takes what fits.

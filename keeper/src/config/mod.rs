@@ -38,6 +38,7 @@ mod merge;
 mod rewrite;
 pub mod schema;
 pub mod secret;
+mod text_merge;
 
 pub use convert::convert;
 pub use diff::diff;
@@ -47,3 +48,4 @@ pub use lasting::Lasting;
 pub use masks::{Stays, Unplaced, masks};
 pub use merge::merge;
 pub use rewrite::{Patience, rewrite};
+pub use text_merge::{Kept, Sides, merged_text};

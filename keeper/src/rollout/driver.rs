@@ -7,10 +7,10 @@ use std::time::Duration;
 use keeper_registry::{AdvanceRollout, Command, LogTime, Rollout, StopCause, StopRollout};
 use parking_lot::Mutex;
 
-use super::evidence::{Evidence, Gatherer, Heard};
+use super::evidence::{Evidence, Gatherer, Heard, Member};
 use super::gate::{Decision, counted, decide};
 use super::promote::{Promotion, Promotions};
-use crate::acks::{Acks, Health};
+use crate::acks::{Acks, Count, Health};
 use crate::clock::WallClock;
 use crate::limits::ROLLOUT_PACE;
 use crate::metrics::Metrics;
@@ -36,7 +36,16 @@ pub struct Driver {
     gatherer: Arc<Gatherer>,
     /// Why promotions were refused, by rollout.
     refused: Arc<Mutex<BTreeMap<u64, String>>>,
+    /// How the instances of each rollout stood when it was looked at last: once it has ended nobody has its candidates.
+    looks: Arc<Mutex<BTreeMap<u64, Look>>>,
     wall: WallClock,
+}
+
+/// How many instances of a rollout stand how.
+#[derive(Debug, Clone, Copy, Default)]
+struct Look {
+    count: Count,
+    unwell: usize,
 }
 
 /// Works for [`Driver`].
@@ -61,7 +70,7 @@ impl Driver {
     #[must_use]
     pub fn new(replica: Arc<Replica>, acks: Acks, wall: WallClock) -> Self {
         let gatherer = Arc::new(Gatherer::new(Arc::clone(&replica), acks));
-        Self { replica, gatherer, refused: Arc::default(), wall }
+        Self { replica, gatherer, refused: Arc::default(), looks: Arc::default(), wall }
     }
 
     /// The worker that must run for it.
@@ -83,11 +92,11 @@ impl Driver {
     pub fn heard(&self, rollout: &Rollout) -> Result<Heard, Problem> {
         let (_, listening_since_ms) = self.gatherer.acks.office()?;
         if rollout.state.is_finished() {
-            let count = Evidence::default().count();
-            return Ok(Heard { listening_since_ms, count, unwell: 0, waits_for: String::new() });
+            let Look { count, unwell } = self.looks.lock().get(&rollout.id).copied().unwrap_or_default();
+            return Ok(Heard { listening_since_ms, count, unwell, waits_for: String::new() });
         }
-        let (_, evidence) = self.gatherer.gather(rollout)?;
-        let unwell = evidence.members.iter().filter(|member| matches!(member.health, Some(Health::Unwell(_)))).count();
+        let (_, evidence) = self.look(rollout)?;
+        let Look { count, unwell } = Look::of(&evidence);
         let waits_for = match decide(rollout, &evidence, self.now()) {
             Decision::Wait { why, .. } => why,
             Decision::Stop(reason) => format!("its end: {reason}"),
@@ -97,7 +106,14 @@ impl Driver {
                 refused.unwrap_or_else(|| "its candidates to be published".to_owned())
             }
         };
-        Ok(Heard { listening_since_ms, count: evidence.count(), unwell, waits_for })
+        Ok(Heard { listening_since_ms, count, unwell, waits_for })
+    }
+
+    /// Gathers what is known of a rollout that is under way, and remembers how many stood how.
+    fn look(&self, rollout: &Rollout) -> Result<(u64, Evidence), Problem> {
+        let (office, evidence) = self.gatherer.gather(rollout)?;
+        self.looks.lock().insert(rollout.id, Look::of(&evidence));
+        Ok((office, evidence))
     }
 
     fn now(&self) -> LogTime {
@@ -107,6 +123,13 @@ impl Driver {
     fn under_way(&self) -> Vec<Arc<Rollout>> {
         let under_way = |rollout: &&Arc<Rollout>| !rollout.state.is_finished();
         self.replica.read(|state| state.rollouts().filter(under_way).cloned().collect())
+    }
+}
+
+impl Look {
+    fn of(evidence: &Evidence) -> Self {
+        let is_unwell = |member: &&Member| matches!(member.health, Some(Health::Unwell(_)));
+        Self { count: evidence.count(), unwell: evidence.members.iter().filter(is_unwell).count() }
     }
 }
 
@@ -170,6 +193,7 @@ impl Worker {
         let ids: BTreeSet<_> = under_way.iter().map(|rollout| rollout.id).collect();
         self.driver.gatherer.keep(|id| ids.contains(&id));
         self.driver.refused.lock().retain(|id, _| ids.contains(id));
+        self.driver.replica.read(|state| self.driver.looks.lock().retain(|id, _| state.rollout(*id).is_some()));
         let mut round = Round { under_way: under_way.len(), ..Round::default() };
         for rollout in under_way {
             match self.step(&rollout, term, office).await {
@@ -185,7 +209,7 @@ impl Worker {
 
     /// Looks at one rollout, and does what is due; says when time alone may change that.
     async fn step(&self, rollout: &Rollout, term: u64, office: u64) -> Result<Option<LogTime>, Problem> {
-        let (heard_in, evidence) = self.driver.gatherer.gather(rollout)?;
+        let (heard_in, evidence) = self.driver.look(rollout)?;
         if heard_in != office {
             return Err(Problem::Unconfirmed { reason: "the leader's term has changed" });
         }

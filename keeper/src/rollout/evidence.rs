@@ -39,7 +39,7 @@ pub struct Evidence {
 pub struct Heard {
     /// Since when this leader listens, in log time.
     pub listening_since_ms: u64,
-    /// By verdict.
+    /// By verdict; of one that is finished, as this leader saw it last.
     pub count: Count,
     /// Those that are not well.
     pub unwell: usize,

@@ -36,12 +36,12 @@ pub fn decide(rollout: &Rollout, evidence: &Evidence, now: LogTime) -> Decision 
         return Decision::Stop(shortened(reason));
     }
     if rollout.state == RolloutState::Paused {
-        return wait("somebody resumes it".to_owned());
+        return wait("somebody to resume it".to_owned());
     }
     let stage = rollout.stage();
     let open = rollout.opened.last().zip(rollout.stages.get(stage as usize));
     let Some((opened, Some(hold_ms))) = open.map(|(opened, stage)| (opened, stage.hold_ms)) else {
-        return wait(format!("somebody advances it: stage {} has no time of its own", counted(stage)));
+        return wait(format!("somebody to advance it: stage {} has no time of its own", counted(stage)));
     };
     if let Some(why) = lacking(rollout, evidence) {
         return wait(why);
@@ -49,7 +49,7 @@ pub fn decide(rollout: &Rollout, evidence: &Evidence, now: LogTime) -> Decision 
     let until = LogTime(opened.time.0.saturating_add(hold_ms));
     if now < until {
         let left_s = (until.0 - now.0).div_ceil(1_000);
-        let why = format!("stage {} is watched for another {left_s} s", counted(stage));
+        let why = format!("the time of stage {}: another {left_s} s", counted(stage));
         return Decision::Wait { why, until: Some(until) };
     }
     if rollout.opened.len() < rollout.stages.len() { Decision::Advance } else { Decision::Promote }
@@ -96,7 +96,10 @@ fn lacking(rollout: &Rollout, evidence: &Evidence) -> Option<String> {
         return None;
     }
     let names = named(evidence.gone.iter().map(String::as_str));
-    Some(format!("{} instances that were in it to come back: {names}", evidence.gone.len()))
+    let gone = evidence.gone.len();
+    let (count, verb) =
+        if gone == 1 { ("1 instance".to_owned(), "was") } else { (format!("{gone} instances"), "were") };
+    Some(format!("{count} that {verb} in it to come back: {names}"))
 }
 
 fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -167,7 +170,7 @@ mod tests {
     fn a_stage_passes_when_everybody_applied_it_and_its_time_is_over() {
         let rollout = rollout(&[Some(500), Some(0)], 1, 10_000);
         let all = members(&[Applied, Applied]);
-        assert_eq!(why(decide(&rollout, &all, LogTime(1_499))), "stage 1 is watched for another 1 s");
+        assert_eq!(why(decide(&rollout, &all, LogTime(1_499))), "the time of stage 1: another 1 s");
         assert_eq!(decide(&rollout, &all, LogTime(1_500)), Decision::Advance);
         let one = members(&[Applied, Waiting]);
         assert_eq!(why(decide(&rollout, &one, LogTime(9_000))), "1 of 2 instances to apply it: room/1");
@@ -182,7 +185,7 @@ mod tests {
         let all = members(&[Applied]);
         assert_eq!(decide(&rollout(&[Some(0), Some(9)], 2, 10_000), &all, LogTime(2_009)), Decision::Promote);
         let by_hand = decide(&rollout(&[Some(0), None], 2, 10_000), &all, LogTime(900_000));
-        assert_eq!(why(by_hand), "somebody advances it: stage 2 has no time of its own");
+        assert_eq!(why(by_hand), "somebody to advance it: stage 2 has no time of its own");
     }
 
     #[test]
@@ -214,7 +217,7 @@ mod tests {
             assert!(reason.starts_with("room/2 is not well: é") && reason.len() <= limits::MESSAGE_BYTES_MAX);
         }
         let paused = Rollout { state: RolloutState::Paused, ..rollout(&[Some(0)], 1, 10_000) };
-        assert_eq!(why(decide(&paused, &members(&[Applied]), LogTime(9_000))), "somebody resumes it");
+        assert_eq!(why(decide(&paused, &members(&[Applied]), LogTime(9_000))), "somebody to resume it");
     }
 
     #[test]
@@ -222,6 +225,9 @@ mod tests {
         let mut evidence = members(&[Applied]);
         evidence.gone = vec!["room/9".to_owned()];
         let waited = decide(&rollout(&[Some(0), Some(0)], 1, 10_000), &evidence, LogTime(9_000));
-        assert_eq!(why(waited), "1 instances that were in it to come back: room/9");
+        assert_eq!(why(waited), "1 instance that was in it to come back: room/9");
+        evidence.gone.push("room/8".to_owned());
+        let waited = decide(&rollout(&[Some(0), Some(0)], 1, 10_000), &evidence, LogTime(9_000));
+        assert_eq!(why(waited), "2 instances that were in it to come back: room/9, room/8");
     }
 }

@@ -281,7 +281,7 @@ fn rejection_message(rejection: &Rejection) -> String {
             format!("{what} changed while the publish was judged, from revision {before} to {present}: publish again")
         }
         Rejection::RollingOut { path, rollout } => {
-            format!("`{path}` is part of rollout {rollout}, which is under way: promote or stop it, and publish then")
+            format!("`{path}` is part of rollout {rollout}, which is under way: promote or abort it, and publish then")
         }
         Rejection::RolloutIs { rollout, state, stage } => {
             // People count from 1.
@@ -310,6 +310,11 @@ fn bad_name(field: &str) -> String {
         "layer" => "the layer of a document is written behind its path as @zone=ZONE, @service=SERVICE, or \
                     @label.NAME=VALUE with more labels behind commas, sorted by name; documents below keeper/ have none"
             .to_owned(),
+        "path" => {
+            "`path` is not parts of [A-Za-z0-9._-] joined by `/`: it is empty, begins or ends with a `/`, has two in \
+                   a row, a part that is `.` or `..`, or another character"
+                .to_owned()
+        }
         "changes" => "documents below keeper/ are the cluster's own, and are for no instance: publish them".to_owned(),
         field => format!("`{field}` is empty or has characters outside [A-Za-z0-9._-]"),
     }

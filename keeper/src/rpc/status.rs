@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use keeper_proto::v1 as wire;
-use keeper_proto::v1::config_status_reply::{At, Row};
-use keeper_registry::Revision;
+use keeper_proto::v1::config_status_reply::{At, Gone as How, Row};
+use keeper_registry::{Instance, Revision};
 
-use crate::acks::{Acks, Standing, Status, Verdict, Wait};
+use crate::acks::{Acks, Gone, Leave, Standing, Status, Verdict, Wait};
 use crate::clock;
 use crate::limits::{STATUS_ROWS_MAX, STATUS_WAIT_MAX};
-use crate::metrics::Applied;
 use crate::problem::Problem;
 use crate::propose::Proposer;
 use crate::rpc::from_proto::invalid;
@@ -66,8 +65,9 @@ impl StatusService {
 }
 
 fn reply(status: Status, limit: usize) -> wire::ConfigStatusReply {
-    let Status { revision, listening_since_ms, count, revisions, standings } = status;
+    let Status { revision, listening_since_ms, count, revisions, standings, gone } = status;
     let at = |(revision, instances): (Revision, usize)| At { revision: revision.0, instances: number(instances) };
+    let closed = gone.iter().filter(|it| it.how == Leave::Closed).count();
     wire::ConfigStatusReply {
         revision: revision.0,
         listening_since_ms,
@@ -77,36 +77,63 @@ fn reply(status: Status, limit: usize) -> wire::ConfigStatusReply {
         needs_restart: number(count.needs_restart),
         waiting: number(count.waiting),
         revisions: revisions.into_iter().rev().map(at).collect(),
-        rows: standings.into_iter().take(limit).map(row).collect(),
+        gone: number(gone.len() - closed),
+        closed: number(closed),
+        rows: gone.into_iter().map(row_of_gone).chain(standings.into_iter().map(row)).take(limit).collect(),
     }
 }
 
+/// What it says of what it is to run with; what it said of something else is not shown as if it were that.
 fn row(standing: Standing) -> Row {
+    let running_revision = standing.running().0;
     let Standing { instance, wanted, rollout, said, verdict, .. } = standing;
-    let (revision, applied, reason) = match said {
+    let (revision, reason) = match said {
+        Some(ack) if verdict == Verdict::Waiting => (ack.revision, "".into()),
         // What it said of the revision before stands for this one: they are the same document.
-        Some(ack) if verdict != Verdict::Waiting => (ack.revision.max(wanted), Some(ack.applied), ack.reason),
-        Some(ack) => (ack.revision, Some(ack.applied), ack.reason),
-        None => (Revision::default(), None, "".into()),
+        Some(ack) => (ack.revision.max(wanted), ack.reason),
+        None => (Revision::default(), "".into()),
     };
+    let applied = match verdict {
+        Verdict::Waiting => wire::Applied::Unspecified,
+        Verdict::Applied => wire::Applied::Yes,
+        Verdict::NeedsRestart => wire::Applied::NeedsRestart,
+        Verdict::Refused => wire::Applied::Refused,
+    };
+    Row {
+        wanted_revision: wanted.0,
+        revision: revision.0,
+        running_revision,
+        applied: applied.into(),
+        reason: reason.to_string(),
+        rollout: rollout.unwrap_or_default(),
+        ..named(&instance)
+    }
+}
+
+fn row_of_gone(gone: Gone) -> Row {
+    let Gone { instance, refusal, how } = gone;
+    let how = match how {
+        Leave::Expired => How::Expired,
+        Leave::Replaced => How::Replaced,
+        Leave::Closed => How::Closed,
+    };
+    let applied = refusal.as_ref().map_or(wire::Applied::Unspecified, |_| wire::Applied::Refused);
+    Row {
+        revision: refusal.as_ref().map_or(0, |ack| ack.revision.0),
+        applied: applied.into(),
+        reason: refusal.map(|ack| ack.reason.to_string()).unwrap_or_default(),
+        gone: how.into(),
+        ..named(&instance)
+    }
+}
+
+fn named(instance: &Instance) -> Row {
     Row {
         service: instance.service.to_string(),
         id: instance.id.to_string(),
         incarnation: instance.incarnation.0,
         version: instance.version.clone(),
-        wanted_revision: wanted.0,
-        revision: revision.0,
-        applied: applied.map_or(wire::Applied::Unspecified, applied_on_wire).into(),
-        reason: reason.to_string(),
-        rollout: rollout.unwrap_or_default(),
-    }
-}
-
-const fn applied_on_wire(applied: Applied) -> wire::Applied {
-    match applied {
-        Applied::Yes => wire::Applied::Yes,
-        Applied::Refused => wire::Applied::Refused,
-        Applied::NeedsRestart => wire::Applied::NeedsRestart,
+        ..Row::default()
     }
 }
 

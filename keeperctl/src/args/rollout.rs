@@ -63,6 +63,7 @@ pub(crate) enum RolloutVerb {
         force: Option<String>,
     },
     /// End it: nobody has the change any more
+    #[command(visible_alias = "stop")]
     Abort {
         #[command(flatten)]
         which: WhichRollout,
@@ -73,7 +74,7 @@ pub(crate) enum RolloutVerb {
     },
 }
 
-/// A rollout by its number, or the one of a document that is under way.
+/// A rollout by its number, or the one of a document: that under way, or else its last.
 #[derive(Debug, Args)]
 pub(crate) struct WhichRollout {
     /// Its number, or a document it is about

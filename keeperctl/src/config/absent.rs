@@ -20,7 +20,7 @@ pub(super) async fn at(configs: &Configs, path: &str, revision: u64, command: &s
     match configs.history(path, 1, Detail::Summary).await?.documents.pop() {
         None => Err(absent(configs, path, command).await?),
         Some(_) => Err(Failure::refused(format!("the history of {path} does not hold revision {revision}"))
-            .remedy(format!("see what it holds with `keeperctl config history {path} --limit 100`"))),
+            .remedy(format!("see what it holds with `keeperctl config history {path}`"))),
     }
 }
 

@@ -101,7 +101,7 @@ async fn before(configs: &Configs, document: &Document) -> Result<Version, Failu
         Some(document) => Ok(Version::of(&document)),
         None if *version <= 1 => Ok(Version::nothing(path)),
         None => Err(Failure::refused(format!("the history of {path} holds nothing before revision {revision}"))
-            .remedy(format!("see what it holds with `keeperctl config history {path} --limit 100`"))),
+            .remedy(format!("see what it holds with `keeperctl config history {path}`"))),
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! Promises: nothing is published that the servers find unsound or that its readers cannot read, and nothing over
 //! somebody else's change, for the publish expects the revision that was fetched. Whoever was too late is offered both
-//! changes merged; the publish then expects the other one's. Whatever goes wrong once the text was edited, it is kept
-//! in a file that is named.
+//! changes merged; the publish then expects the other one's. A merge that costs anybody's comments is shown before it is
+//! published, and is none where there is nobody to look at it. Whatever goes wrong once the text was edited, it is kept in
+//! a file that is named.
 //!
 //! On a terminal a text that is refused opens again, with the reasons on top as comments that go by themselves. Without
 //! one nobody can be asked: what is refused fails, and what is sound is published.
 
-use keeper_client_sdk::{Configs, Document, Edit, Error, Format, Merge, Merged, Publish, Published};
+use keeper_client_sdk::{Comments, Configs, Document, Edit, Error, Format, Merge, Merged, Publish, Published};
 use serde_json::Value;
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
         conflict,
         draft::Draft,
         editor::Editor,
-        excerpt, judging, put,
+        excerpt, folder, judging, put,
         verdict::Judged,
     },
     failure::{Failure, Kind},
@@ -59,7 +60,15 @@ impl Base {
         let configs = admin.keeper.configs();
         match configs.get(typed.path.clone()).await?.filter(|document| !document.deleted) {
             Some(document) => Self::of(document),
-            None if typed.create => Ok(Self { format: typed.format.map(Format::from), ..Self::default() }),
+            None if typed.create => {
+                let format = typed.format.map(Format::from);
+                // Asked before anything is written in vain.
+                if format.or_else(|| format_of(&typed.path)).is_none() {
+                    return Err(Failure::refused(format!("the ending of {} says no format", typed.path))
+                        .remedy("name it with `--format`: toml, yaml, json or ini"));
+                }
+                Ok(Self { format, ..Self::default() })
+            }
             None => {
                 Err(absent::absent(&configs, &typed.path, "edit").await?.remedy("begin a new document with `--create`"))
             }
@@ -238,32 +247,56 @@ impl Work<'_> {
             ours,
             theirs: theirs.text.clone(),
         };
-        let Merged { text, conflicts } = configs.merge(merge).await?;
+        let Merged { text, conflicts, comments } = configs.merge(merge).await?;
+        let loss = self.loss(comments);
+        if loss.is_some() && !ask::is_possible() {
+            return Err(failure.remedy(
+                "the two changes do not touch each other, but a text of both would lose comments, and nobody is here to \
+                 look at it",
+            ));
+        }
+        let format = self.format().or(theirs.format);
         self.base = Base::of(theirs)?;
         self.draft.write(&text)?;
-        if conflicts.is_empty() {
-            admin.console.say("merged: the two changes do not touch each other");
-            return Ok(if self.typed.yes { Next::LookAgain } else { Next::OpenAgain });
-        }
         let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
-        let lines = conflicts.iter().map(|it| {
+        let conflicting = conflicts.iter().map(|it| {
             let (base, ours, theirs) = (shown(&it.base), shown(&it.ours), shown(&it.theirs));
             render::printable(&format!("{}: was {base}, theirs is {theirs}; yours stands: {ours}", it.path))
         });
-        let lines: Vec<_> = lines.collect();
+        let lines: Vec<_> = conflicting.chain(loss.map(str::to_owned)).collect();
+        if lines.is_empty() {
+            admin.console.say("merged: the two changes do not touch each other");
+            return Ok(if self.typed.yes { Next::LookAgain } else { Next::OpenAgain });
+        }
         if !ask::is_possible() {
             return Err(lines.into_iter().fold(failure, Failure::remedy));
         }
-        self.draft.explain(lines.iter().map(String::as_str), self.format())?;
+        lines.iter().for_each(|line| admin.console.say(line));
+        self.draft.explain(lines.iter().map(String::as_str), format)?;
         Ok(Next::OpenAgain)
     }
 
+    /// What a merge costs; JSON has nothing to lose but its layout.
+    fn loss(&self, comments: Comments) -> Option<&'static str> {
+        match comments {
+            Comments::Both => None,
+            _ if self.format() == Some(Format::Json) => None,
+            Comments::Ours => Some("merged into your text: comments that they changed are not in it"),
+            Comments::Nobodys => Some("merged, but written anew from its values: the comments of both are gone"),
+        }
+    }
+
     fn format(&self) -> Option<Format> {
-        self.base.format.or_else(|| super::folder::format_of(&self.typed.path))
+        self.base.format.or_else(|| format_of(&self.typed.path))
     }
 
     /// What to type when it came too late.
     fn again(&self) -> String {
         format!("put {} FILE", self.typed.path)
     }
+}
+
+/// By the ending, which a layer has behind it.
+fn format_of(path: &str) -> Option<Format> {
+    folder::format_of(path.split('@').next().unwrap_or(path))
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     admin::Admin,
-    args::EffectiveConfig,
+    args::{EffectiveConfig, Target},
     config::get::Whole,
     console::Output,
     failure::Failure,
@@ -17,6 +17,13 @@ pub(super) async fn show(admin: &mut Admin<'_, '_>, typed: &EffectiveConfig) -> 
     let reader = typed.whom.reader().map_err(Failure::failed)?;
     let secrets = if typed.reveal { Secrets::Revealed } else { Secrets::Masked };
     let effective = admin.keeper.configs().effective(&typed.path, &reader, secrets).await?;
+    if let Some(Target { service, id: None }) = &typed.whom.target {
+        let instances = admin.keeper.instances().list("").await?;
+        let names = instances.iter().map(|instance| (&*instance.service, &*instance.id));
+        if let Some(hint) = meant(service, names) {
+            admin.console.say(hint);
+        }
+    }
     let Some(explained) = Explained::of(&typed.path, effective)? else {
         return Err(Failure::refused(format!("there is nothing of {} for it", typed.path))
             .remedy(format!("see which layers there are with `keeperctl config list {}`", typed.path)));
@@ -25,6 +32,21 @@ pub(super) async fn show(admin: &mut Admin<'_, '_>, typed: &EffectiveConfig) -> 
         return admin.console.print(&explained);
     }
     admin.console.print(&Whole(explained.value))
+}
+
+/// Of a name without an ID, which is a service's: what it probably was to be.
+fn meant<'a>(typed: &str, names: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
+    let mut named = None;
+    for (service, id) in names {
+        if service == typed {
+            return None;
+        }
+        named = named.or_else(|| (id == typed).then_some(service));
+    }
+    let service = named?;
+    Some(format!(
+        "this is for an instance of a service {typed}, of which none is open; did you mean `{service}/{typed}`?"
+    ))
 }
 
 /// An effective document with where it comes from.
@@ -91,6 +113,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_instance_that_is_typed_without_its_service_is_guessed() {
+        let open = [("gate", "g1"), ("room", "room-1")];
+        let expected =
+            "this is for an instance of a service room-1, of which none is open; did you mean `room/room-1`?";
+        assert_eq!(meant("room-1", open.into_iter()).as_deref(), Some(expected));
+        assert_eq!(meant("room", open.into_iter()), None);
+        assert_eq!(meant("saver", open.into_iter()), None, "it might be");
+    }
 
     fn effective() -> Effective {
         let document = EffectiveDocument {

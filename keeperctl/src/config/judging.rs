@@ -83,11 +83,18 @@ pub(super) async fn refused(configs: &Configs, path: &str, error: Error, verb: &
         return conflict::told(configs, path, error, &format!("{verb} {path}{file}")).await;
     }
     let is_path = error.reason() == "bad-name";
+    let is_rolling_out = error.reason() == "rolling-out";
     let is_judged = matches!(&error, Error::Refused { details, .. } if !details.is_empty());
     let failure = Failure::of_change(error, &format!("keeperctl config history {path}"));
     if is_path {
         return failure.remedy(format!(
             "typed was {path:?}; a path is written like `push/room.toml`, a layer of it like `push/room.toml@zone=eu-1`"
+        ));
+    }
+    if is_rolling_out {
+        let path = path.split('@').next().unwrap_or(path);
+        return failure.remedy(format!("see how it goes with `keeperctl config rollout show {path}`")).remedy(format!(
+            "end it with `keeperctl config rollout promote {path}`, or `keeperctl config rollout abort {path}`"
         ));
     }
     if is_judged {

@@ -83,8 +83,11 @@ pub(super) async fn rollback(admin: &mut Admin<'_, '_>, typed: &RollbackConfig) 
     let published = match configs.rollback(rollback).await {
         Ok(published) => published,
         Err(error) => {
+            // Whatever else is wrong with it, it is there.
+            let is_missing = error.reason() == "not-found";
             let failure = judging::refused(&configs, path, error, "rollback").await;
-            return Err(failure.remedy(format!("see what there is with `keeperctl config history {path} --limit 100`")));
+            let look = format!("see what there is with `keeperctl config history {path}`");
+            return Err(if is_missing { failure.remedy(look) } else { failure });
         }
     };
     let stands = tell(admin, path, published)?;

@@ -3,7 +3,7 @@
 //! What instances say is heard by the leader and kept in its memory: after a new one was elected they say it again. Who
 //! has said nothing is told apart from who refuses.
 
-use keeper_client_sdk::{Applied, ConfigStatus, InstanceConfig, StatusOf};
+use keeper_client_sdk::{Applied, ConfigStatus, Gone, InstanceConfig, StatusOf};
 use serde::Serialize;
 
 use crate::{
@@ -23,7 +23,7 @@ pub(super) async fn show(admin: &mut Admin<'_, '_>, typed: &StatusConfig) -> Res
         asked = asked.wait(share.bps, 0, admin.timeout);
     }
     let status = configs.status(asked).await?;
-    if status.readers == 0 {
+    if status.all() == 0 {
         // A path that is only mistyped has no readers either.
         present?;
         admin.console.say(format_args!("no open instance has said that it reads {}", typed.path));
@@ -43,32 +43,55 @@ pub(super) async fn wait(admin: &mut Admin<'_, '_>, key: &str, revision: u64, sh
         Failure::from(error)
             .remedy(format!("it is published: see who runs with it with `keeperctl config status {path}`"))
     })?;
+    let lines = |status: ConfigStatus, is_wanted: fn(&InstanceConfig) -> bool| {
+        status.instances.into_iter().filter(is_wanted).map(|it| Row::from(it).line()).collect::<Vec<_>>()
+    };
     match verdict(path, &status, share) {
         Ok(()) => {
-            let (applied, readers) = (status.applied, status.readers);
-            admin.console.say(format_args!("{applied} of {readers} run with it"));
+            admin.console.say(format_args!("{} of {} run with it", status.applied, status.all()));
+            let left = lines(status, |it| it.gone == Some(Gone::Closed));
+            left.iter().for_each(|line| admin.console.say(line));
             Ok(())
         }
         Err(failure) => {
-            let lagging = status.instances.iter().filter(|instance| instance.applied != Applied::Yes);
-            let lines: Vec<_> = lagging.map(|instance| Row::from(instance.clone()).line()).collect();
-            Err(lines.into_iter().fold(failure, Failure::remedy).remedy("it is published all the same"))
+            let lagging = lines(status, |it| it.applied != Applied::Yes);
+            Err(lagging.into_iter().fold(failure, Failure::remedy).remedy("it is published all the same"))
         }
     }
 }
 
+/// Nobody is not everybody: a path that is mistyped has no readers, and a value that all of them die of has none left.
 fn verdict(path: &str, status: &ConfigStatus, share: Share) -> Result<(), Failure> {
-    if status.applied_bps() >= share.bps {
+    let ConfigStatus { applied, refused, needs_restart, waiting, gone, closed, .. } = status;
+    match (status.all(), closed) {
+        (0, 0) => {
+            let failure = Failure::refused(format!("nobody reads {path}, so there was nobody to wait for"));
+            return Err(failure.remedy("leave `--wait` out where readers are yet to come"));
+        }
+        (0, 1) => return Err(Failure::refused(format!("nobody reads {path} any more: the last reader has closed"))),
+        (0, more) => {
+            return Err(Failure::refused(format!("nobody reads {path} any more: the last {more} readers have closed")));
+        }
+        _ => {}
+    }
+    let refused_and_left = |it: &InstanceConfig| it.gone.is_some() && it.applied == Applied::Refused;
+    let refused_and_left = status.instances.iter().filter(|it| refused_and_left(it)).count();
+    let refused_and_left = u32::try_from(refused_and_left).unwrap_or(u32::MAX);
+    if status.applied_bps() >= share.bps && refused_and_left == 0 {
         return Ok(());
     }
-    let ConfigStatus { readers, applied, refused, needs_restart, waiting, .. } = status;
-    let others = [(refused, "refuse it"), (needs_restart, "need a restart for it"), (waiting, "have not said so")];
+    let others = [
+        (refused, "refuse it"),
+        (needs_restart, "need a restart for it"),
+        (waiting, "have not said so"),
+        (gone, "gone without having said so"),
+        (&refused_and_left, "refused it before they went"),
+    ];
     let others = others.into_iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!("{count} {what}"));
     let others: Vec<_> = others.collect();
-    Err(Failure::refused(format!(
-        "{applied} of {readers} run with what {path} says, and {share} were to: {}",
-        others.join(", ")
-    )))
+    let why = if others.is_empty() { String::new() } else { format!(": {}", others.join(", ")) };
+    let all = status.all();
+    Err(Failure::refused(format!("{applied} of {all} run with what {path} says, and {share} were to{why}")))
 }
 
 /// Who runs with what, as it is printed.
@@ -99,8 +122,12 @@ struct Row {
     incarnation: u64,
     version: String,
     wanted_revision: u64,
+    /// What it spoke about last.
     revision: u64,
+    running_revision: u64,
     applied: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone: Option<&'static str>,
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     rollout: Option<u64>,
@@ -131,6 +158,12 @@ impl From<InstanceConfig> for Row {
             version: instance.version,
             wanted_revision: instance.wanted_revision,
             revision: instance.revision,
+            running_revision: instance.running_revision,
+            gone: instance.gone.map(|gone| match gone {
+                Gone::Closed => "closed",
+                Gone::Expired => "expired",
+                Gone::Replaced => "replaced",
+            }),
             applied: match instance.applied {
                 Applied::Waiting => "waiting",
                 Applied::Yes => "applied",
@@ -144,13 +177,40 @@ impl From<InstanceConfig> for Row {
 }
 
 impl Row {
-    /// As a laggard is named.
+    /// As a laggard is named: who, what it says or how it went, and what it ran with.
     fn line(&self) -> String {
-        let Self { instance, version, applied, reason, revision, .. } = self;
+        let Self { instance, version, applied, gone, reason, running_revision, .. } = self;
         let program = if version.is_empty() { String::new() } else { format!(" ({version})") };
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-        let at = if *revision == 0 { String::new() } else { format!(", last heard of at revision {revision}") };
-        render::printable(&format!("{instance}{program} {applied}{why}{at}"))
+        let is = match (*gone, *applied) {
+            (Some(gone), "refused") => format!("refused it{why}; gone since: {}", leave(gone)),
+            (Some(gone), _) => format!("gone since, without a word of it: {}", leave(gone)),
+            (None, "waiting") => "has said nothing of it".to_owned(),
+            (None, "refused") => format!("refuses it{why}"),
+            (None, "needs restart") => format!("needs a restart for it{why}"),
+            (None, applied) => applied.to_owned(),
+        };
+        let with = match running_revision {
+            0 => String::new(),
+            revision => format!("; it runs with revision {revision}"),
+        };
+        render::printable(&format!("{instance}{program} {is}{with}"))
+    }
+
+    /// In a word.
+    fn is(&self) -> String {
+        match self.gone {
+            Some(gone) => gone.to_owned(),
+            None => self.applied.to_owned(),
+        }
+    }
+}
+
+fn leave(gone: &str) -> &'static str {
+    match gone {
+        "closed" => "it has closed",
+        "replaced" => "the next of its name has not said that it reads it",
+        _ => "its lease ran out",
     }
 }
 
@@ -166,19 +226,19 @@ impl Report for Status {
             ("listening since", self.listening_since.clone().unwrap_or_default()),
         ]);
         let at = |at: &At| [revision(at.revision), at.instances.to_string()];
-        let revisions = render::table(["REVISION", "INSTANCES"], self.revisions.iter().map(at));
+        let revisions = render::table(["RUNNING", "INSTANCES"], self.revisions.iter().map(at));
         let cells = |row: &Row| {
             [
                 row.instance.clone(),
                 row.version.clone(),
                 revision(row.wanted_revision),
-                revision(row.revision),
-                row.applied.to_owned(),
+                revision(row.running_revision),
+                row.is(),
                 row.rollout.map(|rollout| rollout.to_string()).unwrap_or_default(),
                 row.reason.clone(),
             ]
         };
-        let headings = ["INSTANCE", "VERSION", "WANTED", "REVISION", "IS", "ROLLOUT", "REASON"];
+        let headings = ["INSTANCE", "VERSION", "WANTED", "RUNNING", "IS", "ROLLOUT", "REASON"];
         let instances = render::table(headings, self.instances.iter().map(cells));
         render::sections([head, revisions, instances])
     }
@@ -193,18 +253,23 @@ fn revision(revision: u64) -> String {
 mod tests {
     use super::*;
 
-    fn status() -> ConfigStatus {
-        let instance = |id: &str, revision, applied, reason: &str| InstanceConfig {
+    fn instance(id: &str, running_revision: u64, applied: Applied, reason: &str) -> InstanceConfig {
+        InstanceConfig {
             service: "room".into(),
             id: id.into(),
             incarnation: 7,
             version: "1.4.2".into(),
             wanted_revision: 12,
-            revision,
+            revision: 12,
+            running_revision,
             applied,
             reason: reason.into(),
             rollout: None,
-        };
+            gone: None,
+        }
+    }
+
+    fn status() -> ConfigStatus {
         ConfigStatus {
             revision: 15,
             listening_since_ms: 1_795_361_762_345,
@@ -213,13 +278,19 @@ mod tests {
             refused: 1,
             needs_restart: 0,
             waiting: 1,
-            revisions: vec![(12, 2), (0, 1)],
+            revisions: vec![(12, 1), (9, 1), (0, 1)],
+            gone: 0,
+            closed: 0,
             instances: vec![
-                instance("r2", 12, Applied::Refused, "max_inflight: no"),
+                instance("r2", 9, Applied::Refused, "max_inflight: no"),
                 instance("r3", 0, Applied::Waiting, ""),
                 instance("r1", 12, Applied::Yes, ""),
             ],
         }
+    }
+
+    fn gone(id: &str, how: Gone) -> InstanceConfig {
+        InstanceConfig { gone: Some(how), wanted_revision: 0, ..instance(id, 0, Applied::Waiting, "") }
     }
 
     #[test]
@@ -234,14 +305,15 @@ needs restart    0
 waiting          1
 listening since  2026-11-22T15:36:02.345Z
 
-REVISION  INSTANCES
-12        2
--         1
+RUNNING  INSTANCES
+12       1
+9        1
+-        1
 
-INSTANCE  VERSION  WANTED  REVISION  IS       ROLLOUT  REASON
-room/r2   1.4.2    12      12        refused  -        max_inflight: no
-room/r3   1.4.2    12      -         waiting  -        -
-room/r1   1.4.2    12      12        applied  -        -
+INSTANCE  VERSION  WANTED  RUNNING  IS       ROLLOUT  REASON
+room/r2   1.4.2    12      9        refused  -        max_inflight: no
+room/r3   1.4.2    12      -        waiting  -        -
+room/r1   1.4.2    12      12       applied  -        -
 ";
         assert_eq!(Status::of("a.toml", status()).table(), expected);
     }
@@ -252,14 +324,40 @@ room/r1   1.4.2    12      12        applied  -        -
         let expected = "1 of 3 run with what a.toml says, and 99% were to: 1 refuse it, 1 have not said so";
         assert_eq!(failure.message, expected);
         assert_eq!(verdict("a.toml", &status(), Share { bps: 3_333 }), Ok(()));
-        let nobody = ConfigStatus { readers: 0, applied: 0, ..status() };
-        assert_eq!(verdict("a.toml", &nobody, Share { bps: 10_000 }), Ok(()));
+    }
+
+    /// `0 of 0 run with it` was said, with exit code 0, of a value that everybody had died of.
+    #[test]
+    fn all_of_nobody_is_not_enough() {
+        let share = Share { bps: 10_000 };
+        let nobody = ConfigStatus { readers: 0, applied: 0, refused: 0, waiting: 0, instances: Vec::new(), ..status() };
+        let refused = |status: &ConfigStatus| verdict("a.toml", status, share).expect_err("nobody").message;
+        assert_eq!(refused(&nobody), "nobody reads a.toml, so there was nobody to wait for");
+        let closed = ConfigStatus { closed: 2, ..nobody.clone() };
+        assert_eq!(refused(&closed), "nobody reads a.toml any more: the last 2 readers have closed");
+        let died = ConfigStatus { gone: 2, ..nobody };
+        let expected = "0 of 2 run with what a.toml says, and 100% were to: 2 gone without having said so";
+        assert_eq!(refused(&died), expected);
+        let rest = ConfigStatus { readers: 1, refused: 0, waiting: 0, gone: 1, ..status() };
+        assert!(verdict("a.toml", &rest, share).is_err() && verdict("a.toml", &rest, Share { bps: 5_000 }).is_ok());
+        let refuser = InstanceConfig { gone: Some(Gone::Closed), ..instance("r4", 0, Applied::Refused, "no") };
+        let refused =
+            ConfigStatus { readers: 1, refused: 0, waiting: 0, closed: 1, instances: vec![refuser], ..status() };
+        assert!(verdict("a.toml", &refused, share).is_err(), "it refused before it closed");
     }
 
     #[test]
     fn a_laggard_is_named_with_what_it_said() {
         let lines: Vec<_> = status().instances.into_iter().map(|it| Row::from(it).line()).collect();
-        assert_eq!(lines[0], "room/r2 (1.4.2) refused: max_inflight: no, last heard of at revision 12");
-        assert_eq!(lines[1], "room/r3 (1.4.2) waiting");
+        assert_eq!(lines[0], "room/r2 (1.4.2) refuses it: max_inflight: no; it runs with revision 9");
+        assert_eq!(lines[1], "room/r3 (1.4.2) has said nothing of it");
+        let line = |it| Row::from(it).line();
+        let expected = "room/r3 (1.4.2) has said nothing of it; it runs with revision 11";
+        assert_eq!(line(instance("r3", 11, Applied::Waiting, "")), expected);
+        let expected = "room/r4 (1.4.2) gone since, without a word of it: its lease ran out";
+        assert_eq!(line(gone("r4", Gone::Expired)), expected);
+        let refused = InstanceConfig { applied: Applied::Refused, reason: "no".into(), ..gone("r4", Gone::Closed) };
+        assert_eq!(line(refused), "room/r4 (1.4.2) refused it: no; gone since: it has closed");
+        assert_eq!(Row::from(gone("r4", Gone::Replaced)).is(), "replaced");
     }
 }

@@ -157,7 +157,7 @@ async fn a_path_that_is_rolled_out_is_nobody_elses() {
     let leader = cluster.node(0).raft();
     let started = leader.propose(Batch::new(LogTime(1), vec![start])).await.unwrap();
     let refused = said(&keeper.configs().publish(Edit::put(PATH, "3")).await.unwrap_err());
-    let words = format!("`{PATH}` is part of rollout {}, which is under way: promote or stop it", started.revision);
+    let words = format!("`{PATH}` is part of rollout {}, which is under way: promote or abort it", started.revision);
     assert!(refused.contains(&words), "{refused}");
     let layer = Edit::put(format!("{PATH}@zone=eu"), "3");
     let refused = said(&keeper.configs().publish(layer).await.unwrap_err());

@@ -126,6 +126,38 @@ async fn who_waits_for_a_publish_hears_that_it_is_applied_or_who_refuses_it() {
     .await;
 }
 
+/// It was no reader at all: invisible, not waited for, and nobody asked it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_starts_on_a_document_that_it_cannot_read_is_seen_to_refuse_it() {
+    let cluster = InProcess::start(1).await;
+    let admin = cluster.keeper().await;
+    let unreadable = admin.configs().publish(Edit::put(PATH, "max_inflight = 1\n")).await.unwrap().revision;
+    let keeper = cluster.keeper().await;
+    let instance = keeper.instance("room", "1").version("1.4.2").open().await.unwrap();
+    let validated = || {
+        instance.config::<Room>(PATH).validate(|room| if room.max == 3 { Err("3 is odd".to_owned()) } else { Ok(()) })
+    };
+    validated().await.expect_err("`max` is missing");
+    read_by(&admin, 1).await;
+    let status = admin.configs().status(all(unreadable)).await.unwrap();
+    assert_eq!((status.readers, status.refused), (1, 1), "{status:?}");
+    assert!(status.instances[0].reason.contains("missing field `max`"), "{status:?}");
+    let refused = admin.configs().publish(Edit::put(PATH, "max_inflight = 2\n")).await.expect_err("it is asked");
+    assert!(refused.to_string().contains("1 instance of room 1.4.2 cannot read"), "{refused}");
+
+    // What is published next is judged although the process does not ask; that it fits, it does not say.
+    let odd = admin.configs().publish(max(3)).await.unwrap().revision;
+    let status = admin.configs().status(all(odd)).await.unwrap();
+    assert_eq!((status.refused, status.instances[0].reason.as_str()), (1, "3 is odd"), "{status:?}");
+    let sound = admin.configs().publish(max(4)).await.unwrap().revision;
+    assert_eq!(admin.configs().status(StatusOf::path(PATH)).await.unwrap().applied, 0);
+    let config = validated().await.unwrap();
+    let status = admin.configs().status(all(sound)).await.unwrap();
+    assert_eq!((status.readers, status.applied, config.borrow().max), (1, 1, 4), "{status:?}");
+    drop(config);
+    read_by(&admin, 0).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_leader_is_told_what_the_one_before_knew() {
     let mut cluster = InProcess::start(3).await;

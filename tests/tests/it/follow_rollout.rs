@@ -285,10 +285,10 @@ async fn an_instance_that_is_not_well_stops_it_at_once_a_paused_one_too() {
     rooms[0].takes(&leader, 2, YES).await;
     let step = wire::StepRolloutRequest { rollout, author: "bob".to_owned() };
     let paused = leader.rollouts().pause(step.clone()).await.unwrap().into_inner();
-    assert_eq!(paused.heard.unwrap().waits_for, "somebody resumes it");
+    assert_eq!(paused.heard.unwrap().waits_for, "somebody to resume it");
     leader.rollouts().resume(step.clone()).await.unwrap();
     let (_, heard) = get(&leader, rollout).await.unwrap();
-    assert!(heard.waits_for.starts_with("stage 1 is watched for another"), "{}", heard.waits_for);
+    assert!(heard.waits_for.starts_with("the time of stage 1: another "), "{}", heard.waits_for);
     leader.rollouts().pause(step).await.unwrap();
     leader.report(&rooms[0].process, false).await;
     let stopped = until_state(&leader, rollout, State::Stopped).await;
@@ -312,7 +312,7 @@ async fn who_was_in_a_stage_and_dies_is_waited_for() {
     until("all were seen in it", async || get(&leader, rollout).await.unwrap().1.applied == 3).await;
     leader.close(&leaving.process).await;
     assert_eq!(problem(&dying.follower.end().await).0, "incarnation-closed");
-    let waits_for = format!("1 instances that were in it to come back: room/{}", ids[0]);
+    let waits_for = format!("1 instance that was in it to come back: room/{}", ids[0]);
     until("it is waited for", async || get(&leader, rollout).await.unwrap().1.waits_for == waits_for).await;
     let back = leader.open(&ids[0], "eu", &[]).await;
     leader.announce(&back, &[(A, "")]).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keeper_proto::v1 as wire;
+use keeper_proto::v1::config_status_reply::Gone;
 use keeper_proto::v1::instances_client::InstancesClient;
 use keeper_tests::{InProcess, until_some};
 use tokio::task::JoinSet;
@@ -92,12 +93,15 @@ async fn who_runs_with_what_is_counted_and_laggards_are_named_first() {
         told.rows.iter().map(|row| (&row.id[..], row.revision, row.applied(), &row.reason[..])).collect();
     let expected = [
         ("3", second, REFUSED, "x has to be odd"),
-        ("2", first, YES, ""),
-        ("4", first, YES, ""),
+        // What they said of something else is not what they say of this.
+        ("2", first, wire::Applied::Unspecified, ""),
+        ("4", first, wire::Applied::Unspecified, ""),
         ("1", second, NEEDS_RESTART, "x"),
         ("0", second, YES, ""),
     ];
     assert_eq!(rows, expected);
+    let running: Vec<_> = told.rows.iter().map(|row| row.running_revision).collect();
+    assert_eq!(running, [first, first, first, second, second], "as they are counted");
     assert!(told.rows.iter().all(|row| row.wanted_revision == second && row.version == "1.4.2"));
     let revisions: Vec<_> = told.revisions.iter().map(|at| (at.revision, at.instances)).collect();
     assert_eq!(revisions, [(second, 2), (first, 3)], "who refuses runs with what it had");
@@ -162,12 +166,35 @@ async fn a_wait_ends_with_the_share_with_a_refusal_or_with_its_time() {
     }
     let closing = leader.close(&fleet[3]);
     let (waited, ()) = tokio::join!(configs.status(waiting(A, second, 10_000, 60_000)), closing);
-    assert_eq!(counts(waited.unwrap().get_ref()), [3, 0, 0, 0]);
+    let waited = waited.unwrap().into_inner();
+    assert_eq!((counts(&waited), waited.gone, waited.closed), ([3, 0, 0, 0], 0, 1));
+    assert_eq!((&waited.rows[0].id[..], waited.rows[0].gone()), ("3", Gone::Closed));
 
     let wrong = [waiting(A, 1, 10_001, 0), waiting(A, 1, 1, 600_001), waiting("a@zone=eu", 1, 1, 1)];
     for (request, field) in wrong.into_iter().zip(["wait_share_bps", "wait_timeout_ms", "path"]) {
         assert_eq!(problem(&configs.status(request).await.unwrap_err()).1, field);
     }
+}
+
+/// `0 of 0 run with it` was the answer when all readers had died of the value.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_goes_on_for_readers_that_have_died() {
+    let cluster = InProcess::start(1).await;
+    let node = Raw::leader(&cluster).await;
+    let lasting = node.open("lasting", "eu", &[]).await;
+    let dying = node.open_for(1_500, "dying", "eu", &[]).await;
+    for process in [&lasting, &dying] {
+        node.announce(process, &[(A, "")]).await;
+    }
+    let first = node.publish(&[(A, "x = 1\n")]).await;
+    acknowledge(&node, &lasting, vec![ack(A, first, YES, "")]).await.unwrap();
+    let late = node.configs().status(waiting(A, first, 10_000, 6_000)).await.unwrap().into_inner();
+    assert_eq!((counts(&late), late.gone, late.closed), ([1, 0, 0, 0], 1, 0));
+    assert_eq!((&late.rows[0].id[..], late.rows[0].gone()), ("dying", Gone::Expired));
+    let half = node.configs().status(waiting(A, first, 5_000, 60_000)).await.unwrap().into_inner();
+    assert_eq!((half.readers, half.gone), (1, 0), "who had gone before is no reader");
+    let nobody = node.configs().status(waiting("push/b.toml", first, 10_000, 60_000)).await.unwrap().into_inner();
+    assert_eq!((nobody.readers, nobody.gone, nobody.closed), (0, 0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,9 @@
 //! A document is *due* when its readers do not run with what was told last. Documents of one publish have one revision
 //! and are taken together or not at all: if one of them does not fit, the others wait with it, until either of them is
 //! published anew.
+//!
+//! A document that could not be read at the start is *left*: nobody reads it, and it stays announced and judged until
+//! somebody does.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,6 +41,8 @@ struct Entry {
     /// What they last refused, and why.
     refused: Option<(Arc<Told>, String)>,
     slots: Vec<Weak<dyn Offer>>,
+    /// Judges for who could not read it.
+    judge: Option<Arc<dyn Offer>>,
 }
 
 /// A document that is due, and who reads it.
@@ -63,14 +68,18 @@ pub(super) type Consumed = (String, Option<Arc<Announced>>);
 impl Book {
     /// Reads a document, or reads it once more.
     pub(super) fn pin(&mut self, path: &str, schema: Option<Arc<Announced>>) -> Result<(), Error> {
+        // Asked for again, it is told and announced from the beginning; what it was refused for stays said meanwhile.
+        let is_again = self.entries.get(path).is_some_and(|entry| entry.pins == 0);
+        let former = if is_again { self.entries.remove(path) } else { None };
         if !self.entries.contains_key(path) {
-            if self.entries.len() >= limits::FOLLOWED_MAX {
+            if self.entries.len() >= limits::FOLLOWED_MAX && !self.forget_left() {
                 let message = format!("{} documents are followed already, which is the limit", limits::FOLLOWED_MAX);
                 return Err(Error::invalid("path", message));
             }
+            let is_announced = former.is_some_and(|former| former.schema == schema);
             self.entries.insert(path.to_owned(), Entry::new(schema.clone()));
             self.joins += 1;
-            self.announcements += 1;
+            self.announcements += u64::from(!is_announced);
         }
         let Some(entry) = self.entries.get_mut(path) else { return Ok(()) };
         match (&entry.schema, schema) {
@@ -91,13 +100,29 @@ impl Book {
     pub(super) fn unpin(&mut self, path: &str) -> bool {
         let Some(entry) = self.entries.get_mut(path) else { return false };
         entry.pins -= 1;
-        let is_last = entry.pins == 0;
+        let is_last = entry.pins == 0 && entry.judge.is_none();
         if is_last {
             // The stream goes on naming the document until it opens again for another reason; nobody listens.
             self.entries.remove(path);
             self.announcements += 1;
         }
         is_last
+    }
+
+    /// It could not be read: it is judged from now on though nobody reads it.
+    pub(super) fn leave(&mut self, judge: Arc<dyn Offer>, refused: &Arc<Told>, reason: String) {
+        let Some(entry) = self.entries.get_mut(&refused.path) else { return };
+        // Others that read it speak for the process.
+        if entry.slots.iter().all(|slot| slot.strong_count() == 0) {
+            entry.judge = Some(judge);
+            entry.refused = Some((refused.clone(), reason));
+        }
+    }
+
+    /// Makes room: what nobody reads is less than what somebody wants to.
+    fn forget_left(&mut self) -> bool {
+        let left = self.entries.iter().find(|(_, entry)| entry.pins == 0).map(|(path, _)| path.clone());
+        left.is_some_and(|path| self.entries.remove(&path).is_some())
     }
 
     pub(super) fn paths(&self) -> Vec<String> {
@@ -143,6 +168,17 @@ impl Book {
         publishes.into_values().collect()
     }
 
+    /// What is to be judged for those who could not read it, and was not yet found wanting.
+    pub(super) fn left(&self) -> Vec<Due> {
+        let due = |entry: &Entry| {
+            let judge = entry.judge.clone().filter(|_| entry.pins == 0)?;
+            let told = entry.told.borrow().clone()?;
+            let is_refused = entry.refused.as_ref().is_some_and(|(refused, _)| Arc::ptr_eq(refused, &told));
+            (!is_refused).then(|| Due { told, slots: vec![judge] })
+        };
+        self.entries.values().filter_map(due).collect()
+    }
+
     /// The slots run with what was told.
     pub(super) fn given(&mut self, told: &Arc<Told>) {
         if let Some(entry) = self.entries.get_mut(&told.path) {
@@ -169,6 +205,7 @@ impl Book {
         if is_alone {
             entry.given = told.cloned();
         }
+        entry.judge = None;
         entry.slots.push(Arc::downgrade(slot));
         if is_alone { Attached::Alone } else { Attached::WithOthers }
     }
@@ -184,7 +221,15 @@ impl Book {
 
 impl Entry {
     fn new(schema: Option<Arc<Announced>>) -> Self {
-        Self { pins: 0, schema, told: watch::Sender::new(None), given: None, refused: None, slots: Vec::new() }
+        Self {
+            pins: 0,
+            schema,
+            told: watch::Sender::new(None),
+            given: None,
+            refused: None,
+            slots: Vec::new(),
+            judge: None,
+        }
     }
 }
 

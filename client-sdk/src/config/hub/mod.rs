@@ -13,6 +13,7 @@
 //! - An incarnation announces what it reads before it asks for it: texts without types become what its schemas say. It
 //!   does not wait for that for long.
 //! - Only what was told to an incarnation is acknowledged in its name.
+//! - A document that could not be read at the start stays announced and refused until it is asked for again.
 
 mod acknowledge;
 mod acks;
@@ -131,7 +132,16 @@ impl Hub {
         let taking = self.taking.lock();
         let publishes = self.book.lock().due();
         publishes.into_iter().for_each(|publish| self.take(publish));
+        let left = self.book.lock().left();
+        left.iter().for_each(|due| self.judge(due));
         drop(taking);
+    }
+
+    /// What nobody runs with, for whoever could not read it before.
+    fn judge(&self, due: &Due) {
+        if let Err(misfit) = build(due) {
+            self.refused(due, misfit);
+        }
     }
 
     /// All documents of one publish, or none.
@@ -262,6 +272,11 @@ impl Pin {
         }
         self.hub.take_due();
         true
+    }
+
+    /// Goes on reading the document, by its judge alone, when the pin is gone.
+    pub(crate) fn leave(&self, judge: Arc<dyn Offer>, refused: &Arc<Told>, reason: String) {
+        self.hub.book.lock().leave(judge, refused, reason);
     }
 
     /// Says that what was told cannot be run with, and waits a moment until the cluster has heard it.

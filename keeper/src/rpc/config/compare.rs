@@ -12,8 +12,7 @@ use super::draft::{named_format, value};
 use super::read::pruned;
 use super::told::{field_change, json, name};
 use crate::config::secret::{KeyRing, masked_text};
-use crate::config::{Field, convert};
-use crate::config::{diff, lines, merge};
+use crate::config::{Field, Kept, Sides, diff, lines, merge, merged_text};
 use crate::format::{self, Value};
 use crate::limits::{CHANGES_TOLD_BYTES_MAX, CHANGES_TOLD_MAX};
 use crate::problem::Problem;
@@ -108,7 +107,7 @@ fn differences(old: &Side, new: &Side) -> wire::DiffReply {
     wire::DiffReply { fields, text }
 }
 
-/// By lines where that means the same as by fields, and by fields otherwise.
+/// What both meant, by fields; and a text that says it.
 fn merged(format: Format, request: &wire::MergeRequest) -> Result<wire::MergeReply, Problem> {
     let read = |field: &str, text: &str| value(field, format, text);
     let base = if request.base.is_empty() { None } else { Some(read("base", &request.base)?) };
@@ -121,13 +120,14 @@ fn merged(format: Format, request: &wire::MergeRequest) -> Result<wire::MergeRep
         theirs: json(conflict.theirs.as_ref()),
     });
     let conflicts = conflicts.collect();
-    let says_it = |text: &String| format::parse(format, text).ok() == merged.value;
-    let by_lines = lines::merge(&request.base, &request.ours, &request.theirs).filter(says_it);
-    let text = match (by_lines, &merged.value) {
-        (Some(text), _) => text,
-        (None, Some(value)) if *value == ours => request.ours.clone(),
-        (None, Some(value)) => convert(value, format).map_err(|error| invalid("format", error.to_string()))?,
-        (None, None) => String::new(),
+    let sides = Sides { base: &request.base, ours: &request.ours, theirs: &request.theirs };
+    let text = merged.value.as_ref().map(|value| merged_text(format, sides, &ours, value)).transpose();
+    let (text, kept) =
+        text.map_err(|error| invalid("format", error.to_string()))?.unwrap_or((String::new(), Kept::Both));
+    let kept = match kept {
+        Kept::Both => wire::merge_reply::Kept::Both,
+        Kept::Ours => wire::merge_reply::Kept::Ours,
+        Kept::Nothing => wire::merge_reply::Kept::None,
     };
-    Ok(wire::MergeReply { text, conflicts })
+    Ok(wire::MergeReply { text, conflicts, kept: kept.into() })
 }

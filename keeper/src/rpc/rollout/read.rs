@@ -15,7 +15,11 @@ impl RolloutService {
         self.view.wait(Consistency::Linearizable).await?;
         let wire::GetRolloutRequest { rollout, path } = request;
         let id = self.view.read(|state| match rollout {
-            0 => state.rollout_of(without_layer(&path)).map(|rollout| rollout.id),
+            0 => {
+                let path = without_layer(&path);
+                let last = || state.rollouts().rev().find(|it| it.candidates_of(path).next().is_some());
+                state.rollout_of(path).or_else(last).map(|rollout| rollout.id)
+            }
             id => Some(id),
         });
         self.reply(id.ok_or(Problem::Rejected(Rejection::NotFound { what: "rollout" }))?)

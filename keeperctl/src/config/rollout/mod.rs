@@ -64,7 +64,7 @@ async fn list(admin: &mut Admin<'_, '_>, path: &str, unfinished: bool) -> Result
     admin.console.print(&list)
 }
 
-/// By its number; a document's name is not one.
+/// By its number, or the one of a document: that under way, or else the last; a document's name is no number.
 async fn find(admin: &Admin<'_, '_>, which: &WhichRollout) -> Result<RolloutStatus, Failure> {
     let rollouts = admin.keeper.rollouts();
     let found = match which.which.parse::<u64>() {
@@ -73,9 +73,16 @@ async fn find(admin: &Admin<'_, '_>, which: &WhichRollout) -> Result<RolloutStat
     };
     found.map_err(|error| {
         let is_unknown = error.reason() == "not-found";
-        let failure = Failure::from(error);
-        if is_unknown { failure.remedy("see all with `keeperctl config rollout list`") } else { failure }
+        if is_unknown { unknown(&which.which) } else { Failure::from(error) }
     })
+}
+
+fn unknown(which: &str) -> Failure {
+    let what = match which.parse::<u64>() {
+        Ok(number) => format!("rollout {number} is not known: there was none, or it was too long ago"),
+        Err(_) => format!("no rollout of {which} is known"),
+    };
+    Failure::refused(what).remedy("see all with `keeperctl config rollout list`")
 }
 
 /// Prints where a rollout stands after a step.
@@ -87,4 +94,15 @@ fn step(
     let look = format!("keeperctl config rollout show {}", rollout.rollout);
     let status = done.map_err(|error| Failure::of_change(error, &look))?;
     admin.console.print(&Shown::from(status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rollout_that_is_not_known_is_named() {
+        assert_eq!(unknown("99999").message, "rollout 99999 is not known: there was none, or it was too long ago");
+        assert_eq!(unknown("push/gate.toml").message, "no rollout of push/gate.toml is known");
+    }
 }

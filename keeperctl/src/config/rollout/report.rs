@@ -26,6 +26,22 @@ struct Step {
 }
 
 impl Started {
+    /// What to think of before it is too late: a stage that nobody is in, or nobody more, shows nothing.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut before = 0;
+        let warning = |(at, step): (usize, &Step)| {
+            let former = std::mem::replace(&mut before, step.instances?);
+            match step.instances? {
+                0 => Some(format!("stage {} has no instance: it passes with its time alone", at + 1)),
+                now if at > 0 && now == former => {
+                    Some(format!("stage {} has no instance more than stage {at}", at + 1))
+                }
+                _ => None,
+            }
+        };
+        self.stages.iter().enumerate().filter_map(warning).collect()
+    }
+
     pub(super) fn of(rollout: Option<u64>, stages: &[Stage], instances: Vec<u32>) -> Self {
         let mut instances = instances.into_iter();
         let step = |stage: &Stage| Step { stage: words(stage), instances: instances.next(), opened_at: None };
@@ -164,12 +180,6 @@ impl From<RolloutStatus> for Shown {
 impl Report for Shown {
     fn table(&self) -> String {
         let Self { rollout, heard } = self;
-        let ended = match (&rollout.by, rollout.reason.as_str()) {
-            (None, "") => String::new(),
-            (Some(by), "") => format!("by {by}"),
-            (None, reason) => reason.to_owned(),
-            (Some(by), reason) => format!("by {by}: {reason}"),
-        };
         let head = render::fields([
             ("rollout", rollout.rollout.to_string()),
             ("documents", render::list(&rollout.documents)),
@@ -177,7 +187,8 @@ impl Report for Shown {
             ("message", rollout.message.clone()),
             ("state", rollout.state.to_owned()),
             ("since", render::second(rollout.changed_at_ms)),
-            ("why", ended),
+            ("by", rollout.by.clone().unwrap_or_default()),
+            ("why", rollout.reason.clone()),
             ("instances", heard.instances.to_string()),
             ("applied", heard.applied_instances.to_string()),
             ("refused", heard.refused.to_string()),
@@ -204,6 +215,8 @@ pub(super) struct Line {
     #[serde(flatten)]
     heard: Heard,
     reason: String,
+    #[serde(skip)]
+    is_finished: bool,
 }
 
 impl Line {
@@ -215,13 +228,14 @@ impl Line {
             stages: status.rollout.stages.len(),
             heard: status.heard.clone().into(),
             reason: status.rollout.reason.clone(),
+            is_finished: status.rollout.state.is_finished(),
         }
     }
 }
 
 impl Report for Line {
     fn table(&self) -> String {
-        let Self { rollout, state, stage, stages, heard, reason } = self;
+        let Self { rollout, state, stage, stages, heard, reason, .. } = self;
         let said = [
             (heard.refused, "refuse it"),
             (heard.needs_restart, "need a restart"),
@@ -232,13 +246,18 @@ impl Report for Line {
         let said: String = said.collect();
         let next = match (heard.waits_for.as_str(), reason.as_str()) {
             ("", "") => String::new(),
-            (waits_for, "") => format!("; {waits_for}"),
+            (waits_for, "") => format!("; waits for {waits_for}"),
             (_, reason) => format!("; {reason}"),
         };
         let (applied, instances) = (heard.applied_instances, heard.instances);
-        let line = format!(
-            "rollout {rollout} {state}, stage {stage} of {stages}: {applied} of {instances} run with it{said}{next}"
-        );
+        let whom = match (instances, self.is_finished) {
+            (0, false) => ": nobody is in it".to_owned(),
+            // Nobody was, or this leader has not seen who was.
+            (0, true) => String::new(),
+            (_, false) => format!(": {applied} of {instances} run with it"),
+            (_, true) => format!(": {applied} of {instances} ran with it"),
+        };
+        let line = format!("rollout {rollout} {state}, stage {stage} of {stages}{whom}{said}{next}");
         render::printable(&line) + "\n"
     }
 }
@@ -274,7 +293,7 @@ mod tests {
             instances: 3,
             applied: 2,
             waiting: 1,
-            waits_for: "1 instance has yet to apply it".into(),
+            waits_for: "1 of 3 instances to apply it: room/r3".into(),
             ..RolloutHeard::default()
         };
         RolloutStatus { rollout, heard }
@@ -282,20 +301,46 @@ mod tests {
 
     #[test]
     fn a_look_is_a_line() {
-        let expected =
-            "rollout 41 running, stage 1 of 2: 2 of 3 run with it, 1 silent; 1 instance has yet to apply it\n";
+        let expected = "rollout 41 running, stage 1 of 2: 2 of 3 run with it, 1 silent; waits for 1 of 3 instances to \
+                        apply it: room/r3\n";
         assert_eq!(Line::of(&status()).table(), expected);
         let mut stopped = status();
         stopped.rollout.state = RolloutState::Stopped;
         stopped.rollout.reason = "room/r1 refuses it: no".into();
-        let expected = "rollout 41 stopped, stage 1 of 2: 2 of 3 run with it, 1 silent; room/r1 refuses it: no\n";
+        let expected = "rollout 41 stopped, stage 1 of 2: 2 of 3 ran with it, 1 silent; room/r1 refuses it: no\n";
         assert_eq!(Line::of(&stopped).table(), expected);
+        let mut nobody = status();
+        nobody.heard = RolloutHeard { waits_for: "somebody to resume it".into(), ..RolloutHeard::default() };
+        let expected = "rollout 41 running, stage 1 of 2: nobody is in it; waits for somebody to resume it\n";
+        assert_eq!(Line::of(&nobody).table(), expected);
+    }
+
+    /// `0 of 0 run with it` were the last words of a rollout that everybody had.
+    #[test]
+    fn the_last_words_of_a_rollout_are_not_of_nobody() {
+        let mut promoted = status();
+        promoted.rollout.state = RolloutState::Promoted;
+        promoted.heard = RolloutHeard { instances: 3, applied: 3, ..RolloutHeard::default() };
+        assert_eq!(Line::of(&promoted).table(), "rollout 41 promoted, stage 1 of 2: 3 of 3 ran with it\n");
+        promoted.heard = RolloutHeard::default();
+        assert_eq!(Line::of(&promoted).table(), "rollout 41 promoted, stage 1 of 2\n");
+    }
+
+    #[test]
+    fn a_stage_of_nobody_is_said() {
+        let stages = ["zone=mars 50% 1s", "50%", "20%", "100%"].map(|it| it.parse::<TypedStage>().expect("a stage").0);
+        let warnings = |instances: &[u32]| Started::of(None, &stages, instances.to_vec()).warnings();
+        let expected =
+            ["stage 1 has no instance: it passes with its time alone", "stage 3 has no instance more than stage 2"];
+        assert_eq!(warnings(&[0, 2, 2, 4]), expected);
+        assert_eq!(warnings(&[1, 2, 3, 4]), [""; 0]);
+        assert_eq!(warnings(&[]), [""; 0], "an older node does not say");
     }
 
     #[test]
     fn a_rollout_in_columns() {
         let shown = Shown::from(status()).table();
-        assert!(shown.contains("\nwaits for      1 instance has yet to apply it\n"), "{shown}");
+        assert!(shown.contains("\nwaits for      1 of 3 instances to apply it: room/r3\n"), "{shown}");
         let expected = "\
 STAGE  WHOM              OPENED
 1      zone=eu-1 5% 10m  2026-11-22T15:36:02.345Z

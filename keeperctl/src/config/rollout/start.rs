@@ -37,7 +37,7 @@ pub(super) async fn start(admin: &mut Admin<'_, '_>, typed: &args::StartRollout)
     let RolloutStarted { rollout, verdict, stage_instances } = started;
     let rollout = rollout.ok_or_else(|| Failure::failed("the answer held no rollout"))?;
     let number = rollout.rollout;
-    admin.console.print(&Started::of(Some(number), &rollout.stages, stage_instances))?;
+    print(admin, &Started::of(Some(number), &rollout.stages, stage_instances))?;
     judging::say_overruled(admin, &Judged::done(verdict));
     if typed.watch {
         return watch::watch(admin, number).await;
@@ -54,8 +54,14 @@ fn edit(typed: &args::StartRollout, path: &str, text: String) -> Edit {
     }
 }
 
+fn print(admin: &mut Admin<'_, '_>, started: &Started) -> Result<(), Failure> {
+    admin.console.print(started)?;
+    started.warnings().iter().for_each(|line| admin.console.say(line));
+    Ok(())
+}
+
 fn judge(admin: &mut Admin<'_, '_>, typed: &args::StartRollout, would: RolloutStarted) -> Result<(), Failure> {
     let stages: Vec<_> = typed.stages.iter().map(|stage| stage.0.clone()).collect();
-    admin.console.print(&Started::of(None, &stages, would.stage_instances))?;
+    print(admin, &Started::of(None, &stages, would.stage_instances))?;
     judging::tell(admin, &Judged::asked(would.verdict), &typed.insistence)
 }
