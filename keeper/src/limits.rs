@@ -172,8 +172,8 @@ pub const ACK_REASON_BYTES_TOTAL_MAX: usize = 64 << 20;
 /// Instances whose standing is read from the state at once: half a millisecond, for which entries wait.
 pub const STANDINGS_READ: usize = 256;
 
-/// Acknowledgements that are kept of instances that have closed: who waits for a status looks every few milliseconds, and
-/// is to hear of a refusal although its instance closed in between.
+/// Acknowledgements that are kept of instances that have closed: who waits for a status looks every few milliseconds,
+/// and is to hear of a refusal although its instance closed in between.
 pub const LAST_WORDS_KEPT: usize = 16_384;
 
 /// Rows of a status.

@@ -88,8 +88,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
     ///
     /// # Errors
     /// [`Error::Refused`] with reason `not-found` when there is no such document; [`Error::Misfit`] when it does not
-    /// fit `T`, which the cluster goes on showing until the document is opened again or the instance closes; [`Error::Kept`] when no node answers and what is kept on disk cannot be used; otherwise as [`Error`]
-    /// says.
+    /// fit `T`, which the cluster goes on showing until the document is opened again or the instance closes;
+    /// [`Error::Kept`] when no node answers and what is kept on disk cannot be used; otherwise as [`Error`] says.
     pub async fn open(self) -> Result<Config<T>, Error> {
         let Self { nodes, tasks, hub, path, schema, validate, absent, keep } = self;
         check_path(&path)?;

@@ -76,10 +76,10 @@ pub struct ConfigStatus {
     pub waiting: u32,
     /// How many are at each revision, newest first; revision 0: nobody knows.
     pub revisions: Vec<(u64, u32)>,
-    /// While it was waited: those that read it and have gone without a word that they run with it. They may have died of
-    /// it, and each is waited for until one of its name reads it again.
+    /// While it was waited: those that read it and have gone without a word that they run with it, so that they may
+    /// have died of it, or refused it before they went. Each is missing until one of its name reads it again.
     pub gone: u32,
-    /// Those that have closed in order meanwhile, without that word either. Nobody waits for them.
+    /// Those that have closed in order meanwhile, without a word of it. Nobody waits for them.
     pub closed: u32,
     /// Some of them all, those first that have gone, then those that refuse or lag.
     pub instances: Vec<InstanceConfig>,
@@ -166,8 +166,8 @@ impl StatusOf {
     }
 
     /// Answers only when a share of the readers, in basis points, applied this revision or a later one, when one of
-    /// them refuses it, when nobody reads it, or after `timeout`: at most ten minutes. What was reached is for the caller
-    /// to see. Who dies meanwhile without a word is still waited for.
+    /// them refuses it, when nobody reads it, or after `timeout`: at most ten minutes. What was reached is for the
+    /// caller to see. Who dies meanwhile without a word is still waited for.
     pub const fn wait(mut self, share_bps: u32, revision: u64, timeout: Duration) -> Self {
         self.request.wait_share_bps = share_bps;
         self.request.wait_revision = revision;

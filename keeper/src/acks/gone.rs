@@ -4,9 +4,9 @@
 //! a value that kills everybody would be run with by all of nobody. So whoever was seen while it was waited is looked
 //! for by name until it reads the document again.
 //!
-//! **Who closes in order is not waited for,** as no stage of a rollout waits for it: it is told, because it has not said
-//! that it ran with the value either, and a wait does not end well when nobody else is left. Whoever applied the value
-//! before it went has said all that was asked, and whoever refused it is not forgotten.
+//! **Who closes in order is not waited for,** as no stage of a rollout waits for it: it is told, because it has not
+//! said that it ran with the value either, and a wait does not end well when nobody else is left. Whoever applied the
+//! value before it went has said all that was asked, and whoever refused it is not forgotten.
 
 #[cfg(test)]
 mod tests;
@@ -93,9 +93,10 @@ impl Crowd {
 }
 
 impl Gone {
-    /// Whether it is waited for until it is back.
-    pub(super) fn is_waited_for(&self) -> bool {
-        self.how != Leave::Closed
+    /// Whether it counts as one that is missing, until it is back: who closed in order does not, unless it refused.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.how != Leave::Closed || self.refusal.is_some()
     }
 }
 

@@ -93,7 +93,7 @@ impl Wait {
             return true;
         }
         let reached = standings.iter().filter(|it| self.is_reached_by(it)).count() as u64;
-        let all = standings.len() + gone.iter().filter(|it| it.is_waited_for()).count();
+        let all = standings.len() + gone.iter().filter(|it| it.is_missing()).count();
         if all == 0 {
             // Where everybody has closed somebody may come yet; where nobody ever was, nobody is waited for.
             return gone.is_empty();

@@ -2,8 +2,8 @@
 //! as that can be kept.
 //!
 //! Tried in this order, and a try counts only if the text then says exactly the value: line by line, as every merge of
-//! texts; closer, so that changes on neighbouring lines do not touch each other; our text with their values put in where
-//! they stand. What is left is written anew from the value, and has no comments.
+//! texts; closer, so that changes on neighbouring lines do not touch each other; our text with their values put in
+//! where they stand. What is left is written anew from the value, and has no comments.
 
 use similar::{DiffOp, TextDiff};
 

@@ -112,7 +112,11 @@ impl Driver {
     /// Gathers what is known of a rollout that is under way, and remembers how many stood how.
     fn look(&self, rollout: &Rollout) -> Result<(u64, Evidence), Problem> {
         let (office, evidence) = self.gatherer.gather(rollout)?;
-        self.looks.lock().insert(rollout.id, Look::of(&evidence));
+        let is_under_way = |rollout: &Arc<Rollout>| !rollout.state.is_finished();
+        // Asked afterwards: once it has ended nobody has its candidates.
+        if self.replica.read(|state| state.rollout(rollout.id).is_some_and(is_under_way)) {
+            self.looks.lock().insert(rollout.id, Look::of(&evidence));
+        }
         Ok((office, evidence))
     }
 

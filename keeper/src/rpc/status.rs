@@ -67,7 +67,7 @@ impl StatusService {
 fn reply(status: Status, limit: usize) -> wire::ConfigStatusReply {
     let Status { revision, listening_since_ms, count, revisions, standings, gone } = status;
     let at = |(revision, instances): (Revision, usize)| At { revision: revision.0, instances: number(instances) };
-    let closed = gone.iter().filter(|it| it.how == Leave::Closed).count();
+    let missing = gone.iter().filter(|it| it.is_missing()).count();
     wire::ConfigStatusReply {
         revision: revision.0,
         listening_since_ms,
@@ -77,8 +77,8 @@ fn reply(status: Status, limit: usize) -> wire::ConfigStatusReply {
         needs_restart: number(count.needs_restart),
         waiting: number(count.waiting),
         revisions: revisions.into_iter().rev().map(at).collect(),
-        gone: number(gone.len() - closed),
-        closed: number(closed),
+        gone: number(missing),
+        closed: number(gone.len() - missing),
         rows: gone.into_iter().map(row_of_gone).chain(standings.into_iter().map(row)).take(limit).collect(),
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Promises: nothing is published that the servers find unsound or that its readers cannot read, and nothing over
 //! somebody else's change, for the publish expects the revision that was fetched. Whoever was too late is offered both
-//! changes merged; the publish then expects the other one's. A merge that costs anybody's comments is shown before it is
-//! published, and is none where there is nobody to look at it. Whatever goes wrong once the text was edited, it is kept in
-//! a file that is named.
+//! changes merged; the publish then expects the other one's. A merge that costs anybody's comments is shown before it
+//! is published, and is none where there is nobody to look at it. Whatever goes wrong once the text was edited, it is
+//! kept in a file that is named.
 //!
 //! On a terminal a text that is refused opens again, with the reasons on top as comments that go by themselves. Without
 //! one nobody can be asked: what is refused fails, and what is sound is published.
@@ -249,10 +249,10 @@ impl Work<'_> {
         };
         let Merged { text, conflicts, comments } = configs.merge(merge).await?;
         let loss = self.loss(comments);
-        if loss.is_some() && !ask::is_possible() {
+        if loss.is_some() && conflicts.is_empty() && !ask::is_possible() {
             return Err(failure.remedy(
-                "the two changes do not touch each other, but a text of both would lose comments, and nobody is here to \
-                 look at it",
+                "the two changes do not touch each other, but a text of both would lose comments, and nobody is here \
+                 to look at it",
             ));
         }
         let format = self.format().or(theirs.format);

@@ -61,7 +61,7 @@ async fn a_put_waits_for_its_readers_and_names_those_who_lag() {
         ctl.run(&["config", "put", PATH, &ctl.file("d.toml", &text(200)), "--wait", "100%", "--timeout", "30s"]).await;
     assert_eq!(lagging.status.code(), Some(1), "{}", words(&lagging));
     let said = words(&lagging);
-    assert!(said.contains("room/r2 (1.4.2) refused: ") && said.contains("200 is more than 100"), "{said}");
+    assert!(said.contains("room/r2 (1.4.2) refuses it: ") && said.contains("200 is more than 100"), "{said}");
     assert!(said.contains("it is published all the same"), "{said}");
     until("the other one runs with it", async || {
         let status = ctl.json(&["config", "status", PATH]).await;
@@ -123,7 +123,9 @@ async fn a_rollout_is_watched_to_its_end_and_stopped_by_a_refusal() {
     let states: Vec<_> = list.as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["aborted", "stopped", "promoted"]);
     assert_eq!(ctl.json(&["config", "rollout", "list", "--unfinished"]).await.as_array().map(Vec::len), Some(0));
-    let none = ctl.run(&["config", "rollout", "show", PATH]).await;
+    let last = ctl.json(&["config", "rollout", "show", PATH]).await;
+    assert_eq!((&last["state"], &last["instances"]), (&"aborted".into(), &2.into()), "{last}");
+    let none = ctl.run(&["config", "rollout", "show", "push/never.toml"]).await;
     assert_eq!(none.status.code(), Some(1), "{}", words(&none));
     assert!(words(&none).contains("keeperctl config rollout list"), "{}", words(&none));
 }

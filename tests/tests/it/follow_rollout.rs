@@ -116,6 +116,11 @@ async fn a_stage_opens_when_the_one_before_has_applied_it_and_the_last_one_publi
     }
     let promoted = until_state(&leader, rollout, State::Promoted).await;
     assert_eq!((&promoted.by[..], &promoted.author[..], promoted.opened_at_ms.len()), ("", "ann", 3));
+    let (_, heard) = get(&leader, rollout).await.unwrap();
+    assert_eq!((heard.instances, heard.applied), (6, 6), "its last words are not of nobody");
+    let last = wire::GetRolloutRequest { rollout: 0, path: A.to_owned() };
+    let last = leader.rollouts().get(last).await.unwrap().into_inner().rollout;
+    assert_eq!(last, Some(promoted.clone()), "a document's last rollout is found by its name");
     cluster.converge().await;
     for at in 0..3 {
         cluster.node(at).replica().read(|state| {

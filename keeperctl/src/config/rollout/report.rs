@@ -32,7 +32,7 @@ impl Started {
         let warning = |(at, step): (usize, &Step)| {
             let former = std::mem::replace(&mut before, step.instances?);
             match step.instances? {
-                0 => Some(format!("stage {} has no instance: it passes with its time alone", at + 1)),
+                0 => Some(format!("stage {} has no instance: nothing can be seen in it", at + 1)),
                 now if at > 0 && now == former => {
                     Some(format!("stage {} has no instance more than stage {at}", at + 1))
                 }
@@ -177,9 +177,18 @@ impl From<RolloutStatus> for Shown {
     }
 }
 
+impl Shown {
+    /// It has ended, and nobody was in it, or the present leader has not seen who was.
+    fn is_unseen(&self) -> bool {
+        let is_under_way = ["running", "paused"].contains(&self.rollout.state);
+        !is_under_way && self.heard.instances == 0
+    }
+}
+
 impl Report for Shown {
     fn table(&self) -> String {
         let Self { rollout, heard } = self;
+        let count = |count: u32| if self.is_unseen() { String::new() } else { count.to_string() };
         let head = render::fields([
             ("rollout", rollout.rollout.to_string()),
             ("documents", render::list(&rollout.documents)),
@@ -189,12 +198,12 @@ impl Report for Shown {
             ("since", render::second(rollout.changed_at_ms)),
             ("by", rollout.by.clone().unwrap_or_default()),
             ("why", rollout.reason.clone()),
-            ("instances", heard.instances.to_string()),
-            ("applied", heard.applied_instances.to_string()),
-            ("refused", heard.refused.to_string()),
-            ("needs restart", heard.needs_restart.to_string()),
-            ("unwell", heard.unwell.to_string()),
-            ("waiting", heard.waiting.to_string()),
+            ("instances", count(heard.instances)),
+            ("applied", count(heard.applied_instances)),
+            ("refused", count(heard.refused)),
+            ("needs restart", count(heard.needs_restart)),
+            ("unwell", count(heard.unwell)),
+            ("waiting", count(heard.waiting)),
             ("waits for", heard.waits_for.clone()),
         ]);
         let steps =
@@ -331,7 +340,7 @@ mod tests {
         let stages = ["zone=mars 50% 1s", "50%", "20%", "100%"].map(|it| it.parse::<TypedStage>().expect("a stage").0);
         let warnings = |instances: &[u32]| Started::of(None, &stages, instances.to_vec()).warnings();
         let expected =
-            ["stage 1 has no instance: it passes with its time alone", "stage 3 has no instance more than stage 2"];
+            ["stage 1 has no instance: nothing can be seen in it", "stage 3 has no instance more than stage 2"];
         assert_eq!(warnings(&[0, 2, 2, 4]), expected);
         assert_eq!(warnings(&[1, 2, 3, 4]), [""; 0]);
         assert_eq!(warnings(&[]), [""; 0], "an older node does not say");
