@@ -92,6 +92,8 @@ pub(crate) fn status(reply: v1::ConfigStatusReply) -> ConfigStatus {
         revisions: reply.revisions.into_iter().map(|it| (it.revision, it.instances)).collect(),
         gone: reply.gone,
         closed: reply.closed,
+        // A node of an older release does not say.
+        reached: reply.reached.max(reply.applied),
         instances: reply.rows.into_iter().map(instance).collect(),
     }
 }

@@ -81,6 +81,9 @@ pub struct ConfigStatus {
     pub gone: u32,
     /// Those that have closed in order meanwhile, without a word of it. Nobody waits for them.
     pub closed: u32,
+    /// Readers that have applied what was waited for or a later one, whatever was published since; not fewer than
+    /// `applied`.
+    pub reached: u32,
     /// Some of them all, those first that have gone, then those that refuse or lag.
     pub instances: Vec<InstanceConfig>,
 }
@@ -130,10 +133,11 @@ impl ConfigStatus {
         self.readers + self.gone
     }
 
-    /// The share of [`all`](Self::all) that runs with what it is to run with, in basis points; all of none are all.
+    /// The share of [`all`](Self::all) that has applied what was waited for, or what it is to run with, in basis points;
+    /// all of none are all.
     #[must_use]
     pub fn applied_bps(&self) -> u32 {
-        let share = u64::from(self.applied) * 10_000 / u64::from(self.all().max(1));
+        let share = u64::from(self.reached) * 10_000 / u64::from(self.all().max(1));
         if self.all() == 0 { 10_000 } else { u32::try_from(share).unwrap_or(10_000) }
     }
 

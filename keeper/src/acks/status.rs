@@ -34,6 +34,8 @@ pub struct Status {
     pub standings: Vec<Standing>,
     /// Those that have gone while it was waited, without having said that they run with it.
     pub gone: Vec<Gone>,
+    /// Readers that have applied what was waited for, or a later one.
+    pub reached: usize,
 }
 
 /// How many instances stand how.
@@ -85,20 +87,19 @@ impl Count {
 impl Wait {
     /// Whether there is nothing more to wait for.
     pub(super) fn is_over(&self, status: &Status) -> bool {
-        let Status { standings, gone, .. } = status;
+        let Status { standings, gone, reached, .. } = status;
         let refuses =
             |it: &Standing| it.verdict == Verdict::Refused && it.said.as_ref().is_some_and(|ack| self.is_of_it(ack));
         let has_refused = gone.iter().any(|it| it.refusal.is_some());
         if has_refused || standings.iter().any(refuses) {
             return true;
         }
-        let reached = standings.iter().filter(|it| self.is_reached_by(it)).count() as u64;
         let all = standings.len() + gone.iter().filter(|it| it.is_missing()).count();
         if all == 0 {
             // Where everybody has closed somebody may come yet; where nobody ever was, nobody is waited for.
             return gone.is_empty();
         }
-        reached * WHOLE_BPS >= all as u64 * u64::from(self.share_bps)
+        *reached as u64 * WHOLE_BPS >= all as u64 * u64::from(self.share_bps)
     }
 
     /// Whether a reader runs with what is waited for.
@@ -106,9 +107,11 @@ impl Wait {
         standing.verdict == Verdict::Applied || standing.said.as_ref().is_some_and(|ack| self.is_applied(ack))
     }
 
-    /// Whether it was said of what is waited for that it is run with.
+    /// Whether it was said of what is waited for that it is run with. Where no revision is named that is what each is to
+    /// run with, of which a word about another revision says nothing.
     pub(super) fn is_applied(&self, ack: &Ack) -> bool {
-        ack.running >= self.revision && ack.applied == Applied::Yes
+        let is_named = self.revision > Revision::default();
+        is_named && ack.running >= self.revision && ack.applied == Applied::Yes
     }
 
     /// Whether what is waited for was refused.
@@ -142,7 +145,7 @@ impl Acks {
                 .then_with(|| a.instance.service.cmp(&b.instance.service))
                 .then_with(|| a.instance.id.cmp(&b.instance.id))
         });
-        Ok(Status { revision, listening_since_ms, count, revisions, standings, gone: Vec::new() })
+        Ok(Status { revision, listening_since_ms, count, revisions, standings, gone: Vec::new(), reached: 0 })
     }
 
     /// The same, once there is nothing more to wait for, or it is too late.
@@ -168,6 +171,7 @@ impl Acks {
                 let said = |incarnation| office.table.last_word(incarnation, path).cloned();
                 self.replica.read(|state| crowd.follow(state, &status.standings, &wait, said))
             })?;
+            status.reached = status.standings.iter().filter(|it| wait.is_reached_by(it)).count();
             if wait.is_over(&status) || began_at >= wait.until {
                 return Ok(status);
             }

@@ -65,7 +65,7 @@ impl StatusService {
 }
 
 fn reply(status: Status, limit: usize) -> wire::ConfigStatusReply {
-    let Status { revision, listening_since_ms, count, revisions, standings, gone } = status;
+    let Status { revision, listening_since_ms, count, revisions, standings, gone, reached } = status;
     let at = |(revision, instances): (Revision, usize)| At { revision: revision.0, instances: number(instances) };
     let missing = gone.iter().filter(|it| it.is_missing()).count();
     wire::ConfigStatusReply {
@@ -79,6 +79,7 @@ fn reply(status: Status, limit: usize) -> wire::ConfigStatusReply {
         revisions: revisions.into_iter().rev().map(at).collect(),
         gone: number(missing),
         closed: number(gone.len() - missing),
+        reached: number(reached),
         rows: gone.into_iter().map(row_of_gone).chain(standings.into_iter().map(row)).take(limit).collect(),
     }
 }

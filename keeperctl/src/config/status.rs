@@ -48,7 +48,7 @@ pub(super) async fn wait(admin: &mut Admin<'_, '_>, key: &str, revision: u64, sh
     };
     match verdict(path, &status, share) {
         Ok(()) => {
-            admin.console.say(format_args!("{} of {} run with it", status.applied, status.all()));
+            admin.console.say(format_args!("{} of {} run with it", status.reached, status.all()));
             let left = lines(status, |it| it.gone.is_some());
             left.iter().for_each(|line| admin.console.say(line));
             Ok(())
@@ -62,7 +62,7 @@ pub(super) async fn wait(admin: &mut Admin<'_, '_>, key: &str, revision: u64, sh
 
 /// Nobody is not everybody: a path that is mistyped has no readers, and a value that all of them die of has none left.
 fn verdict(path: &str, status: &ConfigStatus, share: Share) -> Result<(), Failure> {
-    let ConfigStatus { applied, refused, needs_restart, waiting, gone, closed, .. } = status;
+    let ConfigStatus { reached, refused, needs_restart, waiting, gone, closed, .. } = status;
     match (status.all(), closed) {
         (0, 0) => {
             let failure = Failure::refused(format!("nobody reads {path}, so there was nobody to wait for"));
@@ -87,7 +87,7 @@ fn verdict(path: &str, status: &ConfigStatus, share: Share) -> Result<(), Failur
     let others: Vec<_> = others.collect();
     let all = status.all();
     Err(Failure::refused(format!(
-        "{applied} of {all} run with what {path} says, and {share} were to: {}",
+        "{reached} of {all} run with what {path} says, and {share} were to: {}",
         others.join(", ")
     )))
 }
@@ -279,6 +279,7 @@ mod tests {
             revisions: vec![(12, 1), (9, 1), (0, 1)],
             gone: 0,
             closed: 0,
+            reached: 1,
             instances: vec![
                 instance("r2", 9, Applied::Refused, "max_inflight: no"),
                 instance("r3", 0, Applied::Waiting, ""),
@@ -328,7 +329,15 @@ room/r1   1.4.2    12      12       applied  -        -
     #[test]
     fn all_of_nobody_is_not_enough() {
         let share = Share { bps: 10_000 };
-        let nobody = ConfigStatus { readers: 0, applied: 0, refused: 0, waiting: 0, instances: Vec::new(), ..status() };
+        let nobody = ConfigStatus {
+            readers: 0,
+            applied: 0,
+            reached: 0,
+            refused: 0,
+            waiting: 0,
+            instances: Vec::new(),
+            ..status()
+        };
         let refused = |status: &ConfigStatus| verdict("a.toml", status, share).expect_err("nobody").message;
         assert_eq!(refused(&nobody), "nobody reads a.toml, so there was nobody to wait for");
         let closed = ConfigStatus { closed: 2, ..nobody.clone() };
@@ -342,6 +351,12 @@ room/r1   1.4.2    12      12       applied  -        -
         let refused =
             ConfigStatus { readers: 1, refused: 0, waiting: 0, gone: 1, instances: vec![refuser], ..status() };
         assert!(verdict("a.toml", &refused, share).is_err(), "it refused before it closed");
+    }
+
+    #[test]
+    fn who_was_overtaken_has_applied_it_all_the_same() {
+        let overtaken = ConfigStatus { applied: 0, refused: 0, waiting: 3, reached: 3, ..status() };
+        assert_eq!(verdict("a.toml", &overtaken, Share { bps: 10_000 }), Ok(()));
     }
 
     #[test]

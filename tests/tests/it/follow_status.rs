@@ -151,6 +151,8 @@ async fn a_wait_ends_with_the_share_with_a_refusal_or_with_its_time() {
     };
     let (waited, ()) = tokio::join!(configs.status(waiting(A, first, 7_500, 60_000)), speaking);
     assert_eq!(counts(waited.unwrap().get_ref()), [3, 0, 0, 1]);
+    let wanted = others.status(waiting(A, 0, 10_000, 50)).await.unwrap().into_inner();
+    assert_eq!((counts(&wanted), wanted.reached), ([3, 0, 0, 1], 3), "what each is to run with");
     let late = others.status(waiting(A, first, 10_000, 50)).await.unwrap().into_inner();
     assert_eq!(counts(&late), [3, 0, 0, 1]);
     assert_eq!(late.rows[0].id, "3", "the laggard is named");

@@ -84,7 +84,8 @@ impl Run {
         let standings: Vec<_> = self.reading.iter().map(standing).collect();
         let gone = self.crowd.follow(&self.state, &standings, &wait, |it| self.said.get(&it).cloned());
         let named = gone.iter().map(|it| (it.instance.id.to_string(), it.how)).collect();
-        let status = Status { standings, gone, ..Status::default() };
+        let reached = standings.iter().filter(|it| wait.is_reached_by(it)).count();
+        let status = Status { standings, gone, reached, ..Status::default() };
         (named, wait.is_over(&status))
     }
 }
@@ -128,6 +129,15 @@ fn who_closes_in_order_is_told_and_not_waited_for_unless_nobody_is_left() {
     run.close(0);
     assert_eq!(run.look(), (vec![named("a", Leave::Closed)], false));
     assert_eq!(Run::of(&[]).look(), (vec![], true), "there never was anybody");
+}
+
+/// `config status --wait` was over at once when everybody had ever applied anything.
+#[test]
+fn what_was_applied_before_is_not_what_is_wanted_now() {
+    let wait = |revision| Wait { share_bps: 10_000, revision, until: clock::now() + Duration::from_secs(60) };
+    let before = Ack::new(Revision(5), Applied::Yes, "");
+    let applied = [Revision(0), Revision(4), Revision(5), Revision(6)].map(|it| wait(it).is_applied(&before));
+    assert_eq!(applied, [false, true, true, false]);
 }
 
 #[test]
