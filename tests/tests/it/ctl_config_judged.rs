@@ -163,6 +163,19 @@ async fn an_edit_that_comes_too_late_is_merged_or_kept() {
     std::fs::remove_file(file).unwrap();
     assert_eq!(ctl.json(&["config", "get", PATH]).await["value"]["a"], 8);
 
+    // A merge that costs comments is none where nobody can look at it.
+    ctl.json(&["config", "put", PATH, &ctl.file("a.toml", "t = { a = 1, b = 2 } # ours\n")]).await;
+    let theirs = ctl.file("theirs.toml", "t = { a = 1, b = 2, c = 3 } # theirs\n");
+    let other = format!("\"$CTL\" --endpoints {endpoints} config put {PATH} {theirs} -m theirs >/dev/null");
+    let lossy = edit(&ctl, &format!("sed -i 's/a = 1/a = 7/' \"$1\"\n{other}"), &["--yes"]).await;
+    assert_eq!(lossy.status.code(), Some(1), "{}", words(&lossy));
+    let said = words(&lossy);
+    assert!(said.contains("a text of both would lose comments"), "{said}");
+    let file = said.split("the edited text is kept in ").nth(1).unwrap().trim().to_owned();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "t = { a = 7, b = 2 } # ours\n");
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(data(&ctl.run(&["config", "get", PATH]).await), "t = { a = 1, b = 2, c = 3 } # theirs\n");
+
     ctl.json(&["config", "put", "keeper/schemas/push", &ctl.file("s.json", SCHEMA), "--format", "json"]).await;
     let objected = edit(&ctl, "echo 'max_inflight = 70000' >> \"$1\"", &[]).await;
     assert_eq!(objected.status.code(), Some(1), "{}", words(&objected));
