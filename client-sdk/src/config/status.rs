@@ -133,8 +133,8 @@ impl ConfigStatus {
         self.readers + self.gone
     }
 
-    /// The share of [`all`](Self::all) that has applied what was waited for, or what it is to run with, in basis points;
-    /// all of none are all.
+    /// The share of [`all`](Self::all) that has applied what was waited for, or what it is to run with, in basis
+    /// points; all of none are all.
     #[must_use]
     pub fn applied_bps(&self) -> u32 {
         let share = u64::from(self.reached) * 10_000 / u64::from(self.all().max(1));

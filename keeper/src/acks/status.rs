@@ -107,8 +107,8 @@ impl Wait {
         standing.verdict == Verdict::Applied || standing.said.as_ref().is_some_and(|ack| self.is_applied(ack))
     }
 
-    /// Whether it was said of what is waited for that it is run with. Where no revision is named that is what each is to
-    /// run with, of which a word about another revision says nothing.
+    /// Whether it was said of what is waited for that it is run with. Where no revision is named that is what each is
+    /// to run with, of which a word about another revision says nothing.
     pub(super) fn is_applied(&self, ack: &Ack) -> bool {
         let is_named = self.revision > Revision::default();
         is_named && ack.running >= self.revision && ack.applied == Applied::Yes
