@@ -38,7 +38,7 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// Returns when each has the initial document.
+    /// Returns when each has the initial document, whose number is 0.
     pub(crate) async fn open(endpoints: &[Endpoint], watchers: usize, path: &str, board: &Arc<Board>) -> Result<Self> {
         let opened = (0..watchers).map(|watcher| {
             // One node each: a client of several nodes would ask all of them who leads.
@@ -87,8 +87,13 @@ pub(crate) async fn publish_all(configs: &Configs, path: &str, board: &Board) {
 async fn open(endpoint: &Endpoint, path: &str) -> Result<(Keeper, EffectiveWatch)> {
     let keeper = Keeper::builder().endpoint(endpoint.to_string()).name("watcher").build()?;
     let mut watch = keeper.configs().follow([path], Reader::service("watcher"));
-    watch.next().await.context("a watch ended before it began")?.context("opening a watch")?;
-    Ok((keeper, watch))
+    loop {
+        let changed = watch.next().await.context("a watch ended before it began")?.context("opening a watch")?;
+        // A node that is behind tells of what was there before.
+        if numbers(&changed).any(|number| number == 0) {
+            return Ok((keeper, watch));
+        }
+    }
 }
 
 /// Holds the client for as long as it watches.
