@@ -61,6 +61,9 @@ pub(crate) const PUBLISH_BYTES_MAX: usize = 2 << 20;
 /// Texts that the servers are asked about at a time: enough to hide the way there, and no load.
 pub(crate) const ASKED_AT_ONCE: usize = 16;
 
+/// Documents after which a long import says how far it is: a line every few seconds.
+pub(crate) const PROGRESS_DOCUMENTS: usize = 4_096;
+
 /// Things in a source that is imported: as many as there can be documents.
 pub(crate) const IMPORT_ITEMS_MAX: usize = 65_536;
 

@@ -13,7 +13,7 @@
 mod unsound;
 mod wanted;
 
-use keeper_client_sdk::{Document, Edit, Format, Publish};
+use keeper_client_sdk::{Document, Edit, Error, Format, Publish};
 
 use crate::{
     admin::Admin,
@@ -99,18 +99,37 @@ async fn all(
     folder: &Folder,
     batches: Vec<Vec<Sized>>,
 ) -> Result<Judged, Failure> {
+    if typed.dry_run {
+        judging::able(admin).await?;
+    }
     let mut judged = Judged::default();
-    for batch in batches {
-        match publish(admin, typed, folder, batch).await {
-            Ok(batch) => judged.and(batch),
-            Err(failure) if judged.documents.is_empty() => return Err(failure),
-            Err(failure) => {
-                admin.console.print_diff(&judged)?;
-                return Err(failure.remedy("what is printed stands; the same command goes on from there"));
+    for (at, batch) in batches.iter().enumerate() {
+        let error = match publish(admin, typed, batch).await {
+            Ok(batch) => {
+                judged.and(batch);
+                continue;
             }
+            Err(error) => error,
+        };
+        let failure = refused(admin, folder, &batches[at..], error).await;
+        if judged.documents.is_empty() {
+            return Err(failure);
         }
+        admin.console.print_diff(&judged)?;
+        return Err(failure.remedy("what is printed stands; the same command goes on from there"));
     }
     Ok(judged)
+}
+
+/// Why the first of these publishes was refused, with all that would be refused in them.
+async fn refused(admin: &Admin<'_, '_>, folder: &Folder, batches: &[Vec<Sized>], error: Error) -> Failure {
+    let changes = batches.concat();
+    if !conflict::is_one(&error) {
+        return unsound::named(admin, folder, &changes, error).await;
+    }
+    let paths: Vec<_> = changes.into_iter().map(|change| change.path).collect();
+    batch::refused(error, &paths, LOOK)
+        .remedy("somebody changed one of the documents meanwhile: the same command compares anew")
 }
 
 /// What is to be done.
@@ -171,35 +190,19 @@ fn empty(typed: &ApplyConfig, removed: usize) -> Failure {
         .remedy("`--prune --prune-all` removes them")
 }
 
-async fn publish(
-    admin: &mut Admin<'_, '_>,
-    typed: &ApplyConfig,
-    folder: &Folder,
-    batch: Vec<Sized>,
-) -> Result<Judged, Failure> {
-    let changes = batch.clone();
-    let mut publish = batch.into_iter().fold(Publish::default(), |publish, change| publish.and(change.edit));
+async fn publish(admin: &Admin<'_, '_>, typed: &ApplyConfig, batch: &[Sized]) -> Result<Judged, Error> {
+    let edits = batch.iter().map(|change| change.edit.clone());
+    let mut publish = edits.fold(Publish::default(), Publish::and);
     publish = publish.author(admin.author.clone()).message(typed.reason.message.clone());
     if let Some(reason) = &typed.force {
         publish = publish.forced(reason.clone());
     }
     let configs = admin.keeper.configs();
-    let done = if typed.dry_run {
-        judging::able(admin).await?;
+    if typed.dry_run {
         configs.dry_run(publish).await.map(Judged::asked)
     } else {
         configs.publish(publish).await.map(Judged::done)
-    };
-    let error = match done {
-        Ok(done) => return Ok(done),
-        Err(error) => error,
-    };
-    if conflict::is_one(&error) {
-        let paths: Vec<_> = changes.into_iter().map(|change| change.path).collect();
-        return Err(batch::refused(error, &paths, LOOK)
-            .remedy("somebody changed one of the documents meanwhile: the same command compares anew"));
     }
-    Err(unsound::named(admin, folder, &changes, error).await)
 }
 
 #[cfg(test)]

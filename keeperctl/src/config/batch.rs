@@ -38,18 +38,22 @@ pub(super) fn batches(changes: Vec<Sized>) -> Vec<Vec<Sized>> {
 
 /// Publishes batch after batch, and tells what stands after each.
 pub(super) async fn publish(
-    admin: &Admin<'_, '_>,
+    admin: &mut Admin<'_, '_>,
     batches: Vec<Vec<Sized>>,
     reason: &Reason,
     mut stands: impl FnMut(&[String], u64),
 ) -> Result<(), Failure> {
     let all = batches.len();
+    let mut progress = Progress::new("published", batches.iter().map(Vec::len).sum());
     for (at, batch) in batches.into_iter().enumerate() {
         let paths: Vec<_> = batch.iter().map(|change| change.path.clone()).collect();
         let publish = batch.into_iter().fold(Publish::default(), |publish, change| publish.and(change.edit));
         let publish = publish.author(admin.author.clone()).message(reason.message.clone());
         match admin.keeper.configs().publish(publish).await {
-            Ok(published) => stands(&paths, published.revision),
+            Ok(published) => {
+                stands(&paths, published.revision);
+                progress.went(admin, paths.len());
+            }
             Err(error) => {
                 let failure = refused(error, &paths, "keeperctl config list");
                 return Err(if at == 0 { failure } else { failure.remedy(partly(at, all)) });
@@ -57,6 +61,30 @@ pub(super) async fn publish(
         }
     }
     Ok(())
+}
+
+/// How far something is that takes long.
+#[derive(Debug)]
+pub(super) struct Progress {
+    what: &'static str,
+    done: usize,
+    all: usize,
+}
+
+impl Progress {
+    pub(super) const fn new(what: &'static str, all: usize) -> Self {
+        Self { what, done: 0, all }
+    }
+
+    /// So many more are done.
+    pub(super) fn went(&mut self, admin: &mut Admin<'_, '_>, documents: usize) {
+        let lines = |done: usize| done / limits::PROGRESS_DOCUMENTS;
+        let before = self.done;
+        self.done += documents;
+        if lines(before) != lines(self.done) && self.done < self.all {
+            admin.console.say(format_args!("{} {} of {}", self.what, self.done, self.all));
+        }
+    }
 }
 
 /// What stands between how much was published and the last revision.

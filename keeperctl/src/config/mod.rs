@@ -6,6 +6,7 @@ mod absent;
 mod apply;
 mod ask;
 mod batch;
+mod blame;
 mod changes;
 mod conflict;
 mod consumers;

@@ -126,7 +126,7 @@ impl From<Verdict> for Changed {
 }
 
 impl Told {
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let Self { path, layers, message, .. } = self;
         let at = if layers.is_empty() { String::new() } else { format!(" with {layers}") };
         render::printable(&format!("{path}{at}: {message}"))

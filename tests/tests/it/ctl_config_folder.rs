@@ -102,6 +102,10 @@ async fn more_changes_than_one_publish_can_hold_are_refused_unless_several_will_
     assert!(said.contains("`--in-batches`"), "{said}");
     assert_eq!(ctl.json(&["config", "list"]).await["documents"].as_array().map(Vec::len), Some(0));
     let applied = ctl.run(&["config", "apply", &folder.name(), "--in-batches"]).await;
-    assert!(words(&applied).contains("published: 65 documents in 2 publishes, the last at revision"), "{}", words(&applied));
+    assert!(
+        words(&applied).contains("published: 65 documents in 2 publishes, the last at revision"),
+        "{}",
+        words(&applied)
+    );
     assert_eq!(ctl.json(&["config", "list"]).await["documents"].as_array().map(Vec::len), Some(65));
 }

@@ -176,3 +176,42 @@ async fn more_than_one_publish_can_hold_is_said_to_be_several() {
     revisions.dedup();
     assert_eq!((documents.len(), revisions.len()), (130, 3), "{revisions:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_is_answered_as_the_import_will_be() {
+    let cluster = InProcess::start(1).await;
+    let ctl = Ctl::of(&cluster);
+    let schema = r#"{"paths": ["push/*.yaml"], "schema": {"properties": {"v": {"type": "integer"}}}}"#;
+    let schema = ctl.file("schema.json", schema);
+    ctl.json(&["config", "put", "keeper/schemas/push.json", &schema]).await;
+    let folder = std::path::Path::new(&schema).parent().unwrap().join("source");
+    let write = |name: &str, text: &str| {
+        let file = folder.join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    };
+    write("push/a.yaml", "v: s\n");
+    write("push/b.yaml", "v: 1\n");
+    let folder = folder.display().to_string();
+    let objected = ctl.run(&["config", "import", "folder", &folder, "--dry-run"]).await;
+    assert_eq!(objected.status.code(), Some(1), "{}", words(&objected));
+    let said = words(&objected);
+    assert!(said.contains("error: 1 thing speaks against it: it would be refused"), "{said}");
+    assert!(said.contains("push/a.yaml: v does not fit keeper/schemas/push.json"), "{said}");
+    write("keeper/schemas/x.json", "{}");
+    let left = ctl.run(&["-o", "json", "config", "import", "folder", &folder, "--dry-run"]).await;
+    assert_eq!(left.status.code(), Some(1), "{}", words(&left));
+    let told: Value = serde_json::from_slice(&left.stdout).expect("both lists");
+    assert_eq!(column(&told, "left", "name"), ["keeper/schemas/x.json"]);
+    assert_eq!(column(&told, "documents", "path"), ["push/a.yaml", "push/b.yaml"]);
+    assert_eq!(column(&told, "objections", "path"), ["push/a.yaml"]);
+    write("push/a.yaml", "v: 2\n");
+    let sound = ctl.run(&["config", "import", "folder", &folder, "--dry-run", "--skip"]).await;
+    assert!(sound.status.success(), "{}", words(&sound));
+    assert_eq!(ctl.json(&["config", "list", "push/"]).await["documents"].as_array().map(Vec::len), Some(0));
+    let taken = ctl.json(&["config", "import", "folder", &folder, "--skip"]).await;
+    assert_eq!(column(&taken, "documents", "path"), ["push/a.yaml", "push/b.yaml"]);
+    let typo = ctl.run(&["config", "import", "folder", &folder, "--strip", "psh/"]).await;
+    assert_eq!(typo.status.code(), Some(2), "{}", words(&typo));
+    assert!(words(&typo).contains("`--strip`: nothing begins with \"psh/\""), "{}", words(&typo));
+}

@@ -116,3 +116,34 @@ async fn what_a_file_cannot_hold_leaves_it_as_it_is() {
     assert!(words(&missing).contains("there is nothing of b.toml: its file stays as it is"), "{}", words(&missing));
     assert_eq!(fs::read_to_string(&file).unwrap(), "old = true\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_document_that_cannot_be_written_holds_back_no_other() {
+    let cluster = InProcess::start(1).await;
+    let (ctl, keeper) = (Ctl::of(&cluster), cluster.keeper().await);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| -> PathBuf { folder.path().join(name) };
+    fs::write(at("real.toml"), "old = true\n").unwrap();
+    std::os::unix::fs::symlink("real.toml", at("b.toml")).unwrap();
+    keeper.configs().publish(Edit::put("a.json", "{\"a\": null}")).await.unwrap();
+    keeper.configs().publish(Edit::put("b.json", "{\"b\": 1}")).await.unwrap();
+    let [a, b] = ["a", "b"].map(|name| format!("{name}.json={}", at(&format!("{name}.toml")).display()));
+    let on_change = format!("echo \"$KEEPER_FILES\" > {}", at("told").display());
+    let agent = Agent::start(&ctl, &[&a, &b, "--on-change", &on_change]);
+    until("the other one is written and told", async || lines(&at("told")).len() == 1).await;
+    assert!(lines(&at("told"))[0].ends_with("/b.toml"));
+    assert!(holds(&at("real.toml"), "b = 1") && fs::symlink_metadata(at("b.toml")).unwrap().is_symlink());
+    keeper.configs().publish(Edit::put("a.json", "{\"a\": 2}")).await.unwrap();
+    until("it is written once it can be", async || holds(&at("a.toml"), "a = 2")).await;
+    drop(agent);
+
+    keeper.configs().publish(Edit::put("b.json", "{\"b\": 2}")).await.unwrap();
+    let late = ctl.run(&["--timeout", "1s", "config", "sync", &b, "--on-change", "sleep 1000", "--once"]).await;
+    assert_eq!(late.status.code(), Some(2), "{}", words(&late));
+    assert!(words(&late).contains("it was not done within 1s"), "{}", words(&late));
+    let once = ctl.run(&["config", "sync", &b, "--on-change", &on_change, "--once"]).await;
+    assert!(once.status.success(), "{}", words(&once));
+    assert!(!at(".real.toml.keeper-pending").exists() && holds(&at("real.toml"), "b = 2"));
+    let device = ctl.run(&["config", "sync", "b.json=/dev/null", "--format", "json", "--once"]).await;
+    assert_eq!(device.status.code(), Some(2), "{}", words(&device));
+}

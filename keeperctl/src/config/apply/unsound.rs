@@ -1,10 +1,6 @@
-//! Which files a refusal is about.
-//!
-//! A publish is refused for the first thing that is wrong with it. Whoever has a folder of eighty files wants all of
-//! them, by the names they have there, so each change is asked about by itself once the whole was refused.
+//! The refusal of a publish, in the names that whoever has the folder knows: those of its files.
 
-use futures_util::{StreamExt, stream};
-use keeper_client_sdk::{Error, Publish};
+use keeper_client_sdk::Error;
 
 use super::{
     LOOK,
@@ -14,32 +10,22 @@ use crate::{
     admin::Admin,
     config::{
         batch::{self, Sized},
-        conflict, excerpt, judging,
+        blame, excerpt, judging,
     },
     failure::Failure,
-    limits,
 };
 
-/// The refusal of a publish, with the files it is about.
+/// With every file that would be refused by itself.
 pub(super) async fn named(admin: &Admin<'_, '_>, folder: &Folder, changes: &[Sized], error: Error) -> Failure {
-    let is_of_one = matches!(&error, Error::Refused { details, .. } if details.is_empty());
-    let can_ask = is_of_one && judging::is_answered(admin).await.unwrap_or(false);
-    if can_ask {
-        let asked = stream::iter(changes).map(|change| wrong(admin, folder, change)).buffered(limits::ASKED_AT_ONCE);
-        let wrong: Vec<_> = asked.filter_map(|wrong| async { wrong }).collect().await;
-        if let Some(failure) = wanted::all_of(wrong) {
+    if blame::is_of_one(&error) && judging::is_answered(admin).await.unwrap_or(false) {
+        let wrong = blame::of(admin, changes).await.into_iter();
+        let wrong = wrong.map(|(place, failure)| told(folder, &changes[place], failure));
+        if let Some(failure) = wanted::all_of(wrong.collect()) {
             return failure;
         }
     }
     let files: Vec<_> = changes.iter().map(|change| called(folder, change)).collect();
     batch::refused(error, &files, LOOK)
-}
-
-/// Why one of the changes would be refused by itself; not what speaks against its value, for that is judged together.
-async fn wrong(admin: &Admin<'_, '_>, folder: &Folder, change: &Sized) -> Option<Failure> {
-    let error = admin.keeper.configs().dry_run(Publish::of(change.edit.clone())).await.err()?;
-    let is_its_own = matches!(&error, Error::Refused { details, .. } if details.is_empty());
-    (is_its_own && !conflict::is_one(&error)).then(|| told(folder, change, error.into()))
 }
 
 fn told(folder: &Folder, change: &Sized, failure: Failure) -> Failure {

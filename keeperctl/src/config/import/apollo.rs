@@ -1,7 +1,7 @@
 //! Namespaces of Apollo, as its portal exports them and as its clients keep them on disk.
 //!
-//! A file is named `APP+CLUSTER+NAMESPACE.ENDING` and becomes `APP/CLUSTER/NAMESPACE.ENDING`; a file of another name
-//! keeps it. A portal of today writes the items of a namespace as JSON (a namespace of properties has many; any other
+//! A file is named `APP+CLUSTER+NAMESPACE.ENDING` and becomes `APP/CLUSTER/NAMESPACE.ENDING`; one of another name is no
+//! namespace, unless it is given a path. A portal of today writes the items of a namespace as JSON (a namespace of properties has many; any other
 //! has one named `content`, which is the text), older ones and the clients' caches hold the text itself. Which of the
 //! two it is shows in the text.
 
@@ -42,6 +42,12 @@ pub(super) fn path(name: &str) -> String {
         [_, _, _] => parts.join("/"),
         _ => name.to_owned(),
     }
+}
+
+/// Whether a file is named as namespaces are.
+pub(super) fn is_namespace(name: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    file.split('+').filter(|part| !part.is_empty()).count() == 3 && file.matches('+').count() == 2
 }
 
 /// One exported file.
@@ -138,5 +144,8 @@ push.enabled = true
         assert_eq!(path("shop+default+application.properties"), "shop/default/application.properties");
         assert_eq!(path("out/shop+default+routes.yml"), "shop/default/routes.yml");
         assert_eq!(path("application.properties"), "application.properties");
+        for (name, is_one) in [("out/shop+default+routes.yml", true), ("room.toml", false), ("a++b.yml", false)] {
+            assert_eq!(is_namespace(name), is_one, "{name}");
+        }
     }
 }

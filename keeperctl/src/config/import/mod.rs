@@ -5,12 +5,14 @@
 //! is published against what was seen: a document that exists is not overwritten unasked, nor one that somebody changes
 //! meanwhile. More documents than one publish may hold are several publishes, each whole or not at all, and it says so.
 //!
-//! Formats are read by the servers alone: every text is linted before the first is published.
+//! Formats are read by the servers alone, and only they judge: they are asked about every document before the first is
+//! published, and `--dry-run` tells what they answer.
 
 mod apollo;
 mod archive;
 mod etcd;
 mod item;
+mod judge;
 mod nacos;
 mod plan;
 mod properties;
@@ -27,13 +29,16 @@ use crate::{
     config::{
         batch::{self, Sized},
         folder::{self, Walk},
+        judging,
         snapshot::{self, Snapshot},
         source,
     },
-    failure::{Failure, Kind},
-    limits,
+    failure::Failure,
+    limits, render,
 };
+use archive::Unpacked;
 use item::Item;
+use judge::Judgement;
 use plan::{Found, Left, Rules};
 use report::{Becomes, Imported, Row};
 
@@ -46,9 +51,17 @@ pub(super) async fn import(admin: &mut Admin<'_, '_>, typed: &ImportConfig) -> R
         format: typed.format.map(Format::from),
         apollo: typed.from == ImportSource::Apollo,
     };
-    let (found, unfit) = plan::plan(items, &rules);
+    let unmatched = rules.unmatched(&items);
+    if !unmatched.is_empty() {
+        let message = "an option matches nothing, so nothing was published";
+        return Err(unmatched.into_iter().fold(Failure::failed(message), Failure::remedy));
+    }
+    let (mut found, unfit) = plan::plan(items, &rules);
     left.extend(unfit);
-    let found = sound(admin, found, &mut left).await?;
+    let is_judged = judging::is_answered(admin).await?;
+    if !is_judged {
+        found = judge::sound(admin, found, &mut left).await?;
+    }
     let now = snapshot::of(admin, "").await?;
     let mut imported = Imported::default();
     let mut changes = Vec::new();
@@ -64,15 +77,40 @@ pub(super) async fn import(admin: &mut Admin<'_, '_>, typed: &ImportConfig) -> R
         }
     }
     imported.left = left;
-    if imported.left.is_empty() || typed.skip {
-        if !typed.dry_run {
-            publish(admin, typed, changes, &mut imported).await?;
-        }
+    if is_judged {
+        let Judgement { changes: sound, wrong, judged } = judge::judge(admin, changes).await?;
+        changes = sound;
+        wrong.into_iter().for_each(|(path, why)| imported.leave(&path, why));
+        imported.judged(judged);
+    }
+    finish(admin, typed, changes, imported).await
+}
+
+/// Publishes, or says what would be.
+async fn finish(
+    admin: &mut Admin<'_, '_>,
+    typed: &ImportConfig,
+    changes: Vec<Sized>,
+    mut imported: Imported,
+) -> Result<(), Failure> {
+    let against = imported.objections_in_words();
+    if !imported.left.is_empty() && !typed.skip {
+        admin.console.print(&imported)?;
+        against.iter().for_each(|line| admin.console.say(format_args!("speaks against it: {line}")));
+        let message = format!("{} cannot be taken as they are, so nothing was published", imported.left.len());
+        return Err(Failure::refused(message).remedy("take the others with `--skip`"));
+    }
+    if !typed.dry_run {
+        publish(admin, typed, changes, &mut imported).await?;
         return admin.console.print(&imported);
     }
     admin.console.print(&imported)?;
-    let message = format!("{} cannot be taken as they are, so nothing was published", imported.left.len());
-    Err(Failure::refused(message).remedy("take the others with `--skip`"))
+    if against.is_empty() {
+        return Ok(());
+    }
+    let things = render::counted(imported.against(), "thing speaks against it", "things speak against it");
+    let failure = Failure::refused(format!("{things}: it would be refused"));
+    Err(against.into_iter().fold(failure, Failure::remedy))
 }
 
 /// Everything in the source, and what is in it that can be nothing.
@@ -90,17 +128,19 @@ async fn gather(admin: &mut Admin<'_, '_>, typed: &ImportConfig) -> Result<(Vec<
     match typed.from {
         ImportSource::Etcd => etcd::read(&bytes).map(|items| (items, Vec::new())),
         ImportSource::Nacos => {
-            let files = archive::unpack(&bytes)?;
-            let metadata = files.iter().find(|file| file.name == nacos::METADATA).map(|file| file.bytes.clone());
+            let unpacked = archive::unpack(&bytes).map_err(|failure| no_export(name, failure))?;
+            let metadata =
+                unpacked.files.iter().find(|file| file.name == nacos::METADATA).map(|file| file.bytes.clone());
             let metadata = match metadata {
                 Some(yaml) => Some(value_of(admin, yaml).await?),
                 None => None,
             };
-            nacos::read(files, metadata)
+            nacos::read(unpacked, metadata)
         }
-        ImportSource::Apollo if bytes.starts_with(ZIP) => {
-            let files = archive::unpack(&bytes)?.into_iter().filter(|file| !file.name.ends_with(".metadata"));
-            Ok((files.map(|file| apollo::item(&file.name, file.bytes)).collect(), Vec::new()))
+        ImportSource::Apollo if archive::is_zip(&bytes) => {
+            let Unpacked { files, repeated } = archive::unpack(&bytes)?;
+            let files = files.into_iter().filter(|file| !file.name.ends_with(".metadata"));
+            Ok((files.map(|file| apollo::item(&file.name, file.bytes)).collect(), Left::repeated(repeated)))
         }
         ImportSource::Apollo => Ok((vec![apollo::item(name, bytes)], Vec::new())),
         ImportSource::Folder => Err(Failure::failed(format!("{name} is no folder"))
@@ -108,8 +148,12 @@ async fn gather(admin: &mut Admin<'_, '_>, typed: &ImportConfig) -> Result<(Vec<
     }
 }
 
-/// What every zip begins with.
-const ZIP: &[u8] = b"PK\x03\x04";
+fn no_export(name: &str, failure: Failure) -> Failure {
+    let message = format!("{name}: {}", failure.message);
+    Failure { message, ..failure }
+        .remedy("`import nacos` takes the zip that its console exports: nacos_config_export_DATE.zip, say")
+        .remedy("files by themselves are taken by `import folder`, what `etcdctl` prints by `import etcd`")
+}
 
 fn of_folder(admin: &mut Admin<'_, '_>, typed: &ImportConfig) -> Result<Vec<Item>, Failure> {
     let root = Path::new(&typed.source);
@@ -135,21 +179,6 @@ async fn value_of(admin: &Admin<'_, '_>, yaml: Vec<u8>) -> Result<Value, Failure
     let linted = admin.keeper.configs().lint("metadata.yml", Some(Format::Yaml), text).await?;
     serde_json::from_slice(&linted.canonical)
         .map_err(|error| Failure::failed(format!("the answer held no value: {error}")))
-}
-
-/// Those that the servers can read; the others are left, each with its place.
-async fn sound(admin: &Admin<'_, '_>, found: Vec<Found>, left: &mut Vec<Left>) -> Result<Vec<Found>, Failure> {
-    let mut sound = Vec::new();
-    for document in found {
-        let linted =
-            admin.keeper.configs().lint(document.path.clone(), Some(document.format), document.text.clone()).await;
-        match linted.map_err(Failure::from) {
-            Ok(_) => sound.push(document),
-            Err(failure) if failure.kind == Kind::Refused => left.push(Left::new(document.name, failure.message)),
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(sound)
 }
 
 fn sized(document: Found, now: &Snapshot) -> Sized {

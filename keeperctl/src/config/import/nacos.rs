@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    archive::Packed,
+    archive::{Packed, Unpacked},
     item::{Item, Kind},
     plan::Left,
 };
@@ -39,15 +39,16 @@ struct Row {
 }
 
 /// Each document, and what the metadata promises in vain. The metadata comes as a value: the daemon reads YAML.
-pub(super) fn read(files: Vec<Packed>, metadata: Option<Value>) -> Result<(Vec<Item>, Vec<Left>), Failure> {
+pub(super) fn read(unpacked: Unpacked, metadata: Option<Value>) -> Result<(Vec<Item>, Vec<Left>), Failure> {
+    let Unpacked { files, repeated } = unpacked;
     let metadata = metadata.map_or_else(|| Ok(Metadata::default()), serde_json::from_value);
     let metadata: Metadata = metadata
         .map_err(|error| Failure::failed(format!("{METADATA} is not what the console of Nacos writes: {error}")))?;
     let kinds: BTreeMap<_, _> =
         metadata.metadata.into_iter().map(|row| (format!("{}/{}", row.group, row.data_id), row.kind)).collect();
-    let mut left = Vec::new();
     let mut items = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<_> = repeated.keys().cloned().collect();
+    let mut left = Left::repeated(repeated);
     for Packed { name, bytes } in files {
         if name == METADATA || name == APPLICATIONS {
             continue;
@@ -118,7 +119,7 @@ mod tests {
     fn an_export_without_metadata_is_read_by_its_endings() {
         let (items, left) = read(unpack(&exported()).expect("a zip"), None).expect("an export");
         assert_eq!((items.len(), left.len()), (3, 1));
-        let refused = read(Vec::new(), Some(json!({"rows": []}))).expect_err("no metadata");
+        let refused = read(Unpacked::default(), Some(json!({"rows": []}))).expect_err("no metadata");
         assert!(refused.message.starts_with(".metadata.yml is not what the console of Nacos writes"), "{refused:?}");
     }
 }

@@ -12,7 +12,7 @@ use super::{
     item::{Item, Kind},
     properties::{Properties, Written},
 };
-use crate::limits;
+use crate::{limits, nearest::nearest};
 
 /// A document to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,12 @@ pub(super) struct Left {
 }
 
 impl Left {
+    /// Of an archive that holds several things of one name none is taken.
+    pub(super) fn repeated(repeated: BTreeMap<String, usize>) -> Vec<Self> {
+        let twice = |(name, count)| Self::new(name, format!("stands {count} times in the zip: which one is meant?"));
+        repeated.into_iter().map(twice).collect()
+    }
+
     pub(super) fn new(name: impl Into<String>, why: impl Into<String>) -> Self {
         Self { name: name.into(), why: why.into() }
     }
@@ -44,14 +50,42 @@ impl Left {
 pub(super) struct Rules {
     /// Taken off the beginning of a path; what does not begin so stays as it is.
     pub(super) strip: String,
-    /// Put in front of a path.
+    /// Put in front of every path.
     pub(super) prefix: String,
-    /// Names of the source that have a path of their own, which is taken as it is.
+    /// Names of the source that have a path of their own.
     pub(super) renamed: BTreeMap<String, String>,
     /// How that is written of which nothing says it.
     pub(super) format: Option<Format>,
     /// Texts may be the items of Apollo's portal.
     pub(super) apollo: bool,
+}
+
+impl Rules {
+    /// A path without its beginning. Paths have no `/` in front, which names may have that they are made of.
+    fn stripped<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.strip.trim_start_matches('/'))
+    }
+
+    /// Which of them say something of nothing in the source, and are likely misspelt.
+    pub(super) fn unmatched(&self, items: &[Item]) -> Vec<String> {
+        if items.is_empty() {
+            return Vec::new();
+        }
+        let is_called = |name: &String| items.iter().any(|item| item.name == *name);
+        let renames = self.renamed.keys().filter(|name| !is_called(name));
+        let mut unmatched: Vec<_> = renames
+            .map(|name| {
+                let like = nearest(name, items.iter().map(|item| item.name.clone()));
+                let like = if like.is_empty() { String::new() } else { format!("; is it {}?", like.join(", ")) };
+                format!("`--rename`: nothing in the source is called {name:?}{like}")
+            })
+            .collect();
+        if !self.strip.is_empty() && items.iter().all(|item| self.stripped(&item.path).is_none()) {
+            let first = items.first().map(|item| item.path.as_str()).unwrap_or_default();
+            unmatched.push(format!("`--strip`: nothing begins with {:?}; the first is {first:?}", self.strip));
+        }
+        unmatched
+    }
 }
 
 /// Every item on one of the two lists, in the order of the source.
@@ -86,11 +120,17 @@ fn document(item: Item, rules: &Rules) -> Result<Found, String> {
     })?;
     let kind = Kind::of_ending(&path).or(says).or_else(|| rules.format.map(Kind::Document));
     let kind = kind.ok_or("says nowhere how it is written: name it with `--format`")?;
+    if rules.apollo && !apollo::is_namespace(&name) && !rules.renamed.contains_key(&name) {
+        return Err("is no namespace of Apollo, which is called APP+CLUSTER+NAMESPACE.ENDING: `--rename` gives it a \
+                    path, and `import folder` takes files as they are"
+            .to_owned());
+    }
     let text = if rules.apollo { apollo::namespace(&kind, &text)? } else { plain(&kind, text)? };
     let path = match rules.renamed.get(&name) {
-        Some(path) => path.clone(),
-        None => format!("{}{}", rules.prefix, path.strip_prefix(&rules.strip).unwrap_or(&path)),
+        Some(path) => path.as_str(),
+        None => rules.stripped(&path).unwrap_or(&path),
     };
+    let path = format!("{}{path}", rules.prefix);
     let found = match (kind, text) {
         (Kind::Foreign(word), _) => return Err(format!("is {word}, which is no structure of names and values")),
         (_, Namespace::Properties(properties)) => of_properties(name, path, &properties),
@@ -112,7 +152,6 @@ fn plain(kind: &Kind, text: String) -> Result<Namespace, String> {
 
 /// The ending follows what is made of it: `.properties` would say nothing to whoever reads the path.
 fn of_properties(name: String, path: String, properties: &Properties) -> Found {
-    let stem = path.strip_suffix(".properties").unwrap_or(&path).to_owned();
     let repeated =
         properties.repeated().into_iter().map(|name| format!("{name:?} stands more than once: the last counts"));
     let mut notes: Vec<_> = repeated.collect();
@@ -123,7 +162,10 @@ fn of_properties(name: String, path: String, properties: &Properties) -> Found {
             ("json", Format::Json, text)
         }
     };
-    Found { name, path: format!("{stem}.{ending}"), format, text, notes }
+    // Whoever gives it a path of its own may have named the ending already.
+    let stem = path.strip_suffix(".properties").or_else(|| path.strip_suffix(ending)?.strip_suffix('.'));
+    let path = format!("{}.{ending}", stem.unwrap_or(&path));
+    Found { name, path, format, text, notes }
 }
 
 /// Why a document cannot have a path. The servers decide; what they would refuse is told here for each by name.
@@ -178,7 +220,38 @@ mod tests {
         let (found, left) = told(items, &rules);
         assert_eq!((found.len(), left.len()), (6, 1));
         assert!(found.contains(&"/config/push/max_connections -> old/push/max_connections json".to_owned()));
-        assert!(found.contains(&"/config/push/näme.toml -> push/name.toml toml".to_owned()));
+        assert!(found.contains(&"/config/push/näme.toml -> old/push/name.toml toml".to_owned()));
+    }
+
+    #[test]
+    fn options_that_match_nothing_are_told() {
+        let items = [item("config/a.toml", ""), item("config/old name.toml", "")];
+        let unmatched = |strip: &str, name: &str| {
+            let renamed = BTreeMap::from([(name.to_owned(), "b.toml".to_owned())]);
+            Rules { strip: strip.into(), renamed, ..Rules::default() }.unmatched(&items)
+        };
+        assert_eq!(unmatched("/config/", "config/old name.toml"), [""; 0]);
+        let expected = [
+            "`--rename`: nothing in the source is called \"old name.toml\"; is it config/old name.toml?",
+            "`--strip`: nothing begins with \"confg/\"; the first is \"config/a.toml\"",
+        ];
+        assert_eq!(unmatched("confg/", "old name.toml"), expected);
+        assert_eq!(Rules { strip: "x/".into(), ..Rules::default() }.unmatched(&[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_namespace_needs_a_path() {
+        let files = [("room.toml", "a = 1\n"), ("shop+default+a.properties", "a=1\n")];
+        let items = || files.map(|(name, text)| apollo::item(name, text.into())).into();
+        let rules = Rules { apollo: true, ..Rules::default() };
+        let (found, left) = told(items(), &rules);
+        assert_eq!((found.len(), left.len()), (1, 1));
+        assert!(left[0].starts_with("room.toml is no namespace of Apollo"), "{left:?}");
+        let renamed = ["room.toml", "shop+default+a.properties"];
+        let renamed = renamed.map(|name| (name.to_owned(), "b.ini".to_owned()));
+        let (found, left) = told(items(), &Rules { renamed: BTreeMap::from(renamed), prefix: "p/".into(), ..rules });
+        assert_eq!(found, ["room.toml -> p/b.ini toml"]);
+        assert_eq!(left, ["shop+default+a.properties becomes p/b.ini, which room.toml becomes already"]);
     }
 
     #[test]

@@ -5,7 +5,10 @@ use serde::Serialize;
 
 use super::plan::{Found, Left};
 use crate::{
-    config::snapshot::Snapshot,
+    config::{
+        snapshot::Snapshot,
+        verdict::{Judged, Told},
+    },
     render::{self, Report},
 };
 
@@ -41,6 +44,11 @@ impl Becomes {
 pub(super) struct Imported {
     pub(super) documents: Vec<Row>,
     pub(super) left: Vec<Left>,
+    /// What schemas and processes have against it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    objections: Vec<Told>,
+    #[serde(skip)]
+    objections_more: u32,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -68,6 +76,26 @@ impl Row {
 }
 
 impl Imported {
+    /// A document that would be refused by itself.
+    pub(super) fn leave(&mut self, path: &str, why: String) {
+        let Some(at) = self.documents.iter().position(|row| row.path == path) else { return };
+        self.left.push(Left::new(self.documents.remove(at).name, why));
+    }
+
+    pub(super) fn judged(&mut self, judged: Judged) {
+        self.objections = judged.objections;
+        self.objections_more = judged.objections_more;
+    }
+
+    pub(super) fn against(&self) -> usize {
+        self.objections.len() + self.objections_more as usize
+    }
+
+    pub(super) fn objections_in_words(&self) -> Vec<String> {
+        let more = (self.objections_more > 0).then(|| format!("and {} more", self.objections_more));
+        self.objections.iter().map(Told::line).chain(more).collect()
+    }
+
     /// These documents were published.
     pub(super) fn stands(&mut self, paths: &[String], revision: u64) {
         for row in self.documents.iter_mut().filter(|row| paths.contains(&row.path)) {
@@ -109,7 +137,12 @@ mod tests {
             notes: vec!["\"a\" stands more than once: the last counts".into()],
         };
         let left = vec![Left::new("logback.xml", "is xml, which is no structure of names and values")];
-        let mut imported = Imported { documents: vec![Row::of(&document, Becomes::Created)], left };
+        let documents = vec![Row::of(&document, Becomes::Created), Row::of(&document, Becomes::Changed)];
+        let mut imported = Imported { documents, ..Imported::default() };
+        imported.documents[1].path = "keeper/schemas/x.json".into();
+        imported.leave("keeper/schemas/x.json", "has no `paths`".into());
+        assert_eq!(imported.left, [Left::new("app.properties", "has no `paths`")]);
+        imported.left = left;
         imported.stands(&["app.ini".into()], 12);
         let expected = "\
 SOURCE          DOCUMENT  FORMAT  BECOMES  REVISION  NOTE
