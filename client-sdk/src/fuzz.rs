@@ -33,6 +33,7 @@ fn document_value(input: &[u8]) {
         deleted: false,
         forced: None,
         secrets: Vec::new(),
+        secret_keys: Vec::new(),
     };
     match document.value() {
         Ok(value) => {

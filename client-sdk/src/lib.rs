@@ -46,7 +46,7 @@ pub use config::{
     Conflict, ConsumerGroup, ConsumerSchema, Consumers, Cursor, Detail, Document, Documents, DocumentsChanged, Edit,
     Effective, EffectiveChanged, EffectiveDocument, EffectiveWatch, FieldChange, Format, GivenField, Gone, Health,
     InstanceConfig, Kept, KeptProblem, LastKnownGood, Linted, Listener, LocalDocument, Merge, Merged, Objection,
-    Origin, Publish, Published, Reader, Rollback, Secrets, Side, StatusOf, Verdict, diff,
+    Origin, Publish, Published, Reader, Rollback, SecretKey, Secrets, Side, StatusOf, Verdict, diff,
 };
 pub use connection::Endpoint;
 pub use control::{Addressed, Answer, ControlState, ControlStatus, Controls, ControlsWatch, SendControl, Sent};

@@ -166,6 +166,23 @@ async fn settings_are_checked_before_anything_starts() {
     }
 }
 
+/// It called a node valid that did not start.
+#[tokio::test]
+async fn check_looks_at_the_keys() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let keys = directory.path().join("keys");
+    let file = directory.path().join("keeper.toml");
+    let path = file.to_str().expect("a path of text");
+    let rest = format!("[secrets]\nkey_file = {keys:?}\n");
+    std::fs::write(&file, settings(directory.path(), &rest)).expect("it is written");
+    let (code, said) = refusal(&["check", "--config", path]).await;
+    assert!(code == Some(2) && said.contains("cannot be read (secrets.key_file)"), "{said}");
+    std::fs::write(&keys, "k1:AAEC\n").expect("it is written");
+    let (code, said) = refusal(&["check", "--config", path]).await;
+    assert!(code == Some(1) && said.contains("holds no ring of keys: key 1 of the ring"), "{said}");
+    assert!(!said.contains("AAEC"), "{said}");
+}
+
 #[tokio::test]
 async fn what_stops_a_start_is_told_in_a_sentence() {
     let directory = tempfile::tempdir().expect("a directory");

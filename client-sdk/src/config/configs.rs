@@ -7,7 +7,7 @@ use keeper_proto::v1::{self, configs_client::ConfigsClient, get_config_request};
 use tonic::transport::Channel;
 
 use crate::{
-    ConfigsWatch, Cursor, Document, Documents, Error, Format, Objection, Secrets,
+    ConfigsWatch, Cursor, Document, Documents, Error, Format, Objection, SecretKey, Secrets,
     config::{from_proto, publish::to_proto},
     connection::{Aim, Nodes, Retry},
     error::Failure,
@@ -98,10 +98,27 @@ impl Configs {
     /// # Errors
     /// As [`Error`] says.
     pub async fn list(&self, prefix: impl Into<String>) -> Result<Documents, Error> {
-        let request = v1::ListConfigsRequest { prefix: prefix.into() };
-        let method = |channel, request| async move { client(channel).list(request).await };
-        let reply = self.nodes.call("config list", Aim::Any, Retry::Safe, request, method).await?;
+        let reply = self.listed(v1::ListConfigsRequest { prefix: prefix.into(), keys: false }).await?;
         Ok(documents(reply.revision, reply.documents))
+    }
+
+    /// The keys that seal what is published and what is kept of the past below a prefix, by their ids.
+    ///
+    /// # Errors
+    /// As [`Error`] says.
+    pub async fn secret_keys(&self, prefix: impl Into<String>) -> Result<Vec<SecretKey>, Error> {
+        let reply = self.listed(v1::ListConfigsRequest { prefix: prefix.into(), keys: true }).await?;
+        let key = |it: v1::list_configs_reply::Key| SecretKey {
+            id: it.id,
+            fields: it.fields,
+            past_versions: it.past_versions,
+        };
+        Ok(reply.keys.into_iter().map(key).collect())
+    }
+
+    async fn listed(&self, request: v1::ListConfigsRequest) -> Result<v1::ListConfigsReply, Error> {
+        let method = |channel, request| async move { client(channel).list(request).await };
+        self.nodes.call("config list", Aim::Any, Retry::Safe, request, method).await
     }
 
     /// What a document was, newest first; at most `limit`, at most 100, 20 when it is 0.

@@ -60,6 +60,8 @@ pub struct Document {
     pub forced: Option<String>,
     /// Fields that are sealed; text and value show them masked unless they are revealed.
     pub secrets: Vec<String>,
+    /// The ids of the keys that seal them, in the same order; empty from a node of an earlier release.
+    pub secret_keys: Vec<String>,
 }
 
 impl Document {

@@ -32,6 +32,7 @@ pub(crate) fn document(document: v1::Document) -> Document {
         deleted: document.deleted,
         forced: (!document.forced.is_empty()).then_some(document.forced),
         secrets: document.secrets,
+        secret_keys: document.secret_keys,
     }
 }
 
@@ -72,6 +73,7 @@ pub(crate) fn published(reply: v1::PublishReply) -> Published {
         documents: reply.documents.into_iter().map(verdict).collect(),
         objections: reply.objections.into_iter().map(objection).collect(),
         objections_more: reply.objections_more,
+        notes: reply.notes,
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) use kept::fuzz_kept_file;
 pub use kept::{Kept, KeptProblem, LastKnownGood, Origin};
 pub use listener::Listener;
 pub use publish::{Edit, Publish, Rollback};
-pub use published::{Objection, Published, Verdict};
+pub use published::{Objection, Published, SecretKey, Verdict};
 pub use reader::Reader;
 pub(crate) use readers::{Readers, Reading};
 pub use status::{Applied, ConfigStatus, ConsumerGroup, ConsumerSchema, Consumers, Gone, InstanceConfig, StatusOf};

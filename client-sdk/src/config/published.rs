@@ -17,6 +17,19 @@ pub struct Published {
     pub objections: Vec<Objection>,
     /// How many more there are beside those.
     pub objections_more: u32,
+    /// What is worth knowing, and refuses nothing: a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// A key of secrets, and what needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretKey {
+    /// Its id.
+    pub id: String,
+    /// Published fields that it seals.
+    pub fields: u32,
+    /// Past versions that are kept, deleted documents among them, with fields that it seals.
+    pub past_versions: u32,
 }
 
 /// What became of one document.

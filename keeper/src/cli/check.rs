@@ -4,6 +4,8 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
+use keeper::node::{KeysError, check_keys};
+use keeper::problem::chain;
 use keeper::settings::{Settings, SettingsError};
 
 use super::Failure;
@@ -25,6 +27,10 @@ impl Check {
         for warning in settings.warnings() {
             writeln!(io::stderr(), "warning: {warning}")?;
         }
+        check_keys(&settings.secrets).map_err(|error| match error {
+            KeysError::Read { .. } => Failure::from(error),
+            KeysError::Parse { .. } => Failure::Refused(format!("{path}: {}", chain(&error))),
+        })?;
         let cluster = &settings.cluster;
         match settings.node_id {
             Some(node) => writeln!(io::stdout(), "{path} is valid: node {node} of cluster {cluster}")?,

@@ -44,6 +44,10 @@ pub const ATTACHED_MAX: usize = 1_024;
 /// Bytes of an effective document: as many as a document may have by itself, for that is what readers reckon with.
 pub const EFFECTIVE_BYTES_MAX: usize = keeper_registry::limits::DOCUMENT_BYTES_MAX;
 
+/// Bytes of published documents that a schema which is attached looks through, and notes that are told of them.
+pub const NOTED_BYTES_MAX: usize = 8 << 20;
+pub const NOTES_MAX: usize = 16;
+
 /// Effective documents that one publish may change, one for every set of layers that some process has. Beyond it the
 /// layers follow no plan.
 pub const EFFECTIVE_DOCUMENTS_MAX: usize = 4_096;

@@ -203,6 +203,12 @@ pub(super) fn is_box(value: &Value) -> bool {
     parts(value).is_some()
 }
 
+/// The id of the key that sealed a field; none: it is not sealed.
+#[must_use]
+pub fn key_of<'a>(value: &'a Value, field: &Field) -> Option<&'a str> {
+    parts(field.of(value)?).map(|(id, _)| id)
+}
+
 /// Where sealed fields stand.
 #[must_use]
 pub fn sealed_fields(value: &Value) -> Vec<Field> {

@@ -29,6 +29,7 @@ use tokio::sync::watch;
 pub use listeners::{Accepted, Listeners};
 pub use misplaced::misplaced;
 pub use restore::restore;
+pub use secrets::{KeysError, check_keys};
 pub use start::{Failure, Parts, Runtimes, StartError, hooks};
 
 use crate::node::tasks::Tasks;

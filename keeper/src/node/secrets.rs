@@ -42,3 +42,11 @@ pub(super) fn key_ring(secrets: &Secrets) -> Result<KeyRing, KeysError> {
     };
     KeyRing::parse(&text).map_err(|source| KeysError::Parse { place, source })
 }
+
+/// Whether a node that starts now would find its keys.
+///
+/// # Errors
+/// [`KeysError`]: it would not.
+pub fn check_keys(secrets: &Secrets) -> Result<(), KeysError> {
+    key_ring(secrets).map(drop)
+}

@@ -10,7 +10,7 @@ use super::told::{self, Before};
 use super::{Draft, DraftAction, Publisher, Told, seal};
 use crate::clock;
 use crate::config::Field;
-use crate::config::judge::{Case, Objections, Refusal};
+use crate::config::judge::{Case, Objections, Refusal, Verdict};
 use crate::config::limits::ATTACHED_MAX;
 use crate::config::secret::is_sealed;
 use crate::format::{Value, canonical};
@@ -27,6 +27,8 @@ pub struct Judged {
     pub documents: Vec<Told>,
     /// What speaks against it and was overruled, or is only told.
     pub objections: Objections,
+    /// What is worth knowing, and refuses nothing.
+    pub notes: Vec<String>,
     /// The state it was judged by.
     pub revision: Revision,
 }
@@ -103,7 +105,8 @@ impl Publisher {
         }
         let publish = draft.publish();
         let documents = told::told(&publish.changes, before, &[], &self.keys);
-        Ok(Judged { publish, documents, objections: Objections::default(), revision })
+        let (objections, notes) = (Objections::default(), Vec::new());
+        Ok(Judged { publish, documents, objections, notes, revision })
     }
 }
 
@@ -131,7 +134,8 @@ impl Judging {
         publish.judged = verdict.witnesses;
         publish.judged.extend(kept);
         let documents = told::told(&publish.changes, &before, &secrets, keys);
-        Ok(Judged { publish, documents, objections: verdict.overruled, revision: Revision::default() })
+        let Verdict { overruled: objections, notes, .. } = verdict;
+        Ok(Judged { publish, documents, objections, notes, revision: Revision::default() })
     }
 
     /// Seals what the draft or a schema calls a secret; what is sealed then, of each change.

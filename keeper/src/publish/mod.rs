@@ -67,6 +67,8 @@ pub struct Published {
     pub documents: Vec<Told>,
     /// What speaks against it, and was overruled or is only told.
     pub objections: Objections,
+    /// What is worth knowing, and refuses nothing.
+    pub notes: Vec<String>,
 }
 
 impl Publisher {
@@ -115,9 +117,9 @@ impl Publisher {
                     self.judge(&draft, Objecting::Refuses).await?
                 }
             };
-            let Judged { publish, documents, objections, .. } = judged;
+            let Judged { publish, documents, objections, notes, .. } = judged;
             match self.propose(publish).await {
-                Ok((revision, changed)) => return Ok(Published { revision, changed, documents, objections }),
+                Ok((revision, changed)) => return Ok(Published { revision, changed, documents, objections, notes }),
                 Err(problem @ Problem::Rejected(Rejection::Moved { .. })) => last = Some(problem),
                 Err(problem) => return Err(problem),
             }
@@ -132,9 +134,9 @@ impl Publisher {
     pub async fn try_publish(&self, draft: Draft) -> Result<Published, Problem> {
         self.view.wait(Consistency::Linearizable).await?;
         let judged = self.judge(&Arc::new(draft), Objecting::IsTold).await?;
-        let Judged { publish, documents, objections, revision } = judged;
+        let Judged { publish, documents, objections, notes, revision } = judged;
         let changed = self.view.read(|state| state.would_publish(&publish))?;
-        Ok(Published { revision, changed, documents, objections })
+        Ok(Published { revision, changed, documents, objections, notes })
     }
 
     async fn propose(&self, publish: Publish) -> Result<(Revision, bool), Problem> {
@@ -154,6 +156,7 @@ impl Publisher {
             changed,
             documents: Vec::new(),
             objections: Objections::default(),
+            notes: Vec::new(),
         }))
     }
 

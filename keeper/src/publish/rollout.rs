@@ -44,12 +44,12 @@ impl Publisher {
                     self.judge(&draft, Objecting::Refuses).await?
                 }
             };
-            let Judged { publish, documents, objections, .. } = judged;
+            let Judged { publish, documents, objections, notes, .. } = judged;
             let bytes = draft::bytes(&publish) + stages.len() * STAGE_BYTES;
             let start = Command::StartRollout(StartRollout { publish, stages: stages.to_vec(), gates });
             match self.proposer.propose(Lane::Config, Proposal::new(start, bytes)).await {
                 Ok(Committed { reply, revision }) => {
-                    let judged = Published { revision, changed: true, documents, objections };
+                    let judged = Published { revision, changed: true, documents, objections, notes };
                     return Ok(Started { rollout: number(&reply)?, judged });
                 }
                 Err(problem @ Problem::Rejected(Rejection::Moved { .. })) => last = Some(problem),
@@ -65,10 +65,10 @@ impl Publisher {
     /// As those of [`Publisher::try_publish`].
     pub async fn try_rollout(&self, draft: Draft) -> Result<(Publish, Published), Problem> {
         self.view.wait(Consistency::Linearizable).await?;
-        let Judged { publish, documents, objections, revision } =
+        let Judged { publish, documents, objections, notes, revision } =
             self.judge(&Arc::new(draft), Objecting::IsTold).await?;
         let changed = self.view.read(|state| state.would_publish(&publish))?;
-        Ok((publish, Published { revision, changed, documents, objections }))
+        Ok((publish, Published { revision, changed, documents, objections, notes }))
     }
 
     /// Judges once more what was rolled out, by the consumers that there are now; says by what.
@@ -96,7 +96,8 @@ impl Publisher {
         Some(answer.map_err(Problem::Rejected).and_then(|reply| number(&reply)).map(|rollout| {
             let revision = self.view.read(keeper_registry::State::revision);
             let objections = Objections::default();
-            let judged = Published { revision, changed: true, documents: Vec::new(), objections };
+            let (documents, notes) = (Vec::new(), Vec::new());
+            let judged = Published { revision, changed: true, documents, objections, notes };
             Started { rollout, judged }
         }))
     }

@@ -19,7 +19,7 @@ use keeper_registry::{Document, Revision, Witness};
 use super::told::{Before, read};
 use super::{Draft, DraftAction, Written};
 use crate::config::limits::SECRETS_MAX;
-use crate::config::secret::{KeyRing, MASK, NONCE_BYTES, SecretError, is_sealed, sealed_fields};
+use crate::config::secret::{KeyRing, MASK, NONCE_BYTES, SecretError, is_sealed, key_of, sealed_fields};
 use crate::config::{Field, Lasting, Patience, Stays, Unplaced, convert, masks, rewrite};
 use crate::format::{Format, Value};
 use crate::problem::{Problem, chain};
@@ -131,7 +131,11 @@ pub(super) fn seal(
     let mut open = written.value.clone();
     keys.reveal(key, &mut open);
     if let Some(shut) = sealed_fields(&open).first() {
-        return wrong(of_text(), format!("{shut} is sealed with a key that this node does not have, or for elsewhere"));
+        let id = key_of(&open, shut).unwrap_or_default();
+        return wrong(
+            of_text(),
+            format!("{shut} is sealed with key {id}, which this node does not have, or for elsewhere"),
+        );
     }
     if let Some(message) = repeated(written, &open, &fields) {
         return wrong(of_text(), message);

@@ -253,11 +253,13 @@ pub(crate) enum Body {
 pub(crate) fn document(document: &Document, body: Body) -> wire::Document {
     // The text came in as a string, and is kept as it was.
     let (mut text, mut value) = (String::from_utf8_lossy(&document.text), document.value.clone());
-    let mut secrets = Vec::new();
+    let (mut secrets, mut secret_keys) = (Vec::new(), Vec::new());
     if secret::is_sealed(&value)
         && let Ok(mut shown) = format::parse(Format::Json, &String::from_utf8_lossy(&value))
     {
-        secrets = secret::sealed_fields(&shown).iter().map(ToString::to_string).collect();
+        let fields = secret::sealed_fields(&shown);
+        secrets = fields.iter().map(ToString::to_string).collect();
+        secret_keys = fields.iter().map(|field| secret::key_of(&shown, field).unwrap_or_default().to_owned()).collect();
         secret::mask(&mut shown);
         value = format::canonical(&shown);
         text = secret::masked_text(&text).into_owned().into();
@@ -279,6 +281,7 @@ pub(crate) fn document(document: &Document, body: Body) -> wire::Document {
         deleted: document.deleted,
         forced: document.forced.as_deref().unwrap_or_default().to_owned(),
         secrets,
+        secret_keys,
     }
 }
 

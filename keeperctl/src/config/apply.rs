@@ -57,6 +57,7 @@ pub(super) async fn apply(admin: &mut Admin<'_, '_>, typed: &ApplyConfig) -> Res
     let judged = all(admin, typed, &folder, batches).await?;
     admin.console.print_diff(&judged)?;
     judged.objections().iter().for_each(|line| admin.console.say(line));
+    judging::say_notes(admin, &judged);
     let documents = render::counted(judged.documents.len(), "document", "documents");
     match judged.revision {
         Some(revision) => {

@@ -82,6 +82,7 @@ pub(super) mod tests {
             deleted: false,
             forced: None,
             secrets: Vec::new(),
+            secret_keys: Vec::new(),
         }
     }
 

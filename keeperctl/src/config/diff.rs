@@ -29,9 +29,11 @@ pub(super) async fn diff(admin: &mut Admin<'_, '_>, diff: &DiffConfig) -> Result
         None => error.into(),
     })?;
     if diff.text {
+        let has_changes = !compared.fields.is_empty();
         let differs = TextDiffers::between(&diff.path, &old, &new, compared);
         if differs.diff.is_empty() {
-            admin.console.say(format_args!("{} and {} are the same text", old.name, new.name));
+            let same = if has_changes { "differ in secrets alone, which are not shown" } else { "are the same text" };
+            admin.console.say(format_args!("{} and {} {same}", old.name, new.name));
         }
         return admin.console.print_diff(&differs);
     }

@@ -49,6 +49,7 @@ pub(super) async fn able(admin: &Admin<'_, '_>) -> Result<(), Failure> {
 pub(super) fn tell(admin: &mut Admin<'_, '_>, judged: &Judged, insistence: &Insistence) -> Result<(), Failure> {
     admin.console.print_diff(judged)?;
     judged.objections().iter().for_each(|line| admin.console.say(line));
+    say_notes(admin, judged);
     if judged.documents.is_empty() {
         admin.console.say("nothing would change");
     }
@@ -108,5 +109,13 @@ pub(super) async fn refused(configs: &Configs, path: &str, error: Error, verb: &
 pub(super) fn say_overruled(admin: &mut Admin<'_, '_>, judged: &Judged) {
     for line in judged.objections() {
         admin.console.say(format_args!("overruled: {}", render::printable(&line)));
+    }
+    say_notes(admin, judged);
+}
+
+/// What is worth knowing, and refuses nothing.
+pub(super) fn say_notes(admin: &mut Admin<'_, '_>, judged: &Judged) {
+    for line in &judged.notes {
+        admin.console.say(format_args!("note: {}", render::printable(line)));
     }
 }

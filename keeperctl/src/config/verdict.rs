@@ -19,6 +19,7 @@ pub(super) struct Judged {
     /// How many publishes it was.
     #[serde(skip)]
     pub(super) publishes: usize,
+    pub(super) notes: Vec<String>,
 }
 
 /// A document that changes.
@@ -52,13 +53,14 @@ impl Judged {
 
     /// A publish that stands.
     pub(super) fn done(published: Published) -> Self {
-        let Published { revision, documents, objections, objections_more, changed } = published;
+        let Published { revision, documents, objections, objections_more, changed, notes } = published;
         Self {
             revision: Some(revision),
             documents: documents.into_iter().filter(|_| changed).map(Changed::from).collect(),
             objections: told(objections),
             objections_more,
             publishes: 1,
+            notes,
         }
     }
 
@@ -69,6 +71,7 @@ impl Judged {
         self.objections.extend(other.objections);
         self.objections_more += other.objections_more;
         self.publishes += other.publishes;
+        self.notes.extend(other.notes);
     }
 
     /// The same in words.
@@ -180,6 +183,7 @@ pub(super) mod tests {
             documents: vec![verdict],
             objections: vec![objection],
             objections_more: 2,
+            notes: Vec::new(),
         }
     }
 

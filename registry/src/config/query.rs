@@ -60,6 +60,13 @@ impl State {
         self.configs.under(prefix)
     }
 
+    /// All that is kept of documents whose path begins so, deleted ones among them: each path's versions, newest first.
+    pub fn config_histories<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Arc<Document>> {
+        let from = self.configs.paths.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let under = from.take_while(move |(path, _)| path.starts_with(prefix));
+        under.flat_map(|(_, history)| history.newest_first())
+    }
+
     /// The newest version of every selected path that changed after this revision, deletions included, in the order of
     /// publication; `None` when deletions after it may be forgotten, and the full set is to be read.
     ///

@@ -95,6 +95,11 @@ async fn a_secret_is_sealed_where_it_stands_and_shown_masked() {
     assert!(history.iter().all(|it| !it.text.contains("keeper-secret") && !it.text.contains("1234")), "{history:?}");
     let compared = configs.diff(Side::at(PATH, first.revision), Side::present(PATH)).await.unwrap();
     assert!(!format!("{compared:?}").contains("keeper-secret"), "{compared:?}");
+    // Nor does it become readable over a deletion.
+    configs.publish(Edit::delete(PATH)).await.unwrap();
+    configs.publish(Edit::put(PATH, TEXT.replace("1234", "4711"))).await.unwrap();
+    let again = kept(&cluster).await;
+    assert!(!again.contains("4711") && again.matches("hunter2").count() == 2, "{again}");
     let mut watch = configs.watch(["push/"]);
     let told = watch.next().await.unwrap().unwrap();
     assert!(!told.documents[0].text.contains("keeper-secret"));
@@ -127,7 +132,10 @@ async fn a_node_that_is_told_to_shows_them_and_a_new_key_seals_anew() {
     let keeper = cluster.keeper().await;
     assert_eq!(keeper.configs().reveal(PATH, 0).await.unwrap().unwrap().text, TEXT);
     let refused = keeper.configs().rollback(Rollback::to(PATH, first.revision)).await.unwrap_err().to_string();
-    assert!(refused.contains("push.pin is sealed with a key that this node does not have"), "{refused}");
+    let keys = keeper.configs().secret_keys("push/").await.unwrap();
+    let keys: Vec<_> = keys.iter().map(|key| (&*key.id, key.fields, key.past_versions)).collect();
+    assert_eq!(keys, [("2024", 0, 1), ("2025", 2, 0)], "the history needs the old one");
+    assert!(refused.contains("push.pin is sealed with key 2024, which this node does not have"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,7 +147,9 @@ async fn a_schema_says_what_is_a_secret() {
     let keeper = cluster.keeper().await;
     let schema = r#"{"paths": ["push/*"], "schema": {"properties": {"push": {"properties": {
         "token": {"type": "string", "maxLength": 7, "x-keeper-secret": true}}}}}}"#;
-    keeper.configs().publish(Edit::put("keeper/schemas/push.json", schema)).await.unwrap();
+    keeper.configs().publish(Edit::put("push/late.yaml", "push:\n  token: hunter3\n")).await.unwrap();
+    let attached = keeper.configs().publish(Edit::put("keeper/schemas/push.json", schema)).await.unwrap();
+    assert!(attached.notes[0].starts_with("push/late.yaml is published with push.token in the clear"), "{attached:?}");
     keeper.configs().publish(Edit::put("push/a.yaml", "push:\n  token: hunter2 # t\n")).await.unwrap();
     let document = keeper.configs().get("push/a.yaml").await.unwrap().unwrap();
     assert_eq!(
@@ -156,6 +166,27 @@ async fn a_schema_says_what_is_a_secret() {
     );
     let refused = keeper.configs().publish(Edit::put("push/b.yaml", "push:\n  token: ••••••\n")).await.unwrap_err();
     assert!(refused.to_string().contains("push.token stands masked, and nothing is sealed there"), "{refused}");
+}
+
+/// The next entry used to be given the secret of the one that was removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_in_a_list_goes_with_its_entry() {
+    const USERS: &str = "[[push.users]]\nname = \"a\"\npw = \"one\"\n[[push.users]]\nname = \"b\"\npw = \"two\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    std::fs::write(&keys, OLD).unwrap();
+    let cluster = cluster(1, &keys, true).await;
+    let keeper = cluster.keeper().await;
+    let configs = keeper.configs();
+    let put = Edit::put(PATH, USERS).secret("push.users[0].pw").secret("push.users[1].pw");
+    configs.publish(put).await.unwrap();
+    let masked = shown(&keeper).await;
+    let (_, second) = masked.split_at(masked.len() / 2);
+    let renamed = configs.publish(Edit::put(PATH, second.replace("\"b\"", "\"c\""))).await.unwrap_err().to_string();
+    assert!(renamed.contains("push.users[0].pw stands masked, and its list has changed"), "{renamed}");
+    configs.publish(Edit::put(PATH, second)).await.unwrap();
+    let (_, b) = USERS.split_at(USERS.len() / 2);
+    assert_eq!(configs.reveal(PATH, 0).await.unwrap().unwrap().text, b);
 }
 
 #[tokio::test(flavor = "multi_thread")]

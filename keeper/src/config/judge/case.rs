@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use keeper_registry::limits::{OWN_PREFIX, SCHEMA_PREFIX};
-use keeper_registry::{DocumentAction, DocumentChange, Format, Layer, Publish, State, Witness};
+use keeper_registry::{Document, DocumentAction, DocumentChange, Format, Layer, Publish, State, Witness};
 
 use super::Refusal;
 use crate::config::limits::{ATTACHED_MAX, EFFECTIVE_DOCUMENTS_MAX};
@@ -21,6 +21,8 @@ pub struct Case {
     pub(super) attached: Vec<(Arc<str>, Bytes)>,
     /// The keys of those among them that are published.
     pub(super) attached_now: BTreeSet<Arc<str>>,
+    /// If there are any of those: the documents that stay as they are.
+    pub(super) present: Vec<Arc<Document>>,
     pub(super) witnesses: Vec<Witness>,
     pub(super) forced: Option<String>,
 }
@@ -74,7 +76,14 @@ impl Case {
             witnesses.push(Witness::Consumers { path: path.to_owned(), revision: state.consumers_revision(path) });
             subjects.push(Subject::of(state, path, &changes)?);
         }
-        Ok(Self { subjects, attached, attached_now, witnesses, forced: publish.forced.clone() })
+        let mut present = Vec::new();
+        if !attached_now.is_empty() {
+            let changed: BTreeSet<_> = publish.changes.iter().map(|change| change.path.as_str()).collect();
+            let others =
+                state.configs("").filter(|it| !it.path.starts_with(OWN_PREFIX) && !changed.contains(&*it.path));
+            present.extend(others.cloned());
+        }
+        Ok(Self { subjects, attached, attached_now, present, witnesses, forced: publish.forced.clone() })
     }
 
     /// Puts a value with sealed fields in the place of the one that is published.
@@ -86,10 +95,11 @@ impl Case {
         }
     }
 
-    /// Bytes of the layers that are merged, each as often as it is.
+    /// Bytes of the layers that are merged, each as often as it is, and of what a new schema looks through.
     #[must_use]
     pub fn merged_bytes(&self) -> usize {
-        self.subjects.iter().map(Subject::merged_bytes).sum()
+        let looked_through: usize = self.present.iter().map(|document| document.value.len()).sum();
+        looked_through + self.subjects.iter().map(Subject::merged_bytes).sum::<usize>()
     }
 }
 

@@ -15,9 +15,11 @@
 //! read, and what is larger than can be judged or served.
 //!
 //! Not judged: documents that are there when a schema for them is attached (see [`Attached`](super::schema::Attached)),
-//! and documents of the cluster's own, which other rules hold for.
+//! of which it is only noted what the schema finds (`note.rs`); and documents of the cluster's own, which other rules
+//! hold for.
 
 mod case;
+mod note;
 mod objection;
 #[cfg(test)]
 mod tests;
@@ -47,6 +49,8 @@ pub struct Verdict {
     pub witnesses: Vec<Witness>,
     /// What speaks against it and is overruled.
     pub overruled: Objections,
+    /// What schemas that are published find among the documents that are there.
+    pub notes: Vec<String>,
 }
 
 /// Why a publish is not proposed.
@@ -127,7 +131,8 @@ impl Case {
         for subject in &self.subjects {
             session.judge(subject)?;
         }
-        Ok(Verdict { witnesses: self.witnesses.clone(), overruled: session.objections() })
+        let notes = self.notes(compiled, keys);
+        Ok(Verdict { witnesses: self.witnesses.clone(), overruled: session.objections(), notes })
     }
 }
 

@@ -166,8 +166,34 @@ fn who_takes_none_for_an_empty_document_is_held_against_that() {
     world.process("2", "b", "eu", Some(r#"{"required":["push"],"x-keeper-or-empty":true}"#));
     assert_eq!(
         world.refusal(&publish([delete(PATH)])),
-        "push/room.toml: 1 instance of room 2 cannot read push: is missing"
+        "push/room.toml: 1 instance of room 2 cannot read push: the field is missing"
     );
+}
+
+#[test]
+fn a_schema_that_is_attached_late_notes_what_it_finds() {
+    let mut world = World::new();
+    world.keys = KeyRing::parse("k:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").expect("a ring");
+    world.publish(one("p/clear.json", r#"{"db":{"password":"hunter2"},"n":1}"#));
+    let mut sealed = format::parse(Format::Json, r#"{"db":{"password":"hunter2"}}"#).expect("it is JSON");
+    let field = Field::parse("db.password").expect("a field");
+    world.keys.seal("p/sealed.json", &mut sealed, &[field], || [1; 24]).expect("it is sealed");
+    world.publish(one("p/sealed.json", &String::from_utf8_lossy(&canonical(&sealed))));
+    world.publish(one("q/other.json", r#"{"db":{"password":"hunter2"},"n":"x"}"#));
+    world.publish(one("p/wrong.json@zone=eu", r#"{"n":"x"}"#));
+    world.publish(one("p/wrong.json", r#"{"n":"hunter2"}"#));
+    let schema = r#"{"paths":["p/*"],"schema":{"properties":{"n":{"type":"integer"},
+        "db":{"properties":{"password":{"type":"string","x-keeper-secret":true}}}}}}"#;
+    let notes = world.judge(&one("keeper/schemas/p", schema)).expect("it refuses nothing").notes;
+    assert_eq!(
+        notes,
+        [
+            "p/clear.json is published with db.password in the clear, which keeper/schemas/p marks as secret, and its \
+             history keeps it: publish it anew to have it sealed, and change the secret",
+            "p/wrong.json, which is published, does not fit keeper/schemas/p: n: \"hunter2\" is not of type \"integer\""
+        ]
+    );
+    assert_eq!(world.judge(&one("p/clear.json", "{}")).expect("it fits").notes, [""; 0], "it is no schema");
 }
 
 #[test]
@@ -189,7 +215,7 @@ fn attached_schemas_hold_for_their_paths_also_when_nobody_reads() {
     let both = publish([put("keeper/schemas/other", other), put(PATH, "{}")]);
     assert_eq!(
         world.refusal(&both),
-        "push/room.toml: push does not fit keeper/schemas/other: is missing",
+        "push/room.toml: push does not fit keeper/schemas/other: the field is missing",
         "one that comes in the same publish"
     );
     world.publish(publish([delete("keeper/schemas/push"), put(PATH, r#"{"push":1}"#)]));

@@ -129,9 +129,9 @@ impl Schema {
         let patterns =
             jsonschema::PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(DOCUMENT_BYTES_MAX);
         let options = jsonschema::options().offline().with_pattern_options(patterns);
-        let validator = options.build(&text).map_err(|error| SchemaError::Compile {
-            field: Field::of_pointer(error.instance_path().as_str(), &text),
-            message: violation::sentence(&error, &[], &Field::default()),
+        let validator = options.build(&text).map_err(|error| {
+            let field = Field::of_pointer(error.instance_path().as_str(), &text);
+            SchemaError::Compile { message: violation::keyword(&error, &field), field }
         })?;
         Ok(Self { text, validator })
     }

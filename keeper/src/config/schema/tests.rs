@@ -54,7 +54,7 @@ fn every_violation_is_told_at_its_field() {
     );
     let expected = [
         "names[1]: \"B\" does not match \"^[a-z]+$\"",
-        "push.max_inflght: is not known",
+        "push.max_inflght: the field is not known",
         "push.max_inflight: 70000 is greater than the maximum of 65535",
         "spare.max_inflight: \"1\" is not of type \"integer\"",
         "topics.\"a.b\".mode: \"c\" is not one of \"a\" or \"b\"",
@@ -62,7 +62,7 @@ fn every_violation_is_told_at_its_field() {
     let mut sorted = found.clone();
     sorted.sort();
     assert_eq!(sorted, expected);
-    assert_eq!(told(&room, "{}"), ["push: is missing"]);
+    assert_eq!(told(&room, "{}"), ["push: the field is missing"]);
     assert_eq!(told(&room, "[]"), ["the document: [] is not of type \"object\""]);
     let long = format!(r#"{{"push":{{"max_inflight":"{}"}}}}"#, "x".repeat(100));
     assert_eq!(told(&room, &long), ["push.max_inflight: the value is not of type \"integer\""]);
@@ -86,7 +86,10 @@ fn a_secret_is_found_and_never_shown() {
     assert_eq!(secrets.iter().map(Field::to_string).collect::<Vec<_>>(), ["push.token", "spare.token"]);
     let found = room.violations(&document, &secrets).expect("it is cheap");
     let found: Vec<_> = found.iter().map(Violation::to_string).collect();
-    assert_eq!(found, ["push.token: the secret is longer than 8 characters", "spare.max_inflight: is missing"]);
+    assert_eq!(
+        found,
+        ["push.token: the secret is longer than 8 characters", "spare.max_inflight: the field is missing"]
+    );
     let around = schema(r#"{"properties": {"push": {"type": "string"}}}"#);
     let found = around.violations(&document, &secrets).expect("it is cheap");
     assert_eq!(found[0].to_string(), "push: the secret is not of type \"string\"");

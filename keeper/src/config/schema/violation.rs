@@ -7,6 +7,7 @@ use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value as Json;
 
 use super::Field;
+use crate::config::Step;
 use crate::config::limits::{MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX};
 
 /// One thing that speaks against a value.
@@ -38,11 +39,12 @@ pub(super) fn told(error: &ValidationError<'_>, value: &Json, secrets: &[Field],
     let field = Field::of_pointer(error.instance_path().as_str(), value);
     if let Kind::Required { property } = error.kind() {
         let name = property.as_str().unwrap_or_default();
-        found.push(Violation { field: field.name(name), message: "is missing".to_owned() });
+        found.push(Violation { field: field.name(name), message: "the field is missing".to_owned() });
         return;
     }
     if let Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } = error.kind() {
-        let stranger = |name: &String| Violation { field: field.name(name), message: "is not known".to_owned() };
+        let stranger =
+            |name: &String| Violation { field: field.name(name), message: "the field is not known".to_owned() };
         found.extend(unexpected.iter().map(stranger));
         return;
     }
@@ -66,6 +68,17 @@ fn meant<'e>(
     };
     let mut possible = alternatives.iter().filter(|errors| !errors.iter().any(is_other_type));
     possible.next().filter(|_| possible.next().is_none()).map(Vec::as_slice)
+}
+
+/// Why a schema is none: what its own schema says of a keyword.
+pub(super) fn keyword(error: &ValidationError<'_>, field: &Field) -> String {
+    if !matches!(error.kind(), Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } | Kind::Enum { .. }) {
+        return sentence(error, &[], &Field::default());
+    }
+    let is_type = matches!(field.steps().last(), Some(Step::Name(name)) if name == "type");
+    let known = if is_type { ": known are array, boolean, integer, null, number, object and string" } else { "" };
+    let value = if is_long(error.instance()) { "the value".to_owned() } else { error.instance().to_string() };
+    shortened(format!("{value} cannot stand here{known}"))
 }
 
 /// The crate's own sentence. A value that is a secret, holds one or lies in one is not shown, nor is a long one.

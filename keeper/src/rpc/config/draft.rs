@@ -112,6 +112,35 @@ pub(super) fn policy(field: &str, path: &str, format: Format, text: &str) -> Res
             let policy = history::parse(format, text).map_err(wrong)?;
             Ok(Some(Policy::History(Arc::new(policy))))
         }
+        // That they have no layers is said elsewhere.
+        _ if path.starts_with(limits::OWN_PREFIX)
+            && !path.starts_with(limits::SCHEMA_PREFIX)
+            && !path.contains('@') =>
+        {
+            let message = format!(
+                "`{}` would bind nothing: documents of the cluster's own are {}, {}, and schemas below {}",
+                excerpt(path),
+                limits::POLICY_PATH,
+                limits::HISTORY_PATH,
+                limits::SCHEMA_PREFIX
+            );
+            Err(invalid(field, message))
+        }
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was published, and bound nothing, without a word.
+    #[test]
+    fn a_misspelt_document_of_the_clusters_own_is_refused() {
+        let of = |path: &str| policy("changes[0].put.text", path, Format::Json, "{}").map(|_| ());
+        let refused = of("keeper/schema/push.json").expect_err("it binds nothing").to_string();
+        assert!(refused.contains("schemas below keeper/schemas/"), "{refused}");
+        assert_eq!(of("keeper/schemas/push.json").map_err(|it| it.to_string()), Ok(()));
+        assert_eq!(of("push/room.json").map_err(|it| it.to_string()), Ok(()));
     }
 }

@@ -8,6 +8,7 @@ mod compare;
 mod convert;
 mod draft;
 mod effective;
+mod keys;
 mod lint;
 mod read;
 mod told;
@@ -63,7 +64,7 @@ impl Configs for ConfigService {
         &self,
         request: Request<wire::ListConfigsRequest>,
     ) -> Result<Response<wire::ListConfigsReply>, Status> {
-        answer(self.documents(&request.into_inner().prefix).await)
+        answer(self.documents(request.into_inner()).await)
     }
 
     async fn history(&self, request: Request<wire::HistoryRequest>) -> Result<Response<wire::HistoryReply>, Status> {

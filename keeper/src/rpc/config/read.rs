@@ -4,6 +4,7 @@ use keeper_proto::v1 as wire;
 use keeper_registry::{Document, Revision, VersionAt};
 
 use super::ConfigService;
+use super::keys;
 use super::told::{count, published};
 use crate::config::secret::KeyRing;
 use crate::config::{Patience, convert, rewrite};
@@ -35,12 +36,20 @@ impl ConfigService {
         Ok(wire::GetConfigReply { revision, document, age_ms: Some(age.0) })
     }
 
-    pub(super) async fn documents(&self, prefix: &str) -> Result<wire::ListConfigsReply, Problem> {
+    pub(super) async fn documents(&self, request: wire::ListConfigsRequest) -> Result<wire::ListConfigsReply, Problem> {
         self.view.wait(Consistency::Linearizable).await?;
-        let (revision, documents) =
-            self.view.read(|state| (state.revision().0, state.configs(prefix).cloned().collect::<Vec<_>>()));
-        let documents = documents.iter().map(|document| to_proto::document(document, to_proto::Body::Left));
-        Ok(wire::ListConfigsReply { revision, documents: documents.collect() })
+        let (revision, documents, kept) = self.view.read(|state| {
+            let documents: Vec<_> = state.configs(&request.prefix).cloned().collect();
+            let kept = if request.keys { keys::kept(state, &request.prefix) } else { Vec::new() };
+            (state.revision().0, documents, kept)
+        });
+        let documents = documents.iter().map(|document| to_proto::document(document, to_proto::Body::Left)).collect();
+        let keys = if kept.is_empty() {
+            Vec::new()
+        } else {
+            self.publisher.offload().compute(move || keys::needed(&kept)).await
+        };
+        Ok(wire::ListConfigsReply { revision, documents, keys })
     }
 
     pub(super) async fn versions(&self, request: wire::HistoryRequest) -> Result<wire::HistoryReply, Problem> {

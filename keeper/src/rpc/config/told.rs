@@ -10,7 +10,7 @@ use crate::publish::{Published, Told};
 
 /// The answer to a publish.
 pub(in crate::rpc) fn published(published: Published) -> wire::PublishReply {
-    let Published { revision, changed, documents, objections } = published;
+    let Published { revision, changed, documents, objections, notes } = published;
     let (told, more) = objections_told(&objections);
     wire::PublishReply {
         revision: revision.0,
@@ -18,6 +18,7 @@ pub(in crate::rpc) fn published(published: Published) -> wire::PublishReply {
         documents: documents.into_iter().map(verdict).collect(),
         objections: told,
         objections_more: more,
+        notes,
     }
 }
 
