@@ -4,8 +4,8 @@
 //! A field is what it is by its name, so one that was left out for a while, or whose document was deleted, is sealed
 //! when it comes back. How far back that goes is a matter of who asks, and of what is kept.
 //!
-//! In a list the place is no name: entries are added in front, and what was at the first place is at the second. So what
-//! is sealed of one entry is sealed of all, but for what was open before: the same value somewhere in the list, or
+//! In a list the place is no name: entries are added in front, and what was at the first place is at the second. So
+//! what is sealed of one entry is sealed of all, but for what was open before: the same value somewhere in the list, or
 //! anything at a place of a list that is as long as it was.
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ pub const PATTERN_BYTES_MAX: usize = 64 << 10;
 pub const SCHEMA_STEPS_MAX: u32 = 1 << 20;
 
 /// Bytes that the errors of one judgement may take, by an upper bound that is counted before there are any: each holds
-/// its way, and within alternatives a copy of the value that it is about. Where the bound is passed only the first error
-/// is sought, or none.
+/// its way, and within alternatives a copy of the value that it is about. Where the bound is passed only the first
+/// error is sought, or none.
 pub const ERRORS_BYTES_MAX: u32 = 128 << 20;
 
 /// Bytes of the ways to the fields that one schema marks as secrets in one document.

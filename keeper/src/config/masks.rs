@@ -4,16 +4,16 @@
 //! which. In a list nothing does but what stands around it, for entries are added, removed and moved. **A mask is taken
 //! only where it is certain whose it is**; nobody may come by the secret of a neighbour. Certain are two cases:
 //!
-//! - *The list stands as it stood*: as many entries, and each is what it was at its place but for its secrets, or can be
-//!   recognized there. An entry is recognized by a text of its own (`name = "b"`) that none beside it has or had, and
-//!   that stands where it stood; one that has come by another's text is not. The only entry of a list is recognized by
-//!   anything that it still says.
-//! - *The entry stands elsewhere, and is the only one of its kind*: but for its secrets it is equal to exactly one former
-//!   entry, and to no other masked one that is given. The secret moves with it.
+//! - *The list stands as it stood*: as many entries, and each is what it was at its place but for its secrets, or can
+//!   be recognized there. An entry is recognized by a text of its own (`name = "b"`) that none beside it has or had,
+//!   and that stands where it stood; one that has come by another's text is not. The only entry of a list is recognized
+//!   by anything that it still says.
+//! - *The entry stands elsewhere, and is the only one of its kind*: but for its secrets it is equal to exactly one
+//!   former entry, and to no other masked one that is given. The secret moves with it.
 //!
 //! So of a list of bare secrets the places count while it has as many, and no longer. Everything else is refused: the
-//! secret itself is to be written. What cannot be told apart from an edit is one: an entry that takes over the text of a
-//! former one, at its place, is that one.
+//! secret itself is to be written. What cannot be told apart from an edit is one: an entry that takes over the text of
+//! a former one, at its place, is that one.
 
 #[cfg(test)]
 mod tests;

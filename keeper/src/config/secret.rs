@@ -21,6 +21,7 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use data_encoding::BASE64;
 use keeper_registry::SEALED_PREFIX;
+use memchr::memmem;
 
 use super::Field;
 use super::limits::SECRET_KEYS_MAX;
@@ -191,10 +192,11 @@ fn is_sealed_with(value: &Value, id: &str) -> bool {
     parts(value).is_some_and(|(by, _)| by == id)
 }
 
-/// Whether a text or a canonical value may have sealed fields.
+/// Whether a text or a canonical value may have sealed fields. Every publish asks it of all that is kept of its
+/// documents.
 #[must_use]
 pub fn is_sealed(text: &[u8]) -> bool {
-    std::str::from_utf8(text).is_ok_and(|text| text.contains(SEALED_PREFIX))
+    memmem::find(text, SEALED_PREFIX.as_bytes()).is_some()
 }
 
 /// Whether a value is a sealed field.

@@ -1,11 +1,13 @@
 //! Secrets of a draft, before it is proposed.
 //!
 //! Sealed are the fields that the caller names, those that an attached schema marks, and those that were sealed in any
-//! version that is kept, be it deleted since: a secret does not become readable because somebody forgot to say so again.
+//! version that is kept, be it deleted since: a secret does not become readable because somebody forgot to say so
+//! again.
 //!
 //! Where the caller has the mask, or the very value that is published, the box that is published stays: who edits what
-//! he was shown changes no secret, and publishing the same again changes nothing. In lists a secret goes with its entry,
-//! or the mask is refused ([`masks()`]). So the version before is one of the things that such a publish is judged by.
+//! he was shown changes no secret, and publishing the same again changes nothing. In lists a secret goes with its
+//! entry, or the mask is refused ([`masks()`]). So the version before is one of the things that such a publish is
+//! judged by.
 
 #[cfg(test)]
 mod tests;
@@ -149,7 +151,8 @@ pub(super) fn seal(
     match keys.seal(key, &mut sealed, &fields, || nonces.next()) {
         Ok(()) => {}
         Err(error @ SecretError::NoKey { .. }) => {
-            let message = format!("{error}: name a file of keys by its setting secrets.key_file");
+            let message =
+                format!("{error}: name a file of keys by its setting secrets.key_file, or give it KEEPER_SECRET_KEYS");
             return Err(Problem::Declined { reason: "no-key", message });
         }
         Err(error) => return wrong(of_text(), chain(&error)),
@@ -180,8 +183,9 @@ fn replace(written: &mut Written, field: &Field, to: &Value, patience: &mut Pati
     Ok(())
 }
 
-/// What repeats a secret in the clear through an alias of YAML: whoever wrote it said it once, and meant it to be sealed.
-/// A text does not tell its aliases when it is read, so that an equal value in a text that has some counts as one.
+/// What repeats a secret in the clear through an alias of YAML: whoever wrote it said it once, and meant it to be
+/// sealed. A text does not tell its aliases when it is read, so that an equal value in a text that has some counts as
+/// one.
 fn repeated(written: &Written, open: &Value, secrets: &BTreeSet<Field>) -> Option<String> {
     fn look(value: &Value, at: &Field, visit: &mut impl FnMut(&Field, &Value)) {
         match value {

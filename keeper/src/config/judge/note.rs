@@ -1,9 +1,9 @@
 //! What a schema finds among the documents that are there when it is attached.
 //!
 //! It binds what is published from then on, and refuses nothing of what is there. But who attaches it should know which
-//! documents it does not fit, for their next publish will be refused; and which fields it calls secrets lie in the clear,
-//! for those can be read in the history ever after. Looked at are single documents, not what layers make of them: that a
-//! layer by itself does not fit says nothing, so only bases are held against the schema.
+//! documents it does not fit, for their next publish will be refused; and which fields it calls secrets lie in the
+//! clear, for those can be read in the history ever after. Looked at are single documents, not what layers make of
+//! them: that a layer by itself does not fit says nothing, so only bases are held against the schema.
 
 use keeper_registry::{Document, Format, Layer};
 
@@ -60,8 +60,8 @@ fn found(key: &str, schema: &Schema, document: &Document, keys: &KeyRing) -> Vec
     let clear: Vec<_> = marked.iter().filter(is_clear).map(ToString::to_string).collect();
     if !clear.is_empty() {
         notes.push(format!(
-            "{path} is published with {} in the clear, which {key} marks as secret, and its history keeps it: publish it \
-             anew to have it sealed, and change the secret",
+            "{path} is published with {} in the clear, which {key} marks as secret, and its history keeps it: publish \
+             it anew to have it sealed, and change the secret",
             some_of(&clear)
         ));
     }

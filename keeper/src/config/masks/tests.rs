@@ -202,7 +202,7 @@ proptest! {
         if let Ok(stays) = masks(&former, &given) {
             prop_assert_eq!(stays.len(), entries.iter().filter(|entry| entry.is_masked).count());
             for stay in stays {
-                let Some(super::super::Step::Place(place)) = stay.at.steps().first() else { panic!("it is a list") };
+                let Some(crate::config::Step::Place(place)) = stay.at.steps().first() else { panic!("it is a list") };
                 let own = format!("keeper-secret:v1:k:{}", entries[*place].secret);
                 prop_assert_eq!(stay.from.of(&former), Some(&Value::String(own)), "{}", stay.at);
             }

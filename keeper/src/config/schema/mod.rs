@@ -8,8 +8,8 @@
 //!   back-references, which would need another engine, are refused.
 //! - Before a value is held against a schema the steps are counted that this will take (`walk.rs`): references can
 //!   double the work at every turn, and 64 KiB of them are enough for a year.
-//! - What is wrong is only sought where the errors find room (`telling.rs`): every alternative copies the value. Else the
-//!   first error is told, or that there is one; the verdict is the same.
+//! - What is wrong is only sought where the errors find room (`telling.rs`): every alternative copies the value. Else
+//!   the first error is told, or that there is one; the verdict is the same.
 //!
 //! Violations are told as `push.max_inflight` and a sentence. Of `anyOf` and `oneOf` the one alternative is told that
 //! was meant, where that can be seen: of "a table or null" the table.

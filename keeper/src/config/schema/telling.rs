@@ -1,8 +1,8 @@
 //! How much memory it may take to say what is wrong with a value: an upper bound, counted before anything is said.
 //!
-//! The crate that reads schemas collects every error before it gives the first. An error holds the way to its value, and
-//! a part of the schema; within the alternatives of `anyOf` and `oneOf` it also holds a copy of the value, as many as
-//! there are alternatives. A document of a megabyte and a schema of a thousand alternatives would take gigabytes.
+//! The crate that reads schemas collects every error before it gives the first. An error holds the way to its value,
+//! and a part of the schema; within the alternatives of `anyOf` and `oneOf` it also holds a copy of the value, as many
+//! as there are alternatives. A document of a megabyte and a schema of a thousand alternatives would take gigabytes.
 
 use std::collections::HashMap;
 
