@@ -51,7 +51,12 @@ impl Lasting {
         let mut found = Vec::new();
         self.walk(given, &Field::default(), &mut |field, value| {
             let was_open = || open.get(&of_any_place(field)).is_some_and(|open| open.contains(&canonical(value)));
-            if !field.is_in_list() || !(was_open() || is_where_it_was_open(field, former, given)) {
+            let is_open = field.is_in_list()
+                && match formerly(field, former, given) {
+                    Some(former) => !is_box(former),
+                    None => was_open(),
+                };
+            if !is_open {
                 found.push(field.clone());
             }
         });
@@ -91,17 +96,16 @@ fn of_any_place(field: &Field) -> Field {
     })
 }
 
-/// Whether something open stood at that very place, in lists as long as these.
-fn is_where_it_was_open(field: &Field, former: &Value, given: &Value) -> bool {
+/// What stood at that very place, in lists as long as these.
+fn formerly<'a>(field: &Field, former: &'a Value, given: &Value) -> Option<&'a Value> {
     let (mut former, mut given) = (former, given);
     for step in field.steps() {
         if let (Value::Array(before), Value::Array(now)) = (former, given)
             && before.len() != now.len()
         {
-            return false;
+            return None;
         }
-        let (Some(before), Some(now)) = (step.of(former), step.of(given)) else { return false };
-        (former, given) = (before, now);
+        (former, given) = (step.of(former)?, step.of(given)?);
     }
-    !is_box(former) && *former != Value::Null
+    (*former != Value::Null).then_some(former)
 }

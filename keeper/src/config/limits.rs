@@ -12,7 +12,8 @@ pub const SCHEMA_DEPTH_MAX: usize = 256;
 pub const PATTERN_BYTES_MAX: usize = 64 << 10;
 
 /// Times that a part of a schema is held against a part of a document, in judging the one by the other: four times for
-/// every value of the largest document. A tenth of a second.
+/// every value of the largest document. To say yes or no takes a fraction of a second then; to say what is wrong takes
+/// longer, and is bounded by [`ERRORS_BYTES_MAX`].
 pub const SCHEMA_STEPS_MAX: u32 = 1 << 20;
 
 /// Bytes that the errors of one judgement may take, by an upper bound that is counted before there are any: each holds

@@ -151,8 +151,7 @@ pub(super) fn seal(
     match keys.seal(key, &mut sealed, &fields, || nonces.next()) {
         Ok(()) => {}
         Err(error @ SecretError::NoKey { .. }) => {
-            let message =
-                format!("{error}: name a file of keys by its setting secrets.key_file, or give it KEEPER_SECRET_KEYS");
+            let message = format!("{error}: give it some, by its setting secrets.key_file or by KEEPER_SECRET_KEYS");
             return Err(Problem::Declined { reason: "no-key", message });
         }
         Err(error) => return wrong(of_text(), chain(&error)),

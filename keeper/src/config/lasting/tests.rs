@@ -32,6 +32,7 @@ fn what_is_sealed_of_an_entry_is_sealed_of_all() {
 
 #[test]
 fn what_was_open_in_a_list_stays_open() {
+    assert_eq!(sealed(&[r##"["x","#1"]"##], r#"["x","x"]"#), "[1]", "it was sealed there");
     let arguments = r##"["--token","#1","--port","80"]"##;
     assert_eq!(sealed(&[arguments], r#"["--token","1","--port","80"]"#), "[1]");
     assert_eq!(sealed(&[arguments], r#"["--token","1","--port","81"]"#), "[1]", "the list is as long as it was");
