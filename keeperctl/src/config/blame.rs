@@ -1,8 +1,8 @@
 //! Which of several changes a refusal is about.
 //!
 //! A publish is refused for the first thing that is wrong with it. Whoever publishes many documents wants all of them,
-//! by name, so each change is asked about by itself once the whole was refused. What speaks against a value is not among
-//! them: it is judged together, and told together.
+//! by name, so each change is asked about by itself once the whole was refused. What speaks against a value is not
+//! among them: it is judged together, and told together.
 
 use futures_util::{StreamExt, stream};
 use keeper_client_sdk::{Error, Publish};

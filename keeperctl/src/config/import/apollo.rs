@@ -1,9 +1,9 @@
 //! Namespaces of Apollo, as its portal exports them and as its clients keep them on disk.
 //!
-//! A file is named `APP+CLUSTER+NAMESPACE.ENDING` and becomes `APP/CLUSTER/NAMESPACE.ENDING`; one of another name is no
-//! namespace, unless it is given a path. A portal of today writes the items of a namespace as JSON (a namespace of properties has many; any other
-//! has one named `content`, which is the text), older ones and the clients' caches hold the text itself. Which of the
-//! two it is shows in the text.
+//! A file is named `APP+CLUSTER+NAMESPACE.ENDING` and becomes `APP/CLUSTER/NAMESPACE.ENDING`; one of another name is
+//! no namespace, unless it is given a path. A portal of today writes the items of a namespace as JSON (a namespace of
+//! properties has many; any other has one named `content`, which is the text), older ones and the clients' caches hold
+//! the text itself. Which of the two it is shows in the text.
 
 use serde::Deserialize;
 

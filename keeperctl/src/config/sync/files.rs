@@ -2,8 +2,8 @@
 //!
 //! A new text is written beside its file, as `.FILE.keeper-new`, and synced; then it is renamed over it. Those that
 //! belong together are all written before the first is renamed, so that a full disk, a missing folder or a file that
-//! may not be read leaves every one of them as it was. A file keeps its mode and, where the system lets it, its owner; a
-//! new one, and everyone while it is being written, is readable for its owner alone, because it may hold secrets.
+//! may not be read leaves every one of them as it was. A file keeps its mode and, where the system lets it, its owner;
+//! a new one, and everyone while it is being written, is readable for its owner alone, because it may hold secrets.
 //!
 //! The name is fixed, so that what a death leaves is found: the next one removes it. A lock on it tells what is left
 //! from what another agent is writing just now, which is refused: two that wrote one file would rename half a text. It
