@@ -6,9 +6,9 @@
 //! ([`Leadership::office`](crate::raft::Leadership::office) is how they learn). What is not known counts as not
 //! applied.
 //!
-//! **A refusal of what is rolled out is not forgotten** while the rollout is under way, whatever its instance says or
-//! becomes afterwards: who decides about rollouts looks now and then, and an instance that cannot run with a value may
-//! be gone by then.
+//! **That what is rolled out fails is not forgotten** while the rollout is under way, be it that an instance refuses it
+//! or is not well with it, and whatever that instance says or becomes afterwards: who decides about rollouts looks now
+//! and then, and an instance that cannot run with a value may be gone by then.
 //!
 //! **Soft.** None of it is replicated: an entry for every process of every publish would cost more than the publishes.
 //! Only what is decided by it enters the log.
@@ -75,21 +75,33 @@ struct Office {
     /// In log time.
     since_ms: u64,
     table: Table,
-    /// The first refusal of each rollout that is under way.
-    refused: BTreeMap<u64, Refusal>,
+    /// The first failure of each rollout that is under way.
+    failed: BTreeMap<u64, Failure>,
     /// Closings are known up to here.
     cursor: Revision,
 }
 
-/// That an instance cannot run with what is rolled out to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The instance: its service and id.
-    pub name: String,
-    /// The document.
-    pub path: String,
-    /// Why.
-    pub reason: Arc<str>,
+/// That an instance, by its service and id, cannot run with what is rolled out to it, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// It refuses a document.
+    #[error("{name} refuses {path}: {reason}")]
+    Refused {
+        /// Which instance.
+        name: String,
+        /// Which document.
+        path: String,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// It says so of itself.
+    #[error("{name} is not well: {reason}")]
+    Unwell {
+        /// Which instance.
+        name: String,
+        /// Why.
+        reason: Arc<str>,
+    },
 }
 
 /// What one instance says.
@@ -129,12 +141,14 @@ impl Acks {
             let known = self.replica.read(|state| {
                 let instance = state.instance(incarnation)?;
                 let paths = state.consumed_by(incarnation).iter().map(|consumed| Arc::clone(&consumed.path));
-                Some((paths.collect::<Vec<_>>(), refusals(state, instance, &message)))
+                let paths: Vec<_> = paths.collect();
+                let failures = failures(state, instance, &paths, &message);
+                Some((paths, failures))
             });
-            let (known, refusals) = known.ok_or(Problem::Rejected(Rejection::IncarnationClosed(incarnation)))?;
+            let (known, failures) = known.ok_or(Problem::Rejected(Rejection::IncarnationClosed(incarnation)))?;
             office.table.hear(incarnation, message, &known)?;
-            for (rollout, refusal) in refusals {
-                office.refused.entry(rollout).or_insert(refusal);
+            for (rollout, failure) in failures {
+                office.failed.entry(rollout).or_insert(failure);
             }
             self.metrics.acknowledgements_kept.set(office.table.documents() as u64);
             Ok::<_, Problem>(office.name)
@@ -146,18 +160,18 @@ impl Acks {
         Ok(office)
     }
 
-    /// The first refusal of a rollout that this office has heard.
+    /// The first failure of a rollout that this office has heard of.
     ///
     /// # Errors
     /// This node does not lead.
-    pub fn refusal(&self, rollout: u64) -> Result<Option<Refusal>, Problem> {
-        self.in_office(|office| office.refused.get(&rollout).cloned())
+    pub fn failure(&self, rollout: u64) -> Result<Option<Failure>, Problem> {
+        self.in_office(|office| office.failed.get(&rollout).cloned())
     }
 
-    /// What is no longer under way cannot be refused any more.
-    pub fn forget_refusals(&self, is_under_way: impl Fn(u64) -> bool) {
+    /// What is no longer under way cannot fail any more.
+    pub fn forget_failures(&self, is_under_way: impl Fn(u64) -> bool) {
         // Who does not lead has none.
-        drop(self.in_office(|office| office.refused.retain(|rollout, _| is_under_way(*rollout))));
+        drop(self.in_office(|office| office.failed.retain(|rollout, _| is_under_way(*rollout))));
     }
 
     /// Moves when something was heard.
@@ -191,7 +205,7 @@ impl Acks {
             Some(office) => office,
             None => {
                 let (since_ms, cursor) = (self.replica.log_time().0, self.replica.applied());
-                Office { name, since_ms, table: Table::default(), refused: BTreeMap::new(), cursor }
+                Office { name, since_ms, table: Table::default(), failed: BTreeMap::new(), cursor }
             }
         };
         let office = present.insert(office);
@@ -203,17 +217,23 @@ impl Acks {
     }
 }
 
-/// What an instance refuses of what is rolled out to it, by rollout.
-fn refusals(state: &State, instance: &Instance, message: &Message) -> Vec<(u64, Refusal)> {
+/// What fails of what is rolled out to an instance that reads these paths, by rollout.
+fn failures(state: &State, instance: &Instance, paths: &[Arc<str>], message: &Message) -> Vec<(u64, Failure)> {
     if planted!("gate-refused") {
         return Vec::new();
     }
+    let name = || format!("{}/{}", instance.service, instance.id);
     let refused = message.documents.iter().filter(|(_, ack)| ack.applied == Applied::Refused);
     let of_rollout = |(path, ack): &(String, Ack)| {
         let given = state.config_for(path, instance);
         let rollout = given.rollout.filter(|_| ack.revision >= given.revision)?;
-        let name = format!("{}/{}", instance.service, instance.id);
-        Some((rollout, Refusal { name, path: path.clone(), reason: Arc::clone(&ack.reason) }))
+        Some((rollout, Failure::Refused { name: name(), path: path.clone(), reason: Arc::clone(&ack.reason) }))
     };
-    refused.filter_map(of_rollout).collect()
+    let mut failures: Vec<_> = refused.filter_map(of_rollout).collect();
+    if let Some(Health::Unwell(reason)) = &message.health {
+        let rollouts = paths.iter().filter_map(|path| state.config_for(path, instance).rollout);
+        failures
+            .extend(rollouts.map(|rollout| (rollout, Failure::Unwell { name: name(), reason: Arc::clone(reason) })));
+    }
+    failures
 }

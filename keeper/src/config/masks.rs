@@ -5,14 +5,14 @@
 //! only where it is certain whose it is**; nobody may come by the secret of a neighbour. Certain are two cases:
 //!
 //! - *The list stands as it stood*: as many entries, and each is what it was at its place but for its secrets, or can
-//!   be recognized there. An entry is recognized by a text of its own (`name = "b"`) that none beside it has or had,
-//!   and that stands where it stood; one that has come by another's text is not. The only entry of a list is recognized
-//!   by anything that it still says.
+//!   be recognized there. An entry is recognized by a text of its own (`name = "b"`), however deep within it, that none
+//!   beside it has or had, and that stands where it stood; one that has come by a text or a number of another is not.
+//!   The only entry of a list is recognized by anything that it still says. Entries that nothing tells apart, bare
+//!   secrets among them, stand as they stood while none of them is given a secret anew.
 //! - *The entry stands elsewhere, and is the only one of its kind*: but for its secrets it is equal to exactly one
 //!   former entry, and to no other masked one that is given. The secret moves with it.
 //!
-//! So of a list of bare secrets the places count while it has as many, and no longer. Everything else is refused: the
-//! secret itself is to be written. What cannot be told apart from an edit is one: an entry that takes over the text of
+//! Everything else is refused: the secret itself is to be written. What cannot be told apart from an edit is one: an entry that takes over the text of
 //! a former one, at its place, is that one.
 
 #[cfg(test)]
@@ -20,10 +20,12 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use super::Field;
 use super::limits::SECRETS_MAX;
 use super::secret::{MASK, is_box};
-use crate::format::Value;
+use crate::format::{Value, canonical};
 
 /// A masked field, and the sealed one it stands for: at the same place, or where its entry stood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +112,7 @@ fn is_same(former: &Value, given: &Value) -> bool {
 
 /// Whether every entry stands where it stood.
 fn stands(former: &[Value], given: &[Value]) -> bool {
-    if former.len() != given.len() {
+    if former.len() != given.len() || takes_turns(former, given) {
         return false;
     }
     let mut changed = former.iter().zip(given).enumerate().filter(|(_, (former, given))| !is_same(former, given));
@@ -118,8 +120,32 @@ fn stands(former: &[Value], given: &[Value]) -> bool {
     if let ([former], [given]) = (former, given) {
         return says_something_still(former, given);
     }
-    let (formerly, now) = (Texts::of(former), Texts::of(given));
+    let (formerly, now) = (Owners::of(former), Owners::of(given));
     std::iter::once(first).chain(changed).all(|(place, (_, given))| is_recognized(place, given, &formerly, &now))
+}
+
+/// Whether an entry has a secret anew, and a mask beside it might as well have been its own: the old one may have been
+/// removed, and the new one added behind.
+fn takes_turns(former: &[Value], given: &[Value]) -> bool {
+    let renewed = former.iter().zip(given).enumerate().filter(|(_, (former, given))| renews(former, given));
+    renewed.map(|(place, (former, _))| (place, former)).any(|(place, former)| {
+        let mut others = given.iter().enumerate().filter(|(other, _)| *other != place);
+        others.any(|(_, entry)| is_same(former, entry) && masked(entry, &Field::default()).is_some())
+    })
+}
+
+/// Whether a value has a secret anew, where there was one.
+fn renews(former: &Value, given: &Value) -> bool {
+    match (former, given) {
+        (former, given) if is_box(former) => !matches!(given, Value::String(text) if text == MASK),
+        (Value::Array(former), Value::Array(given)) => {
+            former.iter().zip(given).any(|(former, given)| renews(former, given))
+        }
+        (Value::Object(former), Value::Object(given)) => {
+            former.iter().any(|(name, former)| given.get(name).is_some_and(|given| renews(former, given)))
+        }
+        _ => false,
+    }
 }
 
 fn says_something_still(former: &Value, given: &Value) -> bool {
@@ -127,19 +153,16 @@ fn says_something_still(former: &Value, given: &Value) -> bool {
     given.iter().any(|(name, value)| masked(value, &Field::default()).is_none() && former.get(name) == Some(value))
 }
 
-/// Whether an entry has a text of its own at its place, and none of another's.
-fn is_recognized(place: usize, given: &Value, formerly: &Texts<'_>, now: &Texts<'_>) -> bool {
-    let Value::Object(entries) = given else { return false };
-    let mut is_recognized = false;
-    for (name, value) in entries {
-        let Value::String(text) = value else { continue };
-        match formerly.owner(name, text) {
-            Some(owner) if owner != place => return false,
-            Some(_) => is_recognized |= now.owner(name, text).is_some(),
-            None => {}
-        }
-    }
-    is_recognized
+/// Whether an entry has a text of its own at its place, and neither a text nor a number of another's.
+fn is_recognized(place: usize, given: &Value, formerly: &Owners, now: &Owners) -> bool {
+    let mut own = false;
+    let mut anothers = false;
+    marks(given, &Field::default(), &mut |mark| match formerly.owner(&mark) {
+        Some(owner) if owner != place => anothers = true,
+        Some(_) => own |= mark.is_text && now.owner(&mark).is_some(),
+        None => {}
+    });
+    own && !anothers
 }
 
 /// Where entries with masks stood, each being the only one that is equal to it.
@@ -160,25 +183,44 @@ fn moved(former: &[Value], given: &[Value], at: &Field) -> Result<BTreeMap<usize
     masks.iter().map(origin).collect()
 }
 
-/// Which entry of a list has a text that no other has in a field of that name.
-struct Texts<'a>(BTreeMap<(&'a str, &'a str), Option<usize>>);
+/// A text or a number of an entry, and where in it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Mark {
+    at: Field,
+    written: Bytes,
+    is_text: bool,
+}
 
-impl<'a> Texts<'a> {
-    fn of(entries: &'a [Value]) -> Self {
+/// Every text and every number by which an entry may be told from others.
+fn marks(value: &Value, at: &Field, visit: &mut impl FnMut(Mark)) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| marks(value, &at.name(name), visit)),
+        Value::Array(items) => items.iter().for_each(|item| marks(item, &at.place(0), visit)),
+        Value::String(text) if text == MASK || is_box(value) => {}
+        Value::String(_) | Value::Integer(_) | Value::Float(_) => {
+            let is_text = matches!(value, Value::String(_));
+            visit(Mark { at: at.clone(), written: canonical(value), is_text });
+        }
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// Which entry of a list has a mark that no other has.
+struct Owners(BTreeMap<Mark, Option<usize>>);
+
+impl Owners {
+    fn of(entries: &[Value]) -> Self {
         let mut owners = BTreeMap::new();
         for (place, entry) in entries.iter().enumerate() {
-            let Value::Object(fields) = entry else { continue };
-            for (name, value) in fields {
-                let Value::String(text) = value else { continue };
-                if text != MASK && !is_box(value) {
-                    owners.entry((&**name, &**text)).and_modify(|owner| *owner = None).or_insert(Some(place));
-                }
-            }
+            marks(entry, &Field::default(), &mut |mark| {
+                let own = |owner: &mut Option<usize>| *owner = owner.filter(|owner| *owner == place);
+                owners.entry(mark).and_modify(own).or_insert(Some(place));
+            });
         }
         Self(owners)
     }
 
-    fn owner(&self, name: &str, text: &str) -> Option<usize> {
-        self.0.get(&(name, text)).copied().flatten()
+    fn owner(&self, mark: &Mark) -> Option<usize> {
+        self.0.get(mark).copied().flatten()
     }
 }

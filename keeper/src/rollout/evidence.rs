@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keeper_registry::{ClosingCause, Incarnation, Instance, Rollout, State, planted};
 use parking_lot::Mutex;
 
-use crate::acks::{Acks, Count, Health, Refusal, Standing, Verdict};
+use crate::acks::{Acks, Count, Failure, Health, Standing, Verdict};
 use crate::problem::Problem;
 use crate::replica::Replica;
 
@@ -30,8 +30,8 @@ pub struct Evidence {
     pub members: Vec<Member>,
     /// Names of those that were among them, and have gone without taking their leave.
     pub gone: Vec<String>,
-    /// The first refusal that was heard, whatever has become of that instance.
-    pub refusal: Option<Refusal>,
+    /// The first failure that was heard of, whatever has become of that instance.
+    pub failure: Option<Failure>,
 }
 
 /// The same for an admin.
@@ -92,20 +92,20 @@ impl Gatherer {
                 }
             }
         }
-        let refusal = self.acks.refusal(rollout.id)?;
+        let failure = self.acks.failure(rollout.id)?;
         let (after, _) = self.acks.office()?;
         if after != office {
             return Err(Problem::Unconfirmed { reason: "the leader's term has changed" });
         }
         let gone = self.gone(office, rollout, &members);
         let members = members.into_values().map(|(_, member)| member).collect();
-        Ok((office, Evidence { members, gone, refusal }))
+        Ok((office, Evidence { members, gone, failure }))
     }
 
     /// What is no longer under way is not remembered.
     pub(super) fn keep(&self, is_under_way: impl Fn(u64) -> bool) {
         self.seen.lock().by_rollout.retain(|rollout, _| is_under_way(*rollout));
-        self.acks.forget_refusals(&is_under_way);
+        self.acks.forget_failures(&is_under_way);
     }
 
     fn gone(&self, office: u64, rollout: &Rollout, members: &Members) -> Vec<String> {

@@ -1,9 +1,11 @@
 //! What becomes of a rollout next: a decision about what is known, without a clock, a task or a lock.
 
+use std::sync::Arc;
+
 use keeper_registry::{LogTime, Rollout, RolloutState, limits};
 
 use super::{Evidence, Member};
-use crate::acks::{Health, Refusal, Verdict};
+use crate::acks::{Failure, Health, Verdict};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +34,9 @@ const WHOLE_BPS: u64 = 10_000;
 /// Decides about a rollout that is not finished.
 #[must_use]
 pub fn decide(rollout: &Rollout, evidence: &Evidence, now: LogTime) -> Decision {
-    if let Some(reason) = refused(evidence).or_else(|| evidence.members.iter().find_map(failure)) {
-        return Decision::Stop(shortened(reason));
+    let heard = || evidence.failure.clone();
+    if let Some(failure) = heard().or_else(|| evidence.members.iter().find_map(failure)) {
+        return Decision::Stop(shortened(failure.to_string()));
     }
     if rollout.state == RolloutState::Paused {
         return wait("somebody to resume it".to_owned());
@@ -64,19 +67,14 @@ const fn wait(why: String) -> Decision {
     Decision::Wait { why, until: None }
 }
 
-/// Why the rollout fails, though whoever refused may be gone or think otherwise by now.
-fn refused(evidence: &Evidence) -> Option<String> {
-    let Refusal { name, path, reason } = evidence.refusal.as_ref()?;
-    Some(format!("{name} refuses {path}: {reason}"))
-}
-
-/// Why the rollout fails because of one instance.
-fn failure(member: &Member) -> Option<String> {
+/// Why the rollout fails because of one instance, as it stands now.
+fn failure(member: &Member) -> Option<Failure> {
+    let name = || member.name.clone();
     if let Some((path, reason)) = &member.refused {
-        return Some(format!("{} refuses {path}: {reason}", member.name));
+        return Some(Failure::Refused { name: name(), path: path.to_string(), reason: Arc::clone(reason) });
     }
     match &member.health {
-        Some(Health::Unwell(reason)) => Some(format!("{} is not well: {reason}", member.name)),
+        Some(Health::Unwell(reason)) => Some(Failure::Unwell { name: name(), reason: Arc::clone(reason) }),
         Some(Health::Healthy) | None => None,
     }
 }
@@ -156,7 +154,7 @@ mod tests {
 
     fn members(verdicts: &[Verdict]) -> Evidence {
         let members = verdicts.iter().enumerate().map(|(id, verdict)| member(id, *verdict)).collect();
-        Evidence { members, gone: Vec::new(), refusal: None }
+        Evidence { members, gone: Vec::new(), failure: None }
     }
 
     fn why(decision: Decision) -> String {
@@ -208,10 +206,10 @@ mod tests {
             assert_eq!(refused, Decision::Stop("room/1 refuses a.json: port is in use".to_owned()));
             evidence.members[1].refused = None;
             let (name, path, reason) = ("room/9".to_owned(), "a.json".to_owned(), "no".into());
-            evidence.refusal = Some(Refusal { name, path, reason });
+            evidence.failure = Some(Failure::Refused { name, path, reason });
             let refused = decide(&rollout, &evidence, LogTime(0));
             assert_eq!(refused, Decision::Stop("room/9 refuses a.json: no".to_owned()), "it is gone by now");
-            evidence.refusal = None;
+            evidence.failure = None;
             evidence.members[2].health = Some(Health::Unwell("é".repeat(600).into()));
             let Decision::Stop(reason) = decide(&rollout, &evidence, LogTime(0)) else { panic!("it goes on") };
             assert!(reason.starts_with("room/2 is not well: é") && reason.len() <= limits::MESSAGE_BYTES_MAX);

@@ -179,23 +179,30 @@ async fn a_value_that_is_refused_at_five_percent_never_reaches_a_sixth() {
 
 /// Whoever decides looks now and then, and others publish meanwhile: it was forgotten with its instance.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_counts_though_its_instance_has_closed_or_thinks_otherwise_by_then() {
+async fn a_failure_counts_though_its_instance_has_closed_or_thinks_otherwise_by_then() {
     let cluster = InProcess::start(1).await;
     let leader = Raw::leader(&cluster).await;
     leader.publish(&[(A, "x = 1\n")]).await;
     let id = names(0, 500, 1).remove(0);
     let rounds = async {
-        for round in 0..6 {
+        for round in 0..8 {
             let mut room = room(&leader, &id, 600_000).await;
             let rollout = started(&leader, "x = 2\n", &[(500, Some(0)), (10_000, None)]).await;
-            let revision = room.takes(&leader, 2, REFUSED).await;
-            if round % 2 == 0 {
+            let (is_refused, thinks_otherwise) = (round < 4, round % 2 == 0);
+            let revision = room.takes(&leader, 2, if is_refused { REFUSED } else { YES }).await;
+            if !is_refused {
+                leader.report(&room.process, false).await;
+            }
+            if thinks_otherwise {
                 leader.acknowledge(&room.process, A, revision, YES).await;
+                leader.report(&room.process, true).await;
             }
             leader.close(&room.process).await;
             let stopped = until_state(&leader, rollout, State::Stopped).await;
             assert_eq!(stopped.opened_at_ms.len(), 1, "round {round}: nobody else was to have it");
-            assert_eq!(stopped.reason, format!("room/{id} refuses {A}: as it says"));
+            let said =
+                if is_refused { format!("refuses {A}: as it says") } else { "is not well: as it says".to_owned() };
+            assert_eq!(stopped.reason, format!("room/{id} {said}"));
         }
     };
     let others = async {

@@ -72,8 +72,12 @@ fn equal_entries_and_bare_secrets_go_by_their_places_alone() {
     assert_eq!(placed(twins, &format!(r#"[{a},{a},{{"n":"b","pw":"x"}}]"#)), "uncertain: [0].pw");
     let bare = r##"{"l":["#1","#2","#3"]}"##;
     assert_eq!(placed(bare, r#"{"l":["*","*","*"]}"#), "l[0]=l[0] l[1]=l[1] l[2]=l[2]");
-    assert_eq!(placed(bare, r#"{"l":["*","new","*"]}"#), "l[0]=l[0] l[2]=l[2]");
-    for given in [r#"{"l":["*","*"]}"#, r#"{"l":["*"]}"#, r#"{"l":["*","*","*","new"]}"#] {
+    assert_eq!(placed(bare, r#"{"l":["mine","new","other"]}"#), "");
+    // The first may have been removed, and the new one added behind; so with equal entries.
+    assert_eq!(placed(twins, &format!(r#"[{a},{{"n":"a","pw":"new"}}]"#)), "uncertain: [0].pw");
+    let given = [r#"["*","*"]"#, r#"["*"]"#, r#"["*","*","*","new"]"#, r#"["*","new","*"]"#, r#"["*","*","new"]"#];
+    for given in given.map(|list| format!(r#"{{"l":{list}}}"#)) {
+        let given = given.as_str();
         assert_eq!(placed(bare, given), "uncertain: l[0]", "{given}");
     }
     assert_eq!(placed(r##"["#1"]"##, r#"["new","*"]"#), "[1]=[0]", "there is but one");
@@ -96,6 +100,21 @@ fn lists_in_lists_and_names() {
     assert_eq!(placed(r##"[{"n":"a","pw":"#1"}]"##, r#"[{"n":"b","pw":"*"}]"#), "uncertain: [0].pw");
     let many = (0..=SECRETS_MAX).map(|n| format!(r#"{{"n":"{n}","pw":"*"}}"#)).collect::<Vec<_>>().join(",");
     assert_eq!(placed("[]", &format!("[{many}]")), format!("nothing: [{SECRETS_MAX}].pw"));
+}
+
+#[test]
+fn what_names_an_entry_may_stand_deep_within_it_and_be_a_number() {
+    let former = r##"[{"t":"k","u":{"n":"a","pw":"#a"}},{"t":"l","u":{"n":"b","pw":"#b"}}]"##;
+    let swapped = r#"[{"t":"k","u":{"n":"b","pw":"*"}},{"t":"l","u":{"n":"a","pw":"*"}}]"#;
+    assert_eq!(placed(former, swapped), "uncertain: [0].u.pw");
+    let edited = r#"[{"t":"x","u":{"n":"a","pw":"*"}},{"t":"l","u":{"n":"b","pw":"*"}}]"#;
+    assert_eq!(placed(former, edited), "[0].u.pw=[0].u.pw [1].u.pw=[1].u.pw");
+    let numbered = r##"[{"t":"k","id":1,"pw":"#a"},{"t":"l","id":2,"pw":"#b"}]"##;
+    assert_eq!(placed(numbered, r#"[{"t":"k","id":2,"pw":"*"},{"t":"l","id":1,"pw":"*"}]"#), "uncertain: [0].pw");
+    assert_eq!(
+        placed(numbered, r#"[{"t":"k","id":7,"pw":"*"},{"t":"l","id":2,"pw":"*"}]"#),
+        "[0].pw=[0].pw [1].pw=[1].pw"
+    );
 }
 
 /// An entry and the secret that it carries, whatever becomes of it.
