@@ -151,6 +151,14 @@ pub const READ_INLINE_BYTES_MAX: usize = 32 << 10;
 /// Bytes of layers beyond which a publish is judged on a thread of its own: a millisecond.
 pub const JUDGED_INLINE_BYTES_MAX: usize = 256 << 10;
 
+/// The same for bytes of layers times bytes of schemas, such as a kilobyte of each: every entry of a list may be
+/// compared with every alternative, some ten thousand times, which are milliseconds.
+pub const JUDGED_INLINE_PRODUCT_MAX: usize = 1 << 20;
+
+/// Judgements on threads of their own at a time; others wait for their turn. What serves everybody else has a share of
+/// the processors whatever is published.
+pub const JUDGED_AT_ONCE_MAX: usize = 2;
+
 /// Fields told of one document that is published, or of one comparison: more than anybody reads.
 pub const CHANGES_TOLD_MAX: usize = 1_024;
 

@@ -6,7 +6,8 @@
 //!
 //! In a list the place is no name: entries are added in front, and what was at the first place is at the second. So
 //! what is sealed of one entry is sealed of all, but for what was open before: the same value somewhere in the list, or
-//! anything at a place of a list that is as long as it was.
+//! anything at a place of a list that is as long as it was. What is a published secret is never open, wherever in the
+//! list it stands. Where a secret was there may be a table or a list by now: each value in it is sealed.
 
 #[cfg(test)]
 mod tests;
@@ -39,9 +40,10 @@ impl Lasting {
         }
     }
 
-    /// The fields of a value that are to be sealed. `former` is what it takes the place of, with its boxes.
+    /// The fields of a value that are to be sealed. `former` is what it takes the place of, with its boxes; `secrets` are
+    /// the canonical values of what those hold.
     #[must_use]
-    pub fn fields(&self, former: &Value, given: &Value) -> Vec<Field> {
+    pub fn fields(&self, former: &Value, secrets: &BTreeSet<Bytes>, given: &Value) -> Vec<Field> {
         let mut open: BTreeMap<Field, BTreeSet<Bytes>> = BTreeMap::new();
         self.walk(former, &Field::default(), &mut |field, value| {
             if !is_box(value) {
@@ -52,6 +54,7 @@ impl Lasting {
         self.walk(given, &Field::default(), &mut |field, value| {
             let was_open = || open.get(&of_any_place(field)).is_some_and(|open| open.contains(&canonical(value)));
             let is_open = field.is_in_list()
+                && !secrets.contains(&canonical(value))
                 && match formerly(field, former, given) {
                     Some(former) => !is_box(former),
                     None => was_open(),
@@ -66,6 +69,8 @@ impl Lasting {
     /// Every single value of those fields.
     fn walk(&self, value: &Value, at: &Field, visit: &mut impl FnMut(&Field, &Value)) {
         match value {
+            // In a list others may be tables, and always were.
+            Value::Object(_) | Value::Array(_) if self.is_sealed && !at.is_in_list() => leaves(value, at, visit),
             Value::Object(fields) => {
                 for (name, inside) in &self.names {
                     if let Some(value) = fields.get(name) {
@@ -86,6 +91,18 @@ impl Lasting {
                 }
             }
         }
+    }
+}
+
+/// Every single value within one.
+fn leaves(value: &Value, at: &Field, visit: &mut impl FnMut(&Field, &Value)) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| leaves(value, &at.name(name), visit)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(place, item)| leaves(item, &at.place(place), visit));
+        }
+        Value::Null => {}
+        Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => visit(at, value),
     }
 }
 

@@ -73,12 +73,26 @@ impl Publisher {
         let publish = draft.publish();
         let case = self.view.read(|state| Case::of(state, &publish)).map_err(problem)?;
         let judging = Judging { publisher: self.clone(), draft, publish, before, kept, case, objecting };
-        let judged = if judging.case.merged_bytes() > JUDGED_INLINE_BYTES_MAX {
-            self.offload.compute(|| judging.judge()).await
-        } else {
-            judging.judge()
-        };
+        let judged = self.in_turn(judging.case.is_long(), || judging.judge()).await;
         judged.map(|judged| Judged { revision, ..judged })
+    }
+
+    /// In place if it is short, or else on a thread of its own, a few at a time.
+    pub(super) async fn in_turn<T: Send + 'static>(
+        &self,
+        is_long: bool,
+        judge: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        if !is_long {
+            return judge();
+        }
+        // It goes with the work, which goes on when nobody waits for it any more.
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let judge = move || {
+            let _turn = turn;
+            judge()
+        };
+        self.offload.compute(judge).await
     }
 
     /// With published secrets in the place of masks; none: there is nothing to do.
@@ -89,7 +103,7 @@ impl Publisher {
         }
         let (draft, before, keys) = (Arc::clone(draft), before.to_vec(), Arc::clone(&self.keys));
         let kept = move || seal::has_secrets(&draft, &before).then(|| seal::keep(&draft, &before, &keys)).transpose();
-        self.offload.compute(kept).await
+        self.in_turn(true, kept).await
     }
 
     /// As it was before there was anything to judge by.

@@ -26,6 +26,7 @@ mod told;
 use std::sync::Arc;
 
 use keeper_registry::{Command, Level, Publish, Rejection, Reply, Revision};
+use tokio::sync::Semaphore;
 
 pub use draft::{Draft, DraftAction, DraftChange, Written};
 pub use judged::{Judged, Objecting};
@@ -37,7 +38,7 @@ pub(crate) use told::hide;
 use crate::config::judge::Objections;
 use crate::config::schema::Compiled;
 use crate::config::secret::KeyRing;
-use crate::limits::JUDGED_AGAIN_MAX;
+use crate::limits::{JUDGED_AGAIN_MAX, JUDGED_AT_ONCE_MAX};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::propose::{Committed, Lane, Proposal, Proposer};
@@ -53,6 +54,8 @@ pub struct Publisher {
     keys: Arc<KeyRing>,
     nonces: Nonces,
     offload: Offload,
+    /// To judge what takes long.
+    turns: Arc<Semaphore>,
     metrics: Arc<Metrics>,
 }
 
@@ -74,7 +77,7 @@ pub struct Published {
 impl Publisher {
     /// Over the state and what proposes to it.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         view: View,
         proposer: Proposer,
         compiled: Arc<Compiled>,
@@ -83,7 +86,8 @@ impl Publisher {
         offload: Offload,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { view, proposer, compiled, keys, nonces, offload, metrics }
+        let turns = Arc::new(Semaphore::new(JUDGED_AT_ONCE_MAX));
+        Self { view, proposer, compiled, keys, nonces, offload, turns, metrics }
     }
 
     /// The keys of secrets.

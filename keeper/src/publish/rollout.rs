@@ -7,7 +7,7 @@ use keeper_registry::{Command, Gates, Publish, Rejection, Reply, Rollout, Stage,
 use super::{Draft, Judged, Objecting, Published, Publisher, draft, judged};
 use crate::clock;
 use crate::config::judge::{Case, Objections};
-use crate::limits::{JUDGED_AGAIN_MAX, JUDGED_INLINE_BYTES_MAX};
+use crate::limits::JUDGED_AGAIN_MAX;
 use crate::problem::Problem;
 use crate::propose::{Committed, Lane, Proposal};
 use crate::view::Consistency;
@@ -81,10 +81,10 @@ impl Publisher {
         let publish = Publish { changes, forced, ..Publish::default() };
         let case = self.view.read(|state| Case::of(state, &publish)).map_err(judged::problem)?;
         let (compiled, keys) = (Arc::clone(&self.compiled), Arc::clone(&self.keys));
-        let is_large = case.merged_bytes() > JUDGED_INLINE_BYTES_MAX;
+        let is_long = case.is_long();
         let judge = move || case.judge(&compiled, &keys).map_err(judged::problem);
         let began = clock::now();
-        let verdict = if is_large { self.offload.compute(judge).await } else { judge() };
+        let verdict = self.in_turn(is_long, judge).await;
         self.count(began, verdict.as_ref().map(|verdict| &verdict.overruled));
         verdict.map(|verdict| verdict.witnesses)
     }

@@ -23,7 +23,7 @@ use super::{Draft, DraftAction, Written};
 use crate::config::limits::SECRETS_MAX;
 use crate::config::secret::{KeyRing, MASK, NONCE_BYTES, SecretError, is_sealed, key_of, sealed_fields};
 use crate::config::{Field, Lasting, Patience, Stays, Unplaced, convert, masks, rewrite};
-use crate::format::{Format, Value};
+use crate::format::{Format, Value, canonical};
 use crate::problem::{Problem, chain};
 
 /// Where nonces come from: no two are ever the same.
@@ -86,9 +86,10 @@ pub(super) fn keep(draft: &Draft, before: &[Before], keys: &KeyRing) -> Result<(
         }
         let boxes = document.and_then(|document| read(&document.value)).unwrap_or(Value::Null);
         let stay = masks(&boxes, &written.value).map_err(|unplaced| unmasked(place, &unplaced))?;
-        let mut secrets = lasting.fields(&boxes, &written.value);
         let mut open = boxes.clone();
         let sealed = keys.reveal(&change.path, &mut open);
+        let values = sealed.iter().filter_map(|field| field.of(&open)).map(canonical).collect();
+        let mut secrets = lasting.fields(&boxes, &values, &written.value);
         let mut patience = Patience::default();
         for field in &sealed {
             if field.of(&written.value) == field.of(&open)

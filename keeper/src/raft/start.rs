@@ -4,8 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use openraft::alias::LogIdOf;
+use openraft::errors::Fatal;
 use openraft::storage::RaftLogStorage;
-use openraft::{Raft, StorageHelper};
+use openraft::{LogState, Raft, StorageHelper};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ use super::handle::RaftHandle;
 use super::home::Home;
 use super::identity::Identity;
 use super::leadership::{Leadership, LeadershipWatch};
-use super::machine::Machine;
+use super::machine::{Machine, RaftNode};
 use super::network::{Acknowledged, Dial, Network, Peers};
 use super::offload::Offload;
 use super::options::RaftOptions;
@@ -158,10 +159,11 @@ pub async fn start<L: RaftLogStorage<TypeConfig>>(parts: RaftParts<L>) -> Result
     let mut machine = Machine::new(state, Arc::clone(&files), Arc::clone(&schedule), offload, counts);
     check_address(&mut log, &mut machine, &files, &identity, &home).await?;
     let history = Arc::new(History::new(committed(&mut log, &files).await?));
+    let has_log = log_state(&mut log).await?.last_log_id.is_some();
     let applied_leader = machine.watch_leader();
     let network = Network::new(Arc::clone(&peers), Arc::clone(&acknowledged), offload);
-    let starting = Raft::new(identity.node, Arc::new(config), network, log, machine);
-    let raft = entropy.scope(starting).await.map_err(|error| not_recovered(&replica, error.to_string()))?;
+    let starting = taken_up(Raft::new(identity.node, Arc::new(config), network, log, machine), has_log);
+    let raft = entropy.scope(starting).await.map_err(|said| not_recovered(&replica, said))?;
 
     // Not before it knows who is at its address.
     raft.runtime_config().elect(own_address.is_clear());
@@ -234,12 +236,30 @@ async fn committed<L: RaftLogStorage<TypeConfig>>(
     Ok(logged.max(files.current().and_then(|snapshot| snapshot.meta.last_log_id)))
 }
 
+/// Starts Raft, and waits until it has said what it found on the disk: before, its status is that of a node without data.
+async fn taken_up(
+    starting: impl Future<Output = Result<RaftNode, Fatal<TypeConfig>>>,
+    has_log: bool,
+) -> Result<RaftNode, String> {
+    let raft = starting.await.map_err(|error| error.to_string())?;
+    if has_log {
+        let says_so = raft.wait(None);
+        let said = says_so.metrics(|seen| seen.last_log_index.is_some(), "the log is taken up").await;
+        said.map_err(|error| error.to_string())?;
+    }
+    Ok(raft)
+}
+
+async fn log_state<L: RaftLogStorage<TypeConfig>>(log: &mut L) -> Result<LogState<TypeConfig>, RaftStartError> {
+    log.get_log_state().await.map_err(|error| RaftStartError::Recover(error.to_string()))
+}
+
 /// Whether the snapshot reaches the log.
 async fn check_snapshot<L: RaftLogStorage<TypeConfig>>(
     log: &mut L,
     files: &SnapshotFiles,
 ) -> Result<(), RaftStartError> {
-    let state = log.get_log_state().await.map_err(|error| RaftStartError::Recover(error.to_string()))?;
+    let state = log_state(log).await?;
     let purged = state.last_purged_log_id.map(|id| id.index);
     let covered = files.current().and_then(|snapshot| snapshot.meta.last_log_id).map(|id| id.index);
     match purged {

@@ -26,6 +26,19 @@ async fn a_group_of_one_works() {
 }
 
 #[tokio::test]
+async fn a_node_that_starts_again_never_says_that_it_has_no_data() {
+    let mut cluster = Cluster::three().await;
+    cluster.propose("limits", "1").await;
+    let follower = cluster.follower().await;
+    for round in 0..8 {
+        cluster.kill(follower);
+        cluster.start(follower);
+        let status = cluster.nodes[&follower].handle.status();
+        assert!(status.last_log.is_some() && !status.members.is_empty(), "round {round}: {status:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_follower_names_the_leader() {
     let cluster = Cluster::three().await;
     let (leader, follower) = (cluster.leader().await, cluster.follower().await);

@@ -45,7 +45,7 @@ const ACKNOWLEDGED_MIN: [(&str, u64); 10] = [
 const DOCUMENTS_MIN: [(&str, u64); 8] = [
     ("publish-several", 3),
     ("rollback", 1),
-    ("rollout", 4),
+    ("rollout", 3),
     ("promoted", 1),
     ("stopped", 1),
     ("take", 40),

@@ -49,8 +49,10 @@ pub enum Rounds {
 /// What came of a plan.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Seeds that failed, for whatever reason.
+    /// Seeds that failed, for whatever reason but the next one.
     pub failed: usize,
+    /// Seeds whose runs prove nothing: something that was to happen in them did not.
+    pub vacuous: usize,
     /// What the first run said that found the bug planted.
     pub found: Option<String>,
 }
@@ -72,7 +74,9 @@ async fn run_all(plan: &Plan<'_>, mut tell: impl FnMut(&str)) -> anyhow::Result<
     let mut outcome = Outcome::default();
     while let Some(line) = running.next().await {
         let line = line?;
-        outcome.failed += usize::from(!line.contains(" ok "));
+        let (is_good, is_vacuous) = (line.contains(" ok "), line.contains("vacuous: "));
+        outcome.failed += usize::from(!is_good && !is_vacuous);
+        outcome.vacuous += usize::from(!is_good && is_vacuous);
         if let Some(results) = &mut results {
             writeln!(results, "{line}").context("writing the results")?;
         }

@@ -4,6 +4,10 @@ use std::path::Path;
 
 use keeper_sim::runner::{Plan, Rounds, run};
 
+/// Of the seeds below those that may prove too little. What happens in a run is another thing after every change of the
+/// code, and in some runs hardly anything gets through the faults: such a one is no violation, and counts for nothing.
+const VACUOUS_MAX: usize = 1;
+
 /// Runs at once: these tests share the machine with others.
 const PARALLEL: usize = 2;
 
@@ -17,6 +21,7 @@ fn seeds_are_clean() {
     let mut told = Vec::new();
     let outcome = run(&plan(0..6, Rounds::Once), |line| told.push(line.to_owned())).expect("seeds are run");
     assert_eq!(outcome.failed, 0, "\n{}", told.join("\n"));
+    assert!(outcome.vacuous <= VACUOUS_MAX, "\n{}", told.join("\n"));
 }
 
 #[test]

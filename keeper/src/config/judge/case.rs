@@ -12,6 +12,7 @@ use keeper_registry::{Document, DocumentAction, DocumentChange, Format, Layer, P
 
 use super::Refusal;
 use crate::config::limits::{ATTACHED_MAX, EFFECTIVE_DOCUMENTS_MAX};
+use crate::limits::{JUDGED_INLINE_BYTES_MAX, JUDGED_INLINE_PRODUCT_MAX};
 
 /// A publish, and all that it is judged by.
 #[derive(Debug)]
@@ -95,11 +96,16 @@ impl Case {
         }
     }
 
-    /// Bytes of the layers that are merged, each as often as it is, and of what a new schema looks through.
+    /// Whether judging takes longer than a thread that serves others may be kept. Of the bytes of a document and of
+    /// those of a schema the product counts: thousands of items may each be compared with hundreds of alternatives.
     #[must_use]
-    pub fn merged_bytes(&self) -> usize {
+    pub fn is_long(&self) -> bool {
         let looked_through: usize = self.present.iter().map(|document| document.value.len()).sum();
-        looked_through + self.subjects.iter().map(Subject::merged_bytes).sum::<usize>()
+        let merged = looked_through + self.subjects.iter().map(Subject::merged_bytes).sum::<usize>();
+        let announced =
+            self.subjects.iter().flat_map(|subject| &subject.groups).filter_map(|group| group.schema.as_ref());
+        let schemas = announced.chain(self.attached.iter().map(|(_, schema)| schema)).map(Bytes::len).sum::<usize>();
+        merged > JUDGED_INLINE_BYTES_MAX || merged.saturating_mul(schemas) > JUDGED_INLINE_PRODUCT_MAX
     }
 }
 

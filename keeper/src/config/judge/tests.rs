@@ -126,6 +126,19 @@ fn processes_that_cannot_read_it_are_counted() {
 }
 
 #[test]
+fn a_judgement_is_long_by_its_document_times_its_schemas() {
+    let mut world = World::new();
+    let alternatives = vec![r#"{"type":"string"}"#; 50].join(",");
+    let schema = format!(r#"{{"items":{{"oneOf":[{alternatives}]}}}}"#);
+    let ones = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+    let is_long = |world: &World, json: &str| Case::of(&world.state, &one(PATH, json)).expect("a case").is_long();
+    assert!(!is_long(&world, &ones(20_000)), "there is nothing to judge by");
+    world.process("1", "a", "eu", Some(&schema));
+    assert!(!is_long(&world, &ones(10)));
+    assert!(is_long(&world, &ones(20_000)), "a million comparisons");
+}
+
+#[test]
 fn two_layers_that_fit_alone_may_not_together() {
     let mut world = World::new();
     world.process("1", "a", "eu", Some(r#"{"maxProperties":2}"#));

@@ -12,14 +12,15 @@ fn sealed(versions: &[&str], given: &str) -> String {
     let mut lasting = Lasting::default();
     versions.iter().for_each(|version| lasting.add(&json(version)));
     let former = versions.last().map_or(Value::Null, |version| json(version));
-    lasting.fields(&former, &json(given)).iter().map(Field::to_string).collect::<Vec<_>>().join(" ")
+    let secrets = BTreeSet::from([canonical(&json(r#""secret""#))]);
+    lasting.fields(&former, &secrets, &json(given)).iter().map(Field::to_string).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn a_field_that_was_left_out_is_sealed_when_it_comes_back() {
     assert_eq!(sealed(&[r##"{"pw":"#1"}"##, r#"{"x":1}"#], r#"{"pw":"new","x":1}"#), "pw");
     assert_eq!(sealed(&[r##"{"pw":"#1"}"##, "null"], r#"{"pw":5}"#), "pw", "and one whose document was deleted");
-    assert_eq!(sealed(&[r##"{"a":{"pw":"#1"}}"##], r#"{"a":{"pw":{"x":1}},"pw":1}"#), "", "a table is no secret");
+    assert_eq!(sealed(&[r##"{"a":{"pw":"#1"}}"##], r#"{"a":{"pw":{"x":1,"y":[2]}},"pw":1}"#), "a.pw.x a.pw.y[0]");
     assert_eq!(sealed(&[], r#"{"pw":"new"}"#), "");
 }
 
@@ -36,5 +37,7 @@ fn what_was_open_in_a_list_stays_open() {
     let arguments = r##"["--token","#1","--port","80"]"##;
     assert_eq!(sealed(&[arguments], r#"["--token","1","--port","80"]"#), "[1]");
     assert_eq!(sealed(&[arguments], r#"["--token","1","--port","81"]"#), "[1]", "the list is as long as it was");
+    assert_eq!(sealed(&[arguments], r#"["secret","--token","--port","81"]"#), "[0] [1]", "it is a secret anywhere");
+    assert_eq!(sealed(&[r##"[{"v":"open"},{"v":"#1"}]"##], r#"[{"v":"secret"},{"v":"open"}]"#), "[0].v [1].v");
     assert_eq!(sealed(&[arguments], r#"["-v","--token","1","--port","80"]"#), "[0] [2]", "or it is not certain");
 }

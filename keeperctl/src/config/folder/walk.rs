@@ -1,7 +1,8 @@
 //! Every file below a folder, in the order of their names.
 //!
 //! What begins with a dot is passed over with all that lies in it: `.git` and its like are no documents. A link to a
-//! file is that file, as in a mounted volume; a link to a folder is passed over, for it may lead back.
+//! file is that file, as in a mounted volume; a link to a folder is passed over, for it may lead back, and so is what is
+//! no file: reading a pipe would never end.
 
 use std::{fs, io, path::Path};
 
@@ -38,8 +39,10 @@ impl Walk {
                 self.passed.push(name);
             } else if kind.is_dir() {
                 self.enter(&path, &format!("{name}/"))?;
-            } else {
+            } else if kind.is_file() {
                 self.files.push(name);
+            } else {
+                self.passed.push(name);
             }
             if self.files.len() > limits::IMPORT_ITEMS_MAX {
                 let message = format!("the folder holds more than {} files, the limit", limits::IMPORT_ITEMS_MAX);
@@ -52,7 +55,7 @@ impl Walk {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::{fs::symlink, net::UnixListener};
 
     use super::*;
 
@@ -66,9 +69,10 @@ mod tests {
         }
         symlink(at("z.ini"), at("link.ini")).expect("a link");
         symlink(at("push"), at("round")).expect("a link");
+        let _socket = UnixListener::bind(at("pipe.toml")).expect("a socket");
         let walk = walk(folder.path()).expect("a folder");
         assert_eq!(walk.files, ["link.ini", "push/a.toml", "push/b.toml", "z.ini"]);
-        assert_eq!(walk.passed, [".env", "push/.git", "round"]);
+        assert_eq!(walk.passed, [".env", "pipe.toml", "push/.git", "round"]);
     }
 
     #[test]
