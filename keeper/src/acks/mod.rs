@@ -130,13 +130,13 @@ impl Acks {
         Worker::new(self.clone())
     }
 
-    /// Takes in what an open instance says; answers the name of this office.
+    /// Takes in what an open instance says; answers the name of this office, and the rollouts that fail by it.
     ///
     /// # Errors
     /// This node does not lead, the incarnation is closed, or there is no room.
-    pub fn hear(&self, incarnation: Incarnation, message: Message) -> Result<u64, Problem> {
+    pub fn hear(&self, incarnation: Incarnation, message: Message) -> Result<(u64, Vec<u64>), Problem> {
         let counted: Vec<Applied> = message.documents.iter().map(|(_, ack)| ack.applied).collect();
-        let office = self.in_office(|office| {
+        let heard = self.in_office(|office| {
             // Asked while the table is held: whoever closes after this is forgotten after this.
             let known = self.replica.read(|state| {
                 let instance = state.instance(incarnation)?;
@@ -147,17 +147,42 @@ impl Acks {
             });
             let (known, failures) = known.ok_or(Problem::Rejected(Rejection::IncarnationClosed(incarnation)))?;
             office.table.hear(incarnation, message, &known)?;
+            let rollouts = failures.iter().map(|(rollout, _)| *rollout).collect();
             for (rollout, failure) in failures {
                 office.failed.entry(rollout).or_insert(failure);
             }
             self.metrics.acknowledgements_kept.set(office.table.documents() as u64);
-            Ok::<_, Problem>(office.name)
+            Ok::<_, Problem>((office.name, rollouts))
         })??;
         for applied in counted {
             self.metrics.acknowledgements.of(applied).inc();
         }
         self.heard.moved.send_modify(|moved| *moved += 1);
-        Ok(office)
+        Ok(heard)
+    }
+
+    /// Waits until rollouts that failed in this office are over for everybody, so that no leader after this one has to
+    /// be told again: whoever said it may have gone by then.
+    ///
+    /// # Errors
+    /// This node leads no longer, or again, or stops.
+    pub async fn ended(&self, office: u64, rollouts: &[u64]) -> Result<(), Problem> {
+        let (mut applied, mut leadership) = (self.replica.watch_applied(), self.leadership.clone());
+        loop {
+            applied.mark_unchanged();
+            leadership.mark_unchanged();
+            let is_over = |state: &State, id: u64| state.rollout(id).is_none_or(|it| it.state.is_finished());
+            if self.replica.read(|state| rollouts.iter().all(|id| is_over(state, *id))) {
+                return Ok(());
+            }
+            let moved = tokio::select! {
+                moved = applied.changed() => moved,
+                moved = leadership.changed() => moved,
+            };
+            if moved.is_err() || self.office()?.0 != office {
+                return Err(Problem::Unconfirmed { reason: "the leader's term has changed" });
+            }
+        }
     }
 
     /// The first failure of a rollout that this office has heard of.

@@ -193,6 +193,8 @@ async fn a_failure_counts_though_its_instance_has_closed_or_thinks_otherwise_by_
             if !is_refused {
                 leader.report(&room.process, false).await;
             }
+            let (told, _) = get(&leader, rollout).await.unwrap();
+            assert_eq!(told.state(), State::Stopped, "round {round}: whoever is answered need not say it again");
             if thinks_otherwise {
                 leader.acknowledge(&room.process, A, revision, YES).await;
                 leader.report(&room.process, true).await;

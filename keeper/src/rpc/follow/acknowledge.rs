@@ -22,7 +22,8 @@ impl FollowService {
         // A process may be told by another node a moment before this one has applied the same.
         let newest = message.documents.iter().map(|(_, ack)| ack.revision).max().unwrap_or_default();
         self.view.wait(Consistency::AtLeast(newest)).await?;
-        let term = self.acks.hear(Incarnation(incarnation), message)?;
+        let (term, failed) = self.acks.hear(Incarnation(incarnation), message)?;
+        self.acks.ended(term, &failed).await?;
         Ok(wire::AcknowledgeReply { term })
     }
 }
