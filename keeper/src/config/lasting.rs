@@ -40,8 +40,8 @@ impl Lasting {
         }
     }
 
-    /// The fields of a value that are to be sealed. `former` is what it takes the place of, with its boxes; `secrets` are
-    /// the canonical values of what those hold.
+    /// The fields of a value that are to be sealed. `former` is what it takes the place of, with its boxes; `secrets`
+    /// are the canonical values of what those hold.
     #[must_use]
     pub fn fields(&self, former: &Value, secrets: &BTreeSet<Bytes>, given: &Value) -> Vec<Field> {
         let mut open: BTreeMap<Field, BTreeSet<Bytes>> = BTreeMap::new();

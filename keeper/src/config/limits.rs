@@ -11,9 +11,9 @@ pub const SCHEMA_DEPTH_MAX: usize = 256;
 /// text may cost.
 pub const PATTERN_BYTES_MAX: usize = 64 << 10;
 
-/// Times that a part of a schema is held against a part of a document, in judging the one by the other: four times for
-/// every value of the largest document. To say yes or no takes up to one or two seconds then; to say what is wrong takes
-/// longer, and is bounded by [`ERRORS_BYTES_MAX`].
+/// Times that a part of a schema is held against a part of a document, in judging the one by the other: four times
+/// for every value of the largest document. To say yes or no takes up to one or two seconds then; to say what is
+/// wrong takes longer, and is bounded by [`ERRORS_BYTES_MAX`].
 pub const SCHEMA_STEPS_MAX: u32 = 1 << 20;
 
 /// Bytes that the errors of one judgement may take, by an upper bound that is counted before there are any: each holds

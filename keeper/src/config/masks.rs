@@ -12,8 +12,8 @@
 //! - *The entry stands elsewhere, and is the only one of its kind*: but for its secrets it is equal to exactly one
 //!   former entry, and to no other masked one that is given. The secret moves with it.
 //!
-//! Everything else is refused: the secret itself is to be written. What cannot be told apart from an edit is one: an entry that takes over the text of
-//! a former one, at its place, is that one.
+//! Everything else is refused: the secret itself is to be written. What cannot be told apart from an edit is one: an
+//! entry that takes over the text of a former one, at its place, is that one.
 
 #[cfg(test)]
 mod tests;

@@ -236,7 +236,8 @@ async fn committed<L: RaftLogStorage<TypeConfig>>(
     Ok(logged.max(files.current().and_then(|snapshot| snapshot.meta.last_log_id)))
 }
 
-/// Starts Raft, and waits until it has said what it found on the disk: before, its status is that of a node without data.
+/// Starts Raft, and waits until it has said what it found on the disk: before, its status is that of a node without
+/// data.
 async fn taken_up(
     starting: impl Future<Output = Result<RaftNode, Fatal<TypeConfig>>>,
     has_log: bool,

@@ -8,8 +8,9 @@
 //! everything anew. The proposal carries the term and the stage, so that it does nothing in another term or at another
 //! stage.
 //!
-//! A refusal, or an instance in an open stage that is not well, stops the rollout at once, a paused one too, and though
-//! it has closed or thinks otherwise by then. So a value that an instance at five percent refuses never reaches a sixth.
+//! A refusal, or an instance in an open stage that is not well, stops the rollout at once, a paused one too, and
+//! though it has closed or thinks otherwise by then. So a value that an instance at five percent refuses never
+//! reaches a sixth.
 //!
 //! **Instances that disappear.** A process that dies of a candidate is closed, and says nothing any more: without it,
 //! everybody left would have applied. So a stage waits for an instance that was in it and is gone, unless it took its

@@ -1,8 +1,8 @@
 //! Every file below a folder, in the order of their names.
 //!
 //! What begins with a dot is passed over with all that lies in it: `.git` and its like are no documents. A link to a
-//! file is that file, as in a mounted volume; a link to a folder is passed over, for it may lead back, and so is what is
-//! no file: reading a pipe would never end.
+//! file is that file, as in a mounted volume; a link to a folder is passed over, for it may lead back, and so is what
+//! is no file: reading a pipe would never end.
 
 use std::{fs, io, path::Path};
 
