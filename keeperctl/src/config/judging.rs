@@ -85,7 +85,7 @@ pub(super) async fn refused(configs: &Configs, path: &str, error: Error, verb: &
     }
     let is_path = error.reason() == "bad-name";
     let is_rolling_out = error.reason() == "rolling-out";
-    let is_judged = matches!(&error, Error::Refused { details, .. } if !details.is_empty());
+    let is_judged = is_overruled_by_force(&error);
     let failure = Failure::of_change(error, &format!("keeperctl config history {path}"));
     if is_path {
         return failure.remedy(format!(
@@ -103,6 +103,11 @@ pub(super) async fn refused(configs: &Configs, path: &str, error: Error, verb: &
     } else {
         failure
     }
+}
+
+/// Whether judges spoke against it, whom a reason overrules.
+pub(super) fn is_overruled_by_force(error: &Error) -> bool {
+    matches!(error, Error::Refused { details, .. } if !details.is_empty())
 }
 
 /// What was overruled.

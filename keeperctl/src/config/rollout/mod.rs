@@ -9,9 +9,13 @@ use keeper_client_sdk::{Finished, Rollout, RolloutStatus};
 use crate::{
     admin::Admin,
     args::{RolloutVerb, WhichRollout},
+    config::judging,
     failure::Failure,
 };
 use report::{List, Shown};
+
+/// What to type when something speaks against the end of a rollout.
+const PROMOTE_ALL_THE_SAME: &str = "promote it all the same with `--force REASON`, which the history keeps";
 
 pub(super) async fn run(admin: &mut Admin<'_, '_>, verb: RolloutVerb) -> Result<(), Failure> {
     match verb {
@@ -45,7 +49,9 @@ pub(super) async fn run(admin: &mut Admin<'_, '_>, verb: RolloutVerb) -> Result<
         RolloutVerb::Promote { which, force } => {
             let rollout = find(admin, &which).await?.rollout;
             let done = admin.keeper.rollouts().promote(rollout.rollout, admin.author.clone(), force).await;
+            let is_judged = matches!(&done, Err(error) if judging::is_overruled_by_force(error));
             step(admin, &rollout, done)
+                .map_err(|failure| if is_judged { failure.remedy(PROMOTE_ALL_THE_SAME) } else { failure })
         }
         RolloutVerb::Abort { which, reason } => {
             let rollout = find(admin, &which).await?.rollout;

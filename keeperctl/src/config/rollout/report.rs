@@ -8,6 +8,9 @@ use crate::{
     render::{self, Report},
 };
 
+/// How the servers begin to say how long a stage is still watched.
+const COUNTDOWN: &str = ": another ";
+
 /// A rollout that has begun, or would.
 #[derive(Debug, Serialize)]
 pub(super) struct Started {
@@ -194,6 +197,7 @@ impl Report for Shown {
             ("documents", render::list(&rollout.documents)),
             ("author", rollout.author.clone()),
             ("message", rollout.message.clone()),
+            ("forced", rollout.forced.clone().unwrap_or_default()),
             ("state", rollout.state.to_owned()),
             ("since", render::second(rollout.changed_at_ms)),
             ("by", rollout.by.clone().unwrap_or_default()),
@@ -239,6 +243,18 @@ impl Line {
             reason: status.rollout.reason.clone(),
             is_finished: status.rollout.state.is_finished(),
         }
+    }
+
+    /// Whether whoever read the other one learns nothing from this one: only a time has gone on that it waits for.
+    pub(super) fn is_as_told_by(&self, other: &Self) -> bool {
+        let timeless = |line: &Self| {
+            let mut line = line.clone();
+            if let Some(at) = line.heard.waits_for.find(COUNTDOWN) {
+                line.heard.waits_for.truncate(at);
+            }
+            line
+        };
+        timeless(self) == timeless(other)
     }
 }
 
@@ -361,6 +377,32 @@ ROLLOUT  STATE    STAGE   DOCUMENTS       SINCE                 AUTHOR    MESSAG
 41       running  1 of 2  push/room.toml  2026-11-22T15:36:02Z  ann@desk  raise limits
 ";
         assert_eq!(List::from(vec![status().rollout]).table(), expected);
+    }
+
+    /// Neither `start --force` nor `promote --force` was to be seen in it.
+    #[test]
+    fn what_was_forced_says_why() {
+        let mut forced = status();
+        assert!(Shown::from(forced.clone()).table().contains("\nforced         -\n"));
+        forced.rollout.forced = Some("tested by hand".into());
+        assert!(Shown::from(forced).table().contains("\nforced         tested by hand\n"));
+    }
+
+    /// A stage of half an hour was a line a second.
+    #[test]
+    fn a_countdown_is_nothing_new() {
+        let line = |waits_for: &str| {
+            let mut status = status();
+            status.heard.waits_for = waits_for.into();
+            Line::of(&status)
+        };
+        let told = line("the time of stage 1: another 179 s");
+        assert!(told.is_as_told_by(&line("the time of stage 1: another 178 s")));
+        assert!(!told.is_as_told_by(&line("the time of stage 2: another 179 s")));
+        assert!(!told.is_as_told_by(&line("1 of 3 instances to apply it: room/r3")));
+        let mut applied = status();
+        (applied.heard.waits_for, applied.heard.applied) = ("the time of stage 1: another 178 s".into(), 3);
+        assert!(!told.is_as_told_by(&Line::of(&applied)));
     }
 
     #[test]

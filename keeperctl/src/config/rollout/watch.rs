@@ -1,8 +1,8 @@
 //! `keeperctl config rollout watch`: a rollout as it goes on.
 //!
 //! Looks again and again, and prints what has changed since the last look: who has it, what they say, and what the next
-//! stage waits for. It goes on while a new leader is elected. Exit code 1 unless the rollout ended with everybody
-//! having the change.
+//! stage waits for; that less of its time is left is no change. It goes on while a new leader is elected. Exit code 1
+//! unless the rollout ended with everybody having the change.
 
 use keeper_client_sdk::{RolloutState, RolloutStatus};
 use tokio::time;
@@ -15,12 +15,12 @@ use crate::{
 };
 
 pub(super) async fn watch(admin: &mut Admin<'_, '_>, number: u64) -> Result<(), Failure> {
-    let mut told = None;
+    let mut told: Option<Line> = None;
     loop {
         match admin.keeper.rollouts().get(number).await.map_err(Failure::from) {
             Ok(status) => {
                 let line = Line::of(&status);
-                if told.as_ref() != Some(&line) {
+                if !told.as_ref().is_some_and(|told| line.is_as_told_by(told)) {
                     admin.console.print(&line)?;
                     told = Some(line);
                 }
