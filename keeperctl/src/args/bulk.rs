@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::args::{FormatName, Reason};
+use crate::args::{FormatName, Reason, config::forced};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportConfig {
@@ -44,7 +44,7 @@ pub(crate) struct ApplyConfig {
     pub(crate) in_batches: bool,
 
     /// Publish although schemas or processes speak against it; the reason is kept in the history
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = forced)]
     pub(crate) force: Option<String>,
 
     #[command(flatten)]
@@ -77,8 +77,8 @@ pub(crate) struct ImportConfig {
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub(crate) strip: String,
 
-    /// Put this in front of them
-    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
+    /// Put all of them into this folder
+    #[arg(long, value_name = "FOLDER", default_value = "", hide_default_value = true)]
     pub(crate) prefix: String,
 
     /// The path of what has this name in the source; may be repeated

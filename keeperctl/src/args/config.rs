@@ -90,11 +90,16 @@ pub(crate) struct Reason {
     pub(crate) message: String,
 }
 
+/// Why a change is forced: an empty reason, as an unset variable of a shell leaves it, would force nothing.
+pub(super) fn forced(typed: &str) -> Result<String, String> {
+    if typed.trim().is_empty() { Err("the reason is empty".to_owned()) } else { Ok(typed.to_owned()) }
+}
+
 /// What is said to whoever speaks against a change.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Insistence {
     /// Publish although schemas or processes speak against it; the reason is kept in the history
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = forced)]
     pub(crate) force: Option<String>,
 
     /// Show what would change, for whom, and what speaks against it
@@ -242,7 +247,7 @@ pub(crate) struct EditConfig {
     pub(crate) format: Option<FormatName>,
 
     /// Publish although schemas or processes speak against it; the reason is kept in the history
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = forced)]
     pub(crate) force: Option<String>,
 
     /// Publish without asking

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::args::{FormatName, Insistence, Reason, Share, TypedStage};
+use crate::args::{FormatName, Insistence, Reason, Share, TypedStage, config::forced};
 
 /// What to do about rollouts.
 #[derive(Debug, Subcommand)]
@@ -59,7 +59,7 @@ pub(crate) enum RolloutVerb {
         which: WhichRollout,
 
         /// Publish although schemas or processes speak against it; the reason is kept in the history
-        #[arg(long, value_name = "REASON")]
+        #[arg(long, value_name = "REASON", value_parser = forced)]
         force: Option<String>,
     },
     /// End it: nobody has the change any more

@@ -216,3 +216,13 @@ fn an_option_that_lacks_its_value_is_named() {
     let told = as_told("--author config list");
     assert!(told.contains("tip: `--author` lacks its value: `config` was taken for it"), "{told}");
 }
+
+/// An unset variable of a shell forced nothing, and the refusal asked for a reason.
+#[test]
+fn a_reason_to_force_is_not_empty() {
+    for line in ["put a b", "apply d", "edit a", "delete a", "rollback a 1", "rollout promote a"] {
+        let words = ["keeperctl", "config"].into_iter().chain(line.split(' ')).chain(["--force", ""]);
+        let error = Typed::try_parse_from(words).expect_err(line).to_string();
+        assert!(error.contains("for '--force <REASON>': the reason is empty"), "{line}: {error}");
+    }
+}

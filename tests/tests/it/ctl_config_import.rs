@@ -155,6 +155,10 @@ async fn namespaces_of_apollo_are_taken_over() {
         "a.b": "\"quoted\"", "c": "' x", "d e": "https://x/?q=1;#no comment", "f": "tail  ", "g": "C:\\temp",
     });
     assert_eq!(*odd, expected);
+    // Of a single file the folder is no part of its name.
+    let room = ctl.file("room.toml", "a = 1\n");
+    let taken = ctl.json(&["config", "import", "apollo", &room, "--rename", "room.toml=push/room.toml"]).await;
+    assert_eq!(column(&taken, "documents", "path"), ["push/room.toml"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

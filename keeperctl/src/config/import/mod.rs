@@ -18,7 +18,7 @@ mod plan;
 mod properties;
 mod report;
 
-use std::path::Path;
+use std::{borrow::Cow, ffi::OsStr, path::Path};
 
 use keeper_client_sdk::{Edit, Format};
 use serde_json::Value;
@@ -142,7 +142,11 @@ async fn gather(admin: &mut Admin<'_, '_>, typed: &ImportConfig) -> Result<(Vec<
             let files = files.into_iter().filter(|file| !file.name.ends_with(".metadata"));
             Ok((files.map(|file| apollo::item(&file.name, file.bytes)).collect(), Left::repeated(repeated)))
         }
-        ImportSource::Apollo => Ok((vec![apollo::item(name, bytes)], Vec::new())),
+        ImportSource::Apollo => {
+            // Where the file lies on this machine says nothing of the namespace.
+            let file = Path::new(name).file_name().map_or(Cow::Borrowed(name), OsStr::to_string_lossy);
+            Ok((vec![apollo::item(&file, bytes)], Vec::new()))
+        }
         ImportSource::Folder => Err(Failure::failed(format!("{name} is no folder"))
             .remedy("publish a file with `keeperctl config put PATH FILE`")),
     }

@@ -50,7 +50,7 @@ impl Left {
 pub(super) struct Rules {
     /// Taken off the beginning of a path; what does not begin so stays as it is.
     pub(super) strip: String,
-    /// Put in front of every path.
+    /// The folder that every path lies in, with or without its `/`.
     pub(super) prefix: String,
     /// Names of the source that have a path of their own.
     pub(super) renamed: BTreeMap<String, String>,
@@ -64,6 +64,14 @@ impl Rules {
     /// A path without its beginning. Paths have no `/` in front, which names may have that they are made of.
     fn stripped<'a>(&self, path: &'a str) -> Option<&'a str> {
         path.strip_prefix(self.strip.trim_start_matches('/'))
+    }
+
+    /// A path in its folder.
+    fn placed(&self, path: &str) -> String {
+        match self.prefix.trim_end_matches('/') {
+            "" => path.to_owned(),
+            folder => format!("{folder}/{path}"),
+        }
     }
 
     /// Which of them say something of nothing in the source, and are likely misspelt.
@@ -130,7 +138,7 @@ fn document(item: Item, rules: &Rules) -> Result<Found, String> {
         Some(path) => path.as_str(),
         None => rules.stripped(&path).unwrap_or(&path),
     };
-    let path = format!("{}{path}", rules.prefix);
+    let path = rules.placed(path);
     let found = match (kind, text) {
         (Kind::Foreign(word), _) => return Err(format!("is {word}, which is no structure of names and values")),
         (_, Namespace::Properties(properties)) => of_properties(name, path, &properties),
@@ -237,6 +245,15 @@ mod tests {
         ];
         assert_eq!(unmatched("confg/", "old name.toml"), expected);
         assert_eq!(Rules { strip: "x/".into(), ..Rules::default() }.unmatched(&[]), [""; 0]);
+    }
+
+    /// `--prefix zz` made `zza.toml`.
+    #[test]
+    fn a_prefix_is_a_folder() {
+        for (prefix, path) in [("", "a.toml"), ("zz", "zz/a.toml"), ("zz/", "zz/a.toml"), ("zz/y", "zz/y/a.toml")] {
+            let (found, _) = told(vec![item("a.toml", "")], &Rules { prefix: prefix.into(), ..Rules::default() });
+            assert_eq!(found, [format!("a.toml -> {path} toml")], "{prefix}");
+        }
     }
 
     #[test]
