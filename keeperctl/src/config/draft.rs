@@ -7,7 +7,10 @@ use std::{fs, io::Write, path::Path};
 use keeper_client_sdk::Format;
 use tempfile::TempPath;
 
-use crate::{config::source, failure::Failure};
+use crate::{
+    config::{folder, source},
+    failure::Failure,
+};
 
 /// What begins a line that explains: a comment in every format that has any.
 const EXPLAINS: &str = "# keeperctl: ";
@@ -19,10 +22,12 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Named after the document, so that an editor knows the format.
-    pub(super) fn of(path: &str, text: &str) -> Result<Self, Failure> {
+    /// Named as a folder would have it, which ends as its format does, so that an editor knows it.
+    pub(super) fn of(path: &str, format: Option<Format>, text: &str) -> Result<Self, Failure> {
         let failed = |error| Failure::failed(format!("cannot write a file to edit: {error}"));
-        let name = path.rsplit('/').next().unwrap_or(path);
+        let file = format.and_then(|format| folder::file_of(path, format).ok());
+        let file = file.as_deref().unwrap_or(path);
+        let name = file.rsplit('/').next().unwrap_or(file);
         let mut file =
             tempfile::Builder::new().prefix("keeperctl-").suffix(&format!("-{name}")).tempfile().map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
@@ -87,15 +92,27 @@ mod tests {
 
     #[test]
     fn a_draft_has_the_ending_of_its_document() {
-        let draft = Draft::of("push/room.toml", "a = 1\n").expect("room for it");
+        let draft = Draft::of("push/room.toml", Some(Format::Toml), "a = 1\n").expect("room for it");
         assert!(draft.path().to_string_lossy().ends_with("-room.toml"));
         assert_eq!(draft.text(), Ok("a = 1\n".to_owned()));
         assert!(!draft.differs_from("a = 1\n"));
     }
 
+    /// A layer's file ended in `.toml@zone=eu-1`, which no editor knows.
+    #[test]
+    fn the_draft_of_a_layer_ends_as_its_format() {
+        let ends = |path: &str, format, end: &str| {
+            let draft = Draft::of(path, format, "").expect("room for it");
+            assert!(draft.path().to_string_lossy().ends_with(end), "{path}: {}", draft.path().display());
+        };
+        ends("push/adj.toml@zone=eu", Some(Format::Toml), "-adj@zone=eu.toml");
+        ends("keeper/sessions", Some(Format::Toml), "-sessions+.toml");
+        ends("push/flags", None, "-flags");
+    }
+
     #[test]
     fn an_explanation_is_no_part_of_the_text() {
-        let draft = Draft::of("a.toml", "# mine\na = \n").expect("room for it");
+        let draft = Draft::of("a.toml", Some(Format::Toml), "# mine\na = \n").expect("room for it");
         for _ in 0..2 {
             draft.explain(["line 2, column 5: no value", ""].into_iter(), Some(Format::Toml)).expect("room for it");
             let file = fs::read_to_string(draft.path()).expect("still there");
@@ -110,12 +127,12 @@ mod tests {
 
     #[test]
     fn a_draft_goes_unless_it_is_kept() {
-        let draft = Draft::of("a.toml", "").expect("room for it");
+        let draft = Draft::of("a.toml", Some(Format::Toml), "").expect("room for it");
         let path = draft.path().to_owned();
         drop(draft);
         assert!(!path.exists());
 
-        let draft = Draft::of("a.toml", "").expect("room for it");
+        let draft = Draft::of("a.toml", Some(Format::Toml), "").expect("room for it");
         let path = draft.path().to_owned();
         fs::write(&path, "a = 1\n").expect("room for it");
         assert!(draft.differs_from(""));

@@ -31,7 +31,7 @@ use crate::{
 
 pub(super) async fn edit(admin: &mut Admin<'_, '_>, typed: &EditConfig) -> Result<(), Failure> {
     let base = Base::fetch(admin, typed).await?;
-    let draft = Draft::of(&typed.path, &base.text)?;
+    let draft = Draft::of(&typed.path, base.format.or_else(|| format_of(&typed.path)), &base.text)?;
     let begun = base.text.clone();
     let judges = judging::is_answered(admin).await?;
     match (Work { typed, base, draft: &draft, judges }).until_published(admin).await {
