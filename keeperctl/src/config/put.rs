@@ -1,6 +1,6 @@
 //! `keeperctl config put`, `delete` and `rollback`: one change, published.
 
-use keeper_client_sdk::{Edit, Publish, Published, Rollback};
+use keeper_client_sdk::{Configs, Edit, Error, Publish, Published, Rollback};
 use serde::Serialize;
 
 use crate::{
@@ -77,24 +77,40 @@ pub(super) async fn rollback(admin: &mut Admin<'_, '_>, typed: &RollbackConfig) 
     }
     let configs = admin.keeper.configs();
     if insistence.dry_run {
-        let judged = Judged::asked(configs.dry_run_rollback(rollback).await?);
+        let judged = match configs.dry_run_rollback(rollback).await {
+            Ok(published) => Judged::asked(published),
+            Err(error) if is_missing(&error) => return Err(nothing_there(&configs, typed, error.into()).await),
+            Err(error) => return Err(error.into()),
+        };
         return judging::tell(admin, &judged, insistence);
     }
     let published = match configs.rollback(rollback).await {
         Ok(published) => published,
         Err(error) => {
-            // Whatever else is wrong with it, it is there.
-            let is_missing = error.reason() == "not-found";
+            let is_missing = is_missing(&error);
             let failure = judging::refused(&configs, path, error, "rollback").await;
-            let look = format!("see what there is with `keeperctl config history {path}`");
-            return Err(if is_missing { failure.remedy(look) } else { failure });
+            return Err(if is_missing { nothing_there(&configs, typed, failure).await } else { failure });
         }
     };
+    if published.changed && published.documents.iter().all(|document| document.canonical.is_empty()) {
+        admin.console.say(format_args!("{path} was deleted at revision {revision}, and is deleted again"));
+    }
     let stands = tell(admin, path, published)?;
     match wait {
         Some(share) => status::wait(admin, path, stands, *share).await,
         None => Ok(()),
     }
+}
+
+fn is_missing(error: &Error) -> bool {
+    error.reason() == "not-found"
+}
+
+/// Why there is nothing to roll back to; a version that is a deletion says so, for the history lists it.
+async fn nothing_there(configs: &Configs, typed: &RollbackConfig, failure: Failure) -> Failure {
+    let past = configs.get_at(typed.path.clone(), typed.revision).await.ok().flatten();
+    let failure = past.filter(|past| past.deleted).map_or(failure, |past| absent::deleted(&past));
+    failure.remedy(format!("see what there is with `keeperctl config history {}`", typed.path))
 }
 
 /// A change that stands.

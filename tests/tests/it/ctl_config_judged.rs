@@ -57,6 +57,44 @@ async fn what_speaks_against_a_change_is_told_and_may_be_overruled_with_a_reason
     assert!(words(&gone).contains("keeperctl config history push/room.toml"), "{}", words(&gone));
 }
 
+/// A refused promotion named no way out, and what was forced was not to be seen in the rollout.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollout_that_is_spoken_against_is_promoted_with_a_reason() {
+    let cluster = InProcess::start(1).await;
+    let ctl = Ctl::of(&cluster);
+    let large = ctl.file("large.toml", "max_inflight = 70000\n");
+    ctl.json(&["config", "rollout", "start", PATH, &large, "--stage", "100%"]).await;
+    ctl.json(&["config", "put", "keeper/schemas/push", &ctl.file("schema.json", SCHEMA), "--format", "json"]).await;
+    let refused = ctl.run(&["config", "rollout", "promote", PATH]).await;
+    assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
+    assert!(words(&refused).contains("70000 is greater than the maximum of 65535\n"), "{}", words(&refused));
+    assert!(words(&refused).contains("promote it all the same with `--force REASON`"), "{}", words(&refused));
+    let promoted = ctl.run(&["config", "rollout", "promote", PATH, "--force", "tested by hand"]).await;
+    assert!(promoted.status.success(), "{}", words(&promoted));
+    let shown = ctl.run(&["config", "rollout", "show", PATH]).await;
+    assert!(data(&shown).contains("\nforced         tested by hand\n"), "{}", data(&shown));
+}
+
+/// A deletion is a version like any other: it is taken back, made again, and refused by its name where it is so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_to_a_deletion_says_so() {
+    let cluster = InProcess::start(1).await;
+    let ctl = Ctl::of(&cluster);
+    let first = ctl.json(&["config", "put", PATH, &ctl.file("room.toml", "max_inflight = 64\n")]).await;
+    let deleted = ctl.json(&["config", "delete", PATH]).await["revision"].to_string();
+    for options in [&[][..], &["--dry-run"]] {
+        let refused = ctl.run(&[&["config", "rollback", PATH, &deleted][..], options].concat()).await;
+        assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
+        let said = format!("push/room.toml was deleted at revision {deleted} by ");
+        assert!(words(&refused).contains(&said), "{}", words(&refused));
+    }
+    ctl.json(&["config", "rollback", PATH, &first["revision"].to_string()]).await;
+    let again = ctl.run(&["config", "rollback", PATH, &deleted]).await;
+    assert!(again.status.success(), "{}", words(&again));
+    let said = format!("push/room.toml was deleted at revision {deleted}, and is deleted again");
+    assert!(words(&again).contains(&said), "{}", words(&again));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn versions_are_compared_by_the_servers() {
     let cluster = InProcess::start(1).await;
