@@ -47,9 +47,20 @@ fn directory(name: &str, folder: &Path) -> Settings {
     settings
 }
 
+/// A node lets go of its directory a moment after it has shut down: that is waited for.
 async fn start(settings: Settings) -> Result<Node, String> {
-    let runtimes = Runtimes { serve: Handle::current(), raft: Handle::current() };
-    Node::start(settings, runtimes).await.map_err(|error| keeper::problem::chain(&error))
+    let free = async {
+        loop {
+            let runtimes = Runtimes { serve: Handle::current(), raft: Handle::current() };
+            let started = Node::start(settings.clone(), runtimes).await;
+            let started = started.map_err(|error| keeper::problem::chain(&error));
+            if !started.as_ref().is_err_and(|error| error.contains(" is in use by process ")) {
+                return started;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), free).await.expect("the directory is free in time")
 }
 
 /// One that leads its cluster of one.

@@ -188,15 +188,16 @@ async fn a_failure_counts_though_its_instance_has_closed_or_thinks_otherwise_by_
         for round in 0..8 {
             let mut room = room(&leader, &id, 600_000).await;
             let rollout = started(&leader, "x = 2\n", &[(500, Some(0)), (10_000, None)]).await;
-            let (is_refused, thinks_otherwise) = (round < 4, round % 2 == 0);
-            let revision = room.takes(&leader, 2, if is_refused { REFUSED } else { YES }).await;
-            if !is_refused {
+            let is_refused = round < 4;
+            if is_refused {
+                room.takes(&leader, 2, REFUSED).await;
+            } else {
                 leader.report(&room.process, false).await;
             }
             let (told, _) = get(&leader, rollout).await.unwrap();
             assert_eq!(told.state(), State::Stopped, "round {round}: whoever is answered need not say it again");
-            if thinks_otherwise {
-                leader.acknowledge(&room.process, A, revision, YES).await;
+            if round % 2 == 0 {
+                leader.acknowledge(&room.process, A, rollout, YES).await;
                 leader.report(&room.process, true).await;
             }
             leader.close(&room.process).await;
