@@ -23,7 +23,9 @@ impl FollowService {
         let newest = message.documents.iter().map(|(_, ack)| ack.revision).max().unwrap_or_default();
         self.view.wait(Consistency::AtLeast(newest)).await?;
         let (term, failed) = self.acks.hear(Incarnation(incarnation), message)?;
-        self.acks.ended(term, &failed).await?;
+        if !failed.is_empty() {
+            self.acks.ended(term, &failed).await?;
+        }
         Ok(wire::AcknowledgeReply { term })
     }
 }
